@@ -1,0 +1,264 @@
+//! Configuration: what was checked and can be relied on.
+//!
+//! `file` reads one TOML file and the environment, `validate` turns them into [`Config`] or into
+//! a list of all mistakes. Nothing below this module reads the environment.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::event_hub::{SequenceNumber, Timestamp};
+
+/// A value that never shows itself: `Debug` and `Display` print `REDACTED`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Takes the plain text.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The plain text. Whatever it is put into must not be logged.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("REDACTED")
+    }
+}
+
+impl fmt::Display for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("REDACTED")
+    }
+}
+
+/// The effective configuration.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// Event Hubs to read, by name.
+    pub sources: BTreeMap<String, SourceConfig>,
+    /// Endpoints to deliver to, by name.
+    pub sinks: BTreeMap<String, SinkConfig>,
+    /// Credentials that sources and stores name.
+    pub credentials: BTreeMap<String, CredentialConfig>,
+    /// Where positions and ownerships are kept.
+    pub checkpoints: CheckpointsConfig,
+    /// Where dead letters are kept.
+    pub dead_letters: DeadLettersConfig,
+    /// The health listener.
+    pub health: HealthConfig,
+    /// Bounds on what is held in memory and repeated after a crash.
+    pub limits: LimitsConfig,
+    /// Time from the signal to stop until the process ends, whatever is left (default 25 s).
+    pub shutdown_grace: Duration,
+}
+
+/// One Event Hub, seen by one consumer group.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SourceConfig {
+    /// How it is reached and by whose right.
+    pub access: SourceAccess,
+    /// Fully qualified namespace, lower case (`<name>.servicebus.windows.net`).
+    pub namespace: String,
+    /// Name of the hub.
+    pub event_hub: String,
+    /// The consumer group, which has no default.
+    pub consumer_group: String,
+    /// Connects to this host and port instead of the namespace's own.
+    pub custom_endpoint: Option<String>,
+    /// Where a group without any checkpoint starts.
+    pub start: Start,
+    /// Largest event that the hub takes; counted against the memory budget per prefetched event.
+    pub max_event_size: u64,
+    /// What happens to a message that cannot be decoded.
+    pub on_undecodable: OnUndecodable,
+}
+
+/// By whose right a hub is read.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SourceAccess {
+    /// A shared-access key or signature, from a connection string.
+    ConnectionString(Secret),
+    /// The credential of this name in [`Config::credentials`].
+    Credential(String),
+}
+
+/// Where to start when the consumer group has no checkpoint at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// At the first retained event.
+    Earliest,
+    /// After the last event at the moment of the first start.
+    Latest,
+    /// At the first event enqueued at this moment or later.
+    Time(Timestamp),
+    /// At the event with this number.
+    Sequence(SequenceNumber),
+}
+
+/// What happens to a message that the AMQP decoder refuses again and again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnUndecodable {
+    /// The partition waits and says so.
+    Stall,
+    /// It is passed over; a dead letter without a body says where it was.
+    Skip,
+}
+
+/// One endpoint.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SinkConfig {
+    /// URL that batches are posted to; may hold a secret, so it is never printed.
+    pub endpoint: Secret,
+    /// How records become a body.
+    pub encoding: Encoding,
+    /// Bytes before the body (inside the compression).
+    pub prefix: String,
+    /// Bytes after the body (inside the compression).
+    pub suffix: String,
+    /// Request headers; every value counts as a secret.
+    pub headers: BTreeMap<String, Secret>,
+    /// gzip level, 1 to 9.
+    pub gzip_level: u32,
+    /// When a batch is closed.
+    pub batch: BatchConfig,
+    /// Requests in flight at the same time.
+    pub concurrency: usize,
+    /// Longest wait for a connection.
+    pub connect_timeout: Duration,
+    /// Longest wait for a whole answer.
+    pub timeout: Duration,
+    /// Backoff between attempts.
+    pub retry: RetryConfig,
+}
+
+/// How the records of a batch become one body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    /// One record per line.
+    Ndjson,
+    /// One JSON array.
+    JsonArray,
+}
+
+/// When a batch is closed: by whichever comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BatchConfig {
+    /// Most records in one batch.
+    pub records: usize,
+    /// Most bytes before compression; a single larger record goes alone.
+    pub bytes: u64,
+    /// Longest time from the first record until the batch is closed.
+    pub age: Duration,
+}
+
+/// Exponential backoff with full jitter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RetryConfig {
+    /// Upper bound of the first wait.
+    pub initial: Duration,
+    /// Upper bound of every wait.
+    pub max: Duration,
+    /// Longest `Retry-After` that is honoured.
+    pub retry_after_max: Duration,
+}
+
+/// One credential, made by `azure_identity`.
+#[derive(Clone, Debug, PartialEq)]
+pub enum CredentialConfig {
+    /// Workload identity, then managed identity, then the Azure CLI: the first that is there.
+    Auto {
+        /// Client id of a user-assigned identity.
+        client_id: Option<String>,
+    },
+    /// Managed identity, system-assigned unless a client id is given.
+    ManagedIdentity {
+        /// Client id of a user-assigned identity.
+        client_id: Option<String>,
+    },
+    /// Workload identity federation.
+    WorkloadIdentity {
+        /// Tenant, else from the environment that the platform sets.
+        tenant_id: Option<String>,
+        /// Client id, else from the environment that the platform sets.
+        client_id: Option<String>,
+    },
+    /// Service principal with a secret.
+    ClientSecret {
+        /// Tenant of the service principal.
+        tenant_id: String,
+        /// Its client id.
+        client_id: String,
+        /// Its secret.
+        client_secret: Secret,
+    },
+    /// Whoever is signed in to the Azure CLI.
+    AzureCli,
+}
+
+/// Where positions and ownerships are kept.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CheckpointsConfig {
+    /// Which store.
+    pub store: StoreConfig,
+    /// Time between two rounds of storing.
+    pub interval: Duration,
+    /// Longest wait for one answer of the store.
+    pub timeout: Duration,
+}
+
+/// A checkpoint store.
+#[derive(Clone, Debug, PartialEq)]
+pub enum StoreConfig {
+    /// A blob container.
+    Blob {
+        /// URL of the container; may carry a shared-access signature.
+        container_url: Secret,
+        /// Credential to use when the URL carries none.
+        credential: Option<String>,
+    },
+    /// A directory on this machine.
+    Directory {
+        /// Path of it; made when missing.
+        path: PathBuf,
+    },
+    /// This process's memory: forgotten at its end.
+    Memory,
+}
+
+/// Where dead letters are kept.
+#[derive(Clone, Debug, PartialEq)]
+pub enum DeadLettersConfig {
+    /// `dead-letters/` in the checkpoint store.
+    Checkpoints,
+    /// A directory on this machine.
+    Directory {
+        /// Path of it; made when missing.
+        path: PathBuf,
+    },
+}
+
+/// The health listener.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HealthConfig {
+    /// Address of `/livez`, `/readyz` and `/startupz`; `None` turns it off.
+    pub listen: Option<SocketAddr>,
+}
+
+/// Bounds on what is held in memory and repeated after a crash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LimitsConfig {
+    /// Everything that grows with data.
+    pub memory_budget: u64,
+    /// Most events of a partition that are read and not settled.
+    pub open_events_max: u64,
+    /// Most events of a partition that are read beyond its stored checkpoint.
+    pub uncommitted_max: u64,
+}

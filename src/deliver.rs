@@ -1,0 +1,2 @@
+//! 9. Delivery.
+pub mod dead_letter;
