@@ -14,19 +14,25 @@
 //! # }
 //! ```
 
+mod address;
 mod broker;
+mod cbs;
 pub mod cli;
 mod clock;
 mod connection;
 mod emulator;
+mod engine;
 mod epoch;
 mod error;
 mod faults;
 pub mod filter;
 mod hub;
 mod log;
+mod management;
 mod observe;
 mod options;
+mod outbox;
+mod request;
 mod sas;
 mod wire;
 

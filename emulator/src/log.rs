@@ -83,6 +83,9 @@ pub(crate) struct PartitionLog {
     last: Option<Last>,
     retain_count: Option<u64>,
     retain_age_ms: Option<i64>,
+    /// The beginning that is shown while the quirk of a lagging one is on, and
+    /// since when.
+    shown_begin: Option<(i64, i64)>,
 }
 
 impl PartitionLog {
@@ -101,6 +104,7 @@ impl PartitionLog {
             last: None,
             retain_count,
             retain_age_ms,
+            shown_begin: None,
         };
         if let Some(backlog) = backlog {
             log.set_backlog(backlog);
@@ -237,6 +241,33 @@ impl PartitionLog {
             last_enqueued_ms: self.last.map(|last| last.enqueued_ms),
             is_empty: self.begin >= self.next(),
         }
+    }
+
+    /// The state as it was `stale_ms` ago, as far as the log still knows, with a
+    /// beginning that shows a trim only `lag_ms` after it.
+    pub(crate) fn shown(&mut self, now_ms: i64, stale_ms: i64, lag_ms: i64) -> PartitionState {
+        let mut state = self.state();
+        if stale_ms > 0 {
+            let end = self.first_at_time(now_ms.saturating_sub(stale_ms).saturating_add(1));
+            let last = end.saturating_sub(1);
+            match self.position_of(last) {
+                Some((offset, enqueued_ms)) => {
+                    state.last_sequence = last;
+                    state.last_offset = offset.to_string();
+                    state.last_enqueued_ms = Some(enqueued_ms);
+                }
+                None => state = PartitionLog::new(self.first, None, None, None).state(),
+            }
+        }
+        if lag_ms > 0 && state.begin_sequence >= 0 {
+            let lagging = *self.shown_begin.get_or_insert((now_ms, self.first));
+            if now_ms.saturating_sub(lagging.0) >= lag_ms {
+                self.shown_begin = Some((now_ms, self.begin));
+            } else {
+                state.begin_sequence = lagging.1;
+            }
+        }
+        state
     }
 
     /// The number to begin with, or the service's sentence of refusal.
