@@ -1,0 +1,3 @@
+//! What the process says of itself: its state, its logs, its health.
+
+pub mod status;
