@@ -9,6 +9,8 @@
 //! Waiting goes one way only: reader, memory, sink queue, delivery slot, compression, network.
 //! Settling waits for nobody.
 
+pub mod outside;
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -203,6 +205,11 @@ impl App {
     /// What became of everything that was read.
     pub fn balance(&self) -> Balance {
         self.ledgers.balance()
+    }
+
+    /// Everything that waits for something outside, with the reason.
+    pub fn waiting(&self) -> Vec<(String, String)> {
+        self.status.waiting()
     }
 
     /// The ledgers, for whoever only looks.

@@ -34,7 +34,11 @@ pub mod deliver;
 pub mod checkpoint;
 
 pub mod app;
+pub mod auth;
 pub mod budget;
+pub mod cli;
 pub mod clock;
 pub mod config;
+#[cfg(feature = "demo")]
+pub mod demo;
 pub mod telemetry;
