@@ -14,7 +14,32 @@ use std::time::Duration;
 
 use crate::event_hub::{SequenceNumber, Timestamp};
 
+mod build;
 pub mod connection_string;
+mod example;
+mod given;
+mod keys;
+mod kind;
+mod load;
+mod node;
+mod problem;
+mod reference;
+mod rules;
+mod schema;
+mod secret_file;
+mod settings;
+mod show;
+#[cfg(test)]
+mod tests;
+mod text;
+mod view;
+
+pub use example::example;
+pub use load::{FileText, Loaded, load, process_environment, read_file};
+pub use problem::{Origin, Problem, Problems};
+pub use reference::reference;
+pub use schema::schema;
+pub use show::Effective;
 
 /// A value that never shows itself: `Debug` and `Display` print `REDACTED`.
 #[derive(Clone, PartialEq, Eq)]
