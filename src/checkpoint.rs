@@ -11,6 +11,7 @@ use async_trait::async_trait;
 
 use crate::event_hub::{PartitionId, Position, Timestamp};
 
+pub mod blob;
 pub mod directory;
 pub mod memory;
 mod metadata;
