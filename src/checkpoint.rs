@@ -11,9 +11,13 @@ use async_trait::async_trait;
 
 use crate::event_hub::{PartitionId, Position, Timestamp};
 
+pub mod blob;
 pub mod checkpointer;
+pub mod directory;
 pub mod ledger;
 pub mod ledgers;
+pub mod memory;
+mod metadata;
 pub mod store_key;
 
 pub use store_key::GroupKey;

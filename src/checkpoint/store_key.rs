@@ -47,3 +47,68 @@ impl GroupKey {
         format!("{}/ownership/{partition}", self.prefix)
     }
 }
+
+/// `name` as a file or blob name that cannot leave its folder and that every file system takes.
+///
+/// Slashes separate folders and stay. Letters, digits, `-`, `_`, `$` stay, and so do dots inside a
+/// name; every other byte becomes `%` and two hexadecimal digits. No two names become one.
+pub(crate) fn path_safe(name: &str) -> String {
+    let folders = name.split('/').map(|folder| {
+        if folder.is_empty() {
+            return "%".to_owned();
+        }
+        let mut safe = String::with_capacity(folder.len());
+        for (index, byte) in folder.bytes().enumerate() {
+            match byte {
+                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'$' => {
+                    safe.push(char::from(byte));
+                }
+                b'.' if index > 0 => safe.push('.'),
+                _ => safe.push_str(&format!("%{byte:02X}")),
+            }
+        }
+        safe
+    });
+    folders.collect::<Vec<_>>().join("/")
+}
+
+/// The name that [`path_safe`] was given; `None` for a name it never makes.
+pub(crate) fn from_path_safe(safe: &str) -> Option<String> {
+    let mut name = Vec::with_capacity(safe.len());
+    let mut bytes = safe.bytes();
+    while let Some(byte) = bytes.next() {
+        if byte == b'%' {
+            let digits = [bytes.next()?, bytes.next()?];
+            name.push(u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()?);
+        } else {
+            name.push(byte);
+        }
+    }
+    let name = String::from_utf8(name).ok()?;
+    (path_safe(&name) == safe).then_some(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unsafe_names_stay_in_their_folder() {
+        let check = |name: &str, expected: &str| {
+            assert_eq!(path_safe(name), expected);
+            if !name.is_empty() {
+                assert_eq!(from_path_safe(expected).as_deref(), Some(name));
+            }
+        };
+        check("0", "0");
+        check("my.hub-1/$default", "my.hub-1/$default");
+        check("../etc", "%2E./etc");
+        check("..", "%2E.");
+        check(".hidden", "%2Ehidden");
+        check("a\\b:c d", "a%5Cb%3Ac%20d");
+        check("50%", "50%25");
+        assert_eq!(path_safe("a//b"), "a/%/b");
+        assert_eq!(path_safe("/etc"), "%/etc");
+        assert_eq!(from_path_safe("%zz"), None);
+    }
+}

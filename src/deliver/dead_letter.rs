@@ -5,6 +5,10 @@ use bytes::Bytes;
 
 use crate::event_hub::{PartitionId, Position};
 
+pub mod blob;
+pub mod directory;
+pub mod memory;
+
 /// One dead letter: exact bytes, and beside them what is known of their fate.
 #[derive(Clone, Debug)]
 pub struct DeadLetter {
@@ -42,6 +46,34 @@ impl DeadLetter {
             "{}/{sink}/{date}/{}-{}-{index}",
             self.source, self.partition, self.position.sequence
         )
+    }
+
+    /// The name when another body already stands under [`Self::name`], as after a hub was made
+    /// anew on the same day: its own, and the same at every repetition.
+    fn second_name(&self) -> String {
+        format!("{}-{}", self.name(), self.digest())
+    }
+
+    /// Tells bodies apart, not against an attacker.
+    fn digest(&self) -> String {
+        format!("{:032x}", xxhash_rust::xxh3::xxh3_128(&self.body))
+    }
+
+    /// What is known of the fate of the body, as names and values; what is not known is left out.
+    fn fields(&self) -> Vec<(&'static str, String)> {
+        let mut fields = vec![
+            ("reason", self.reason.to_owned()),
+            ("source", self.source.clone()),
+            ("partition", self.partition.as_str().to_owned()),
+            ("sequence", self.position.sequence.to_string()),
+            ("offset", self.position.offset.as_str().to_owned()),
+            ("digest", self.digest()),
+        ];
+        fields.extend(self.sink.iter().map(|sink| ("sink", sink.clone())));
+        fields.extend(self.index.map(|index| ("index", index.to_string())));
+        let enqueued_at = self.position.enqueued_at;
+        fields.extend(enqueued_at.map(|moment| ("enqueuedtime", moment.to_rfc3339())));
+        fields
     }
 }
 

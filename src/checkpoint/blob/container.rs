@@ -1,0 +1,318 @@
+//! The calls on a blob container that the stores need: bounded, conditional, never retried.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::num::NonZero;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use azure_core::credentials::TokenCredential;
+use azure_core_blob::http::headers::Headers;
+use azure_core_blob::http::{ClientOptions, Etag, RequestContent, RetryOptions, Transport, Url};
+use azure_storage_blob::models::{
+    BlobClientGetPropertiesResultHeaders, BlobClientSetMetadataOptions, BlobClientUploadOptions,
+    BlobContainerClientListBlobsOptions, BlobItem, ListBlobsIncludeItem,
+};
+use azure_storage_blob::{BlobContainerClient, BlobContainerClientOptions};
+use bytes::Bytes;
+use futures::TryStreamExt;
+
+use super::error::{Failure, classify};
+use super::{ETag, Fields, StoreError, metadata};
+use crate::auth::BlobCredential;
+use crate::config::Secret;
+
+/// Bodies up to this size go in one request; an event is never larger.
+const ONE_REQUEST: NonZero<u64> = NonZero::new(256 << 20).unwrap();
+
+/// A blob container. Clones share one connection pool.
+#[derive(Clone)]
+pub struct Container {
+    client: Arc<BlobContainerClient>,
+    /// The URL without its query: fit to be shown.
+    shown: Arc<str>,
+    timeout: Duration,
+    page: Option<i32>,
+}
+
+/// Why a container's URL cannot be used. Never says more of the URL than its host and path.
+#[derive(Debug, thiserror::Error)]
+pub enum ContainerError {
+    /// The text is no URL.
+    #[error(
+        "the container URL is not a URL (expected https://<account>.blob.core.windows.net/<container>)"
+    )]
+    NotAUrl,
+    /// It names an account only.
+    #[error(
+        "the container URL {0} names no container (expected https://<account>.blob.core.windows.net/<container>)"
+    )]
+    NoContainer(String),
+    /// There is nothing to authenticate with.
+    #[error("the container URL {0} carries no shared-access signature, and no credential is given")]
+    NoCredential(String),
+    /// There are two things to authenticate with.
+    #[error(
+        "the container URL {0} carries a shared-access signature, and a credential is given: remove one"
+    )]
+    TwoCredentials(String),
+    /// A token must not travel in the clear.
+    #[error("the container URL {0} must begin with https:// when a credential is used")]
+    NotHttps(String),
+    /// The client library refuses it.
+    #[error("no client for the container URL {0}")]
+    Client(String),
+}
+
+/// One blob of a listing.
+pub(super) struct Listed {
+    pub(super) name: String,
+    pub(super) fields: Fields,
+    pub(super) etag: ETag,
+    pub(super) age: Duration,
+}
+
+impl Container {
+    /// Prepares calls on the container at this URL, each bounded by `timeout`; sends nothing yet.
+    ///
+    /// Either the URL carries a shared-access signature (then plain http is allowed, as a storage
+    /// emulator needs it), or `credential` gives tokens. A proxy from the environment is used
+    /// for https only.
+    ///
+    /// # Errors
+    /// When the URL cannot be one of a container, or does not fit the credential.
+    pub fn new(
+        url: &Secret,
+        credential: Option<Arc<dyn TokenCredential>>,
+        timeout: Duration,
+    ) -> Result<Self, ContainerError> {
+        let mut url = Url::parse(url.expose()).map_err(|_| ContainerError::NotAUrl)?;
+        let shown = {
+            let mut shown = url.clone();
+            shown.set_query(None);
+            shown.set_fragment(None);
+            // Both fail only for URLs without a host, which are refused below.
+            if shown.set_username("").is_err() || shown.set_password(None).is_err() {
+                return Err(ContainerError::NotAUrl);
+            }
+            shown.to_string()
+        };
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(ContainerError::NotAUrl);
+        }
+        url.path_segments_mut()
+            .map_err(|()| ContainerError::NotAUrl)?
+            .pop_if_empty();
+        if url.path().len() < 2 {
+            return Err(ContainerError::NoContainer(shown));
+        }
+        let signed = url.query_pairs().any(|(name, _)| name == "sig");
+        match (&credential, signed) {
+            (None, false) => return Err(ContainerError::NoCredential(shown)),
+            (Some(_), true) => return Err(ContainerError::TwoCredentials(shown)),
+            (Some(_), false) if url.scheme() != "https" => {
+                return Err(ContainerError::NotHttps(shown));
+            }
+            _ => {}
+        }
+        let options = BlobContainerClientOptions {
+            client_options: client_options(url.scheme() == "http", timeout)
+                .ok_or_else(|| ContainerError::Client(shown.clone()))?,
+            ..Default::default()
+        };
+        let credential = credential.map(|inner| Arc::new(BlobCredential::new(inner)) as _);
+        // The error's own text repeats the URL.
+        let client = BlobContainerClient::from_url(url, credential, Some(options))
+            .map_err(|_| ContainerError::Client(shown.clone()))?;
+        Ok(Self {
+            client: Arc::new(client),
+            shown: shown.into(),
+            timeout,
+            page: None,
+        })
+    }
+
+    /// Lists in pages of this size instead of the service's own (5,000), to test that every page
+    /// is read.
+    #[must_use]
+    pub fn with_page_size(self, blobs: u16) -> Self {
+        Self {
+            page: Some(blobs.into()),
+            ..self
+        }
+    }
+
+    /// The URL without its signature.
+    pub fn url(&self) -> &str {
+        &self.shown
+    }
+
+    /// Creates a blob where there is none.
+    pub(crate) async fn create(
+        &self,
+        path: &str,
+        metadata: HashMap<String, String>,
+        body: Bytes,
+    ) -> Result<ETag, StoreError> {
+        // A large body may take a second per MiB more.
+        let extra = Duration::from_secs(u64::try_from(body.len() >> 20).unwrap_or(0));
+        let options = BlobClientUploadOptions {
+            metadata: Some(metadata),
+            partition_size: Some(ONE_REQUEST),
+            ..Default::default()
+        };
+        let blob = self.client.blob_client(path);
+        let upload = blob.upload(
+            RequestContent::from(Vec::from(body)),
+            Some(options.with_if_not_exists()),
+        );
+        let created = self
+            .within(self.timeout + extra, upload)
+            .await
+            .map_err(Failure::into_error)?;
+        self.etag(created.etag)
+    }
+
+    /// Replaces the metadata of the blob if this version of it is stored.
+    pub(super) async fn set_metadata(
+        &self,
+        path: &str,
+        metadata: &HashMap<String, String>,
+        etag: &ETag,
+    ) -> Result<ETag, StoreError> {
+        let options = BlobClientSetMetadataOptions {
+            if_match: Some(Etag::from(format!("\"{}\"", etag.as_str()))),
+            ..Default::default()
+        };
+        let blob = self.client.blob_client(path);
+        let call = blob.set_metadata(metadata, Some(options));
+        let answer = self
+            .within(self.timeout, call)
+            .await
+            .map_err(Failure::into_error)?;
+        self.etag(header(answer.headers(), "etag").map(Etag::from))
+    }
+
+    /// Reads metadata and version of a blob; `None` when there is none.
+    pub(crate) async fn head(&self, path: &str) -> Result<Option<(Fields, ETag)>, StoreError> {
+        let blob = self.client.blob_client(path);
+        let answer = match self.within(self.timeout, blob.get_properties(None)).await {
+            Ok(answer) => answer,
+            Err(Failure::NoBlob) => return Ok(None),
+            Err(failure) => return Err(failure.into_error()),
+        };
+        let etag = self.etag(header(answer.headers(), "etag").map(Etag::from))?;
+        let pairs = answer.metadata().map_err(|_| self.garbled("metadata"))?;
+        Ok(Some((metadata::fields(pairs), etag)))
+    }
+
+    /// Lists the blobs whose names begin with `prefix`, all pages of them.
+    pub(super) async fn list(&self, prefix: &str) -> Result<Vec<Listed>, StoreError> {
+        let options = BlobContainerClientListBlobsOptions {
+            include: Some(vec![ListBlobsIncludeItem::Metadata]),
+            prefix: Some(prefix.to_owned()),
+            maxresults: self.page,
+            ..Default::default()
+        };
+        let pager = self
+            .client
+            .list_blobs(Some(options))
+            .map_err(|_| self.garbled("request"))?;
+        let mut pages = pager.into_pages();
+        let mut listed = Vec::new();
+        while let Some(page) = self
+            .within(self.timeout, pages.try_next())
+            .await
+            .map_err(Failure::into_error)?
+        {
+            let now = header(page.headers(), "date")
+                .and_then(|text| httpdate::parse_http_date(&text).ok())
+                .ok_or_else(|| self.garbled("date"))?;
+            let blobs = page
+                .into_model()
+                .map_err(|_| self.garbled("listing"))?
+                .segment
+                .blob_items;
+            for blob in blobs {
+                listed.push(self.listed(blob, now)?);
+            }
+        }
+        Ok(listed)
+    }
+
+    fn listed(&self, blob: BlobItem, now: SystemTime) -> Result<Listed, StoreError> {
+        let properties = blob.properties.unwrap_or_default();
+        let name = blob.name.ok_or_else(|| self.garbled("blob name"))?;
+        let last_modified = properties
+            .last_modified
+            .ok_or_else(|| self.garbled("last-modified time"))?;
+        let pairs = blob
+            .metadata
+            .unwrap_or_default()
+            .additional_properties
+            .unwrap_or_default();
+        Ok(Listed {
+            name,
+            fields: metadata::fields(pairs),
+            etag: self.etag(properties.etag)?,
+            age: now.duration_since(last_modified.into()).unwrap_or_default(),
+        })
+    }
+
+    /// Awaits one call, at most for `limit`.
+    async fn within<T>(
+        &self,
+        limit: Duration,
+        call: impl Future<Output = azure_core_blob::Result<T>>,
+    ) -> Result<T, Failure> {
+        match tokio::time::timeout(limit, call).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) => Err(classify(&error, &self.shown)),
+            Err(_) => Err(Failure::Final(StoreError::Unavailable(format!(
+                "no answer from {} within {limit:?}",
+                self.shown
+            )))),
+        }
+    }
+
+    fn etag(&self, etag: Option<Etag>) -> Result<ETag, StoreError> {
+        etag.map(|etag| ETag::new(etag.as_ref()))
+            .ok_or_else(|| self.garbled("ETag"))
+    }
+
+    /// The answer lacks something that blob storage always sends.
+    fn garbled(&self, what: &str) -> StoreError {
+        StoreError::Unavailable(format!(
+            "an answer from {} has no readable {what}: is this blob storage?",
+            self.shown
+        ))
+    }
+}
+
+impl fmt::Debug for Container {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Container").field(&self.shown).finish()
+    }
+}
+
+/// No retries (a retried claim whose first answer was lost would be taken for a lost one), no
+/// redirects, and no proxy in front of a plain-http emulator.
+fn client_options(plain: bool, timeout: Duration) -> Option<ClientOptions> {
+    let mut builder = reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .connect_timeout(timeout)
+        .pool_idle_timeout(Duration::from_secs(60));
+    if plain {
+        builder = builder.no_proxy();
+    }
+    Some(ClientOptions {
+        retry: RetryOptions::none(),
+        transport: Some(Transport::new(Arc::new(builder.build().ok()?))),
+        ..Default::default()
+    })
+}
+
+fn header(headers: &Headers, name: &'static str) -> Option<String> {
+    headers.get_optional_string(&name.into())
+}

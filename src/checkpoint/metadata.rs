@@ -1,0 +1,145 @@
+//! How a checkpoint reads as names and values: the metadata of a blob, the keys of a JSON file.
+//!
+//! `sequencenumber` and `offset` are what every Azure SDK and KEDA read; the other two are ours.
+//! Reading is tolerant of what the others write: any case of the names, empty values, and
+//! `no offset`, which older .NET versions wrote.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::{Checkpoint, StoreError};
+use crate::event_hub::{Offset, Position, SequenceNumber, Timestamp};
+
+/// Name of the number.
+const SEQUENCE: &str = "sequencenumber";
+/// Name of the offset.
+const OFFSET: &str = "offset";
+/// Name of the moment at which the service took the event in.
+const ENQUEUED: &str = "enqueuedtime";
+/// Name of the moment at which the hub was created.
+const HUB_CREATED: &str = "hubcreatedon";
+/// Name of the owner; an empty value means that the partition was released.
+const OWNER: &str = "ownerid";
+
+/// Names and values as they are read, names in lower case.
+pub(super) type Fields = BTreeMap<String, String>;
+
+/// Takes names of any case; several that differ in case only are one.
+pub(super) fn fields(pairs: impl IntoIterator<Item = (String, String)>) -> Fields {
+    pairs
+        .into_iter()
+        .map(|(name, value)| (name.to_ascii_lowercase(), value))
+        .collect()
+}
+
+/// The fields of a checkpoint; what is not known is left out.
+pub(super) fn of_checkpoint(checkpoint: &Checkpoint) -> HashMap<String, String> {
+    let position = &checkpoint.position;
+    let mut fields = HashMap::from([
+        (SEQUENCE.to_owned(), position.sequence.to_string()),
+        (OFFSET.to_owned(), position.offset.as_str().to_owned()),
+    ]);
+    let moments = [
+        (ENQUEUED, position.enqueued_at),
+        (HUB_CREATED, checkpoint.hub_created_at),
+    ];
+    for (name, moment) in moments {
+        if let Some(moment) = moment {
+            fields.insert(name.to_owned(), moment.to_rfc3339());
+        }
+    }
+    fields
+}
+
+/// The fields of an ownership; without an owner it is a released one.
+pub(super) fn of_owner(owner: Option<&str>) -> HashMap<String, String> {
+    HashMap::from([(OWNER.to_owned(), owner.unwrap_or_default().to_owned())])
+}
+
+/// Who owns a partition: an empty or missing name means that it was released.
+pub(super) fn owner(fields: &Fields) -> Option<String> {
+    value(fields, OWNER).map(str::to_owned)
+}
+
+/// Reads a checkpoint that this program or an Azure SDK wrote at `place`.
+pub(super) fn checkpoint(place: &str, fields: &Fields) -> Result<Checkpoint, StoreError> {
+    let unreadable = |problem: String| StoreError::Unreadable {
+        place: place.to_owned(),
+        problem,
+    };
+    let offset = value(fields, OFFSET).filter(|text| !text.eq_ignore_ascii_case("no offset"));
+    let sequence = match (value(fields, SEQUENCE), offset) {
+        (Some(text), _) => text
+            .parse()
+            .map(SequenceNumber)
+            .map_err(|_| unreadable(format!("`{SEQUENCE}` is not a number: {text:?}")))?,
+        (None, Some(_)) => {
+            return Err(unreadable(format!(
+                "it holds an `{OFFSET}` and no `{SEQUENCE}`; store a number with it \
+                 (`checkpoints set`), or delete it to start over"
+            )));
+        }
+        (None, None) => {
+            return Err(unreadable(format!(
+                "it holds neither `{SEQUENCE}` nor `{OFFSET}`"
+            )));
+        }
+    };
+    let moment = |name| value(fields, name).and_then(Timestamp::parse_rfc3339);
+    Ok(Checkpoint {
+        position: Position {
+            sequence,
+            offset: offset.map_or_else(Offset::beginning, Offset::new),
+            enqueued_at: moment(ENQUEUED),
+        },
+        hub_created_at: moment(HUB_CREATED),
+    })
+}
+
+/// A value that says something.
+fn value<'a>(fields: &'a Fields, name: &str) -> Option<&'a str> {
+    fields
+        .get(name)
+        .map(String::as_str)
+        .filter(|text| !text.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(pairs: &[(&str, &str)]) -> Result<Checkpoint, StoreError> {
+        let pairs = pairs
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        checkpoint("here", &fields(pairs))
+    }
+
+    #[test]
+    fn what_other_programs_write_is_read() {
+        let java = read(&[("SequenceNumber", "42"), ("Offset", "8589934592")]).unwrap();
+        assert_eq!(java.position.sequence, SequenceNumber(42));
+        assert_eq!(java.position.offset.as_str(), "8589934592");
+        assert_eq!(java.hub_created_at, None);
+        for offset in ["", "no offset", "No Offset"] {
+            let number_only = read(&[("sequencenumber", "42"), ("offset", offset)]).unwrap();
+            assert_eq!(number_only.position.sequence, SequenceNumber(42));
+            assert_eq!(number_only.position.offset, Offset::beginning());
+        }
+    }
+
+    #[test]
+    fn what_is_no_checkpoint_is_refused() {
+        for pairs in [
+            &[("sequencenumber", ""), ("offset", "12")][..],
+            &[("sequencenumber", "seven"), ("offset", "12")],
+            &[("sequencenumber", ""), ("offset", "no offset")],
+            &[],
+        ] {
+            let error = read(pairs).unwrap_err();
+            assert!(
+                matches!(error, StoreError::Unreadable { .. }),
+                "{pairs:?}: {error}"
+            );
+        }
+    }
+}

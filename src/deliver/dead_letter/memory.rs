@@ -1,0 +1,44 @@
+//! Dead letters in this process's memory: for tests, simulations, and the demo.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+
+use super::{DeadLetter, DeadLetterError, DeadLetterStore};
+
+/// Dead letters that live as long as the last clone of the store; clones share them.
+#[derive(Clone, Debug, Default)]
+pub struct MemoryDeadLetters(Arc<Mutex<BTreeMap<String, DeadLetter>>>);
+
+impl MemoryDeadLetters {
+    /// An empty store.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// All dead letters by their names, in the order of the names.
+    pub fn all(&self) -> Vec<(String, DeadLetter)> {
+        let letters = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        letters
+            .iter()
+            .map(|(name, letter)| (name.clone(), letter.clone()))
+            .collect()
+    }
+}
+
+#[async_trait]
+impl DeadLetterStore for MemoryDeadLetters {
+    async fn write(&self, letter: &DeadLetter) -> Result<(), DeadLetterError> {
+        let mut letters = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut name = letter.name();
+        if letters
+            .get(&name)
+            .is_some_and(|stored| stored.body != letter.body)
+        {
+            name = letter.second_name();
+        }
+        letters.entry(name).or_insert_with(|| letter.clone());
+        Ok(())
+    }
+}

@@ -1,0 +1,245 @@
+//! What only the blob store does: the layout of the Azure SDKs, and the service's clock.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use entra_forwarder::checkpoint::blob::{BlobStore, Container};
+use entra_forwarder::checkpoint::{
+    Checkpoint, CheckpointStore, Condition, GroupKey, StoreError, StoredCheckpoint,
+};
+use entra_forwarder::config::Secret;
+use entra_forwarder::event_hub::{Offset, Position, SequenceNumber};
+use tokio::task::JoinSet;
+
+use crate::azurite::TestContainer;
+use crate::conformance::{checkpoint, group, partition};
+use crate::stub::{Stub, put_exactly};
+
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(30);
+
+pub(crate) fn open(url: &str, timeout: Duration) -> BlobStore {
+    BlobStore::new(Container::new(&Secret::new(url), None, timeout).unwrap())
+}
+
+/// Metadata of a blob as the service gives it.
+async fn metadata(container: &TestContainer, path: &str) -> Option<BTreeMap<String, String>> {
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let answer = client.head(container.blob_url(path)).send().await.unwrap();
+    if answer.status() == 404 {
+        return None;
+    }
+    assert_eq!(answer.status(), 200);
+    assert_eq!(answer.headers()["content-length"], "0");
+    let pairs = answer.headers().iter().filter_map(|(name, value)| {
+        let name = name.as_str().strip_prefix("x-ms-meta-")?;
+        Some((name.to_owned(), value.to_str().unwrap().to_owned()))
+    });
+    Some(pairs.collect())
+}
+
+fn foreign(sequence: i64, offset: Offset) -> Checkpoint {
+    let sequence = SequenceNumber(sequence);
+    Checkpoint {
+        position: Position {
+            sequence,
+            offset,
+            enqueued_at: None,
+        },
+        hub_created_at: None,
+    }
+}
+
+#[tokio::test]
+async fn the_layout_is_that_of_the_azure_sdks() {
+    let container = TestContainer::create().await;
+    let store = open(&container.url(), TIMEOUT);
+    let group = GroupKey::new("Logs.servicebus.windows.net", "Hub", "$Default");
+    let etag = store
+        .claim(&group, &partition("7"), "me", Condition::Absent)
+        .await
+        .unwrap();
+    store
+        .write(&group, &partition("7"), &checkpoint(42), Condition::Absent)
+        .await
+        .unwrap();
+
+    let prefix = "logs.servicebus.windows.net/hub/$default";
+    let path = format!("{prefix}/ownership/7");
+    let owned = metadata(&container, &path).await.unwrap();
+    assert_eq!(
+        owned,
+        BTreeMap::from([("ownerid".to_owned(), "me".to_owned())])
+    );
+    let stored = metadata(&container, &format!("{prefix}/checkpoint/7"))
+        .await
+        .unwrap();
+    let expected = [
+        ("enqueuedtime", "2025-11-21T08:15:30.167Z"),
+        ("hubcreatedon", "2023-11-14T22:13:20.000Z"),
+        ("offset", "4200"),
+        ("sequencenumber", "42"),
+    ];
+    assert_eq!(
+        stored,
+        expected
+            .map(|(name, value)| (name.into(), value.into()))
+            .into()
+    );
+
+    store.release(&group, &partition("7"), etag).await.unwrap();
+    let released = metadata(&container, &path).await.unwrap();
+    assert_eq!(released.get("ownerid").map_or("", String::as_str), "");
+}
+
+#[tokio::test]
+async fn checkpoints_of_other_sdks_are_read() {
+    let container = TestContainer::create().await;
+    let store = open(&container.url(), TIMEOUT);
+    let group = group();
+    let number_only = foreign(8, Offset::beginning());
+    for (id, metadata, expected) in [
+        (
+            "java",
+            vec![("SequenceNumber", "7"), ("Offset", "700")],
+            Some(foreign(7, Offset::new("700"))),
+        ),
+        (
+            "empty",
+            vec![("sequencenumber", "8"), ("offset", "")],
+            Some(number_only.clone()),
+        ),
+        (
+            "old",
+            vec![("sequencenumber", "8"), ("offset", "no offset")],
+            Some(number_only),
+        ),
+        (
+            "offset",
+            vec![("sequencenumber", ""), ("offset", "700")],
+            None,
+        ),
+        ("nothing", vec![], None),
+    ] {
+        let id = partition(id);
+        put_exactly(&container.blob_url(&group.checkpoint(&id)), &metadata).await;
+        let stored = store.read(&group, &id).await;
+        match expected {
+            Some(expected) => {
+                let StoredCheckpoint { checkpoint, etag } = stored.unwrap().unwrap();
+                assert_eq!(checkpoint, expected, "{id}");
+                store
+                    .write(&group, &id, &checkpoint, Condition::Matches(etag))
+                    .await
+                    .unwrap();
+            }
+            None => {
+                let error = stored.unwrap_err();
+                assert!(
+                    matches!(error, StoreError::Unreadable { .. }),
+                    "{id}: {error}"
+                );
+                assert!(
+                    error.to_string().contains(&group.checkpoint(&id)),
+                    "{error}"
+                );
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn owners_of_other_sdks_are_read() {
+    let container = TestContainer::create().await;
+    let store = open(&container.url(), TIMEOUT);
+    let group = group();
+    for (id, metadata) in [
+        ("java", vec![("OwnerId", "someone")]),
+        ("released", vec![("ownerid", "")]),
+        ("bare", vec![]),
+    ] {
+        put_exactly(
+            &container.blob_url(&group.ownership(&partition(id))),
+            &metadata,
+        )
+        .await;
+    }
+    let mut owners = store.list_owners(&group).await.unwrap();
+    owners.sort_by_key(|owner| owner.partition.clone());
+    let found: Vec<_> = owners
+        .iter()
+        .map(|owner| (owner.partition.as_str(), owner.owner.as_deref()))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            ("bare", None),
+            ("java", Some("someone")),
+            ("released", None)
+        ]
+    );
+    for owner in owners {
+        let condition = Condition::Matches(owner.etag);
+        store
+            .claim(&group, &owner.partition, "me", condition)
+            .await
+            .unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_checkpoint_on_a_path_of_other_case_is_taken_over_once() {
+    let container = TestContainer::create().await;
+    let group = GroupKey::new("NS.servicebus.windows.net", "Hub", "$Default");
+    let zero = partition("0");
+    let path = format!("{}/checkpoint/0", group.case_kept_prefix());
+    let written = [("sequencenumber", "5"), ("offset", "500")];
+    put_exactly(&container.blob_url(&path), &written).await;
+
+    let mut tasks = JoinSet::new();
+    for _ in 0..8 {
+        let (store, group, zero) = (open(&container.url(), TIMEOUT), group.clone(), zero.clone());
+        tasks.spawn(async move { store.read(&group, &zero).await.unwrap().unwrap() });
+    }
+    let mut read = tasks.join_all().await;
+    read.dedup();
+    let [stored] = &read[..] else {
+        panic!("not all read the same: {read:?}")
+    };
+    assert_eq!(stored.checkpoint, foreign(5, Offset::new("500")));
+
+    let store = open(&container.url(), TIMEOUT);
+    let condition = Condition::Matches(stored.etag.clone());
+    store
+        .write(&group, &zero, &checkpoint(6), condition)
+        .await
+        .unwrap();
+    // From now on the other one does not count any more.
+    let stored = store.read(&group, &zero).await.unwrap().unwrap();
+    assert_eq!(stored.checkpoint, checkpoint(6));
+    assert_eq!(
+        metadata(&container, &path).await.unwrap()["sequencenumber"],
+        "5"
+    );
+}
+
+#[tokio::test]
+async fn ages_come_from_the_service_clock_alone() {
+    let name = format!("{}/ownership/0", group().prefix());
+    let body = format!(
+        "<?xml version=\"1.0\"?><EnumerationResults><Blobs><Blob><Name>{name}</Name><Properties>\
+         <Last-Modified>Wed, 02 Jan 2030 03:04:05 GMT</Last-Modified><Etag>0x1</Etag></Properties>\
+         <Metadata><ownerid>a</ownerid></Metadata></Blob></Blobs><NextMarker/></EnumerationResults>"
+    );
+    for (date, seconds) in [
+        ("Wed, 02 Jan 2030 03:05:15 GMT", 70),
+        ("Wed, 02 Jan 2030 03:04:05 GMT", 0),
+        ("Wed, 02 Jan 2030 03:04:00 GMT", 0),
+    ] {
+        let stub = Stub::start(Stub::answer("200 OK", &format!("date: {date}\r\n"), &body)).await;
+        let owners = open(&stub.url, TIMEOUT)
+            .list_owners(&group())
+            .await
+            .unwrap();
+        assert_eq!(owners[0].age, Duration::from_secs(seconds), "{date}");
+    }
+}

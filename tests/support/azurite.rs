@@ -1,0 +1,195 @@
+//! Azurite, Microsoft's storage emulator: one per test process, with a container per test.
+
+use std::io::{BufRead, BufReader};
+use std::process::Child;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, SystemTime};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use hmac::{Hmac, Mac};
+use sha2::Sha256;
+
+use crate::tied;
+
+/// Name of the account that every Azurite has.
+const ACCOUNT: &str = "devstoreaccount1";
+/// Its key, which is public.
+const KEY: &str =
+    "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
+/// Version of the service that the signatures are made for.
+const VERSION: &str = "2021-12-02";
+/// What the forwarder needs.
+const ALL: &str = "racwl";
+
+struct Azurite {
+    address: String,
+    /// Closing its standard input ends it.
+    _child: Child,
+}
+
+/// Starts Azurite at the first call; gives `http://127.0.0.1:<port>`.
+fn address() -> &'static str {
+    static AZURITE: OnceLock<Azurite> = OnceLock::new();
+    let azurite = AZURITE.get_or_init(|| {
+        // Port 0 is one that is free; data stay in memory, so that nothing is left behind.
+        let mut child = tied::start(
+            "node_modules/azurite/dist/src/blob/main.js",
+            &[
+                "--blobHost",
+                "127.0.0.1",
+                "--blobPort",
+                "0",
+                "--inMemoryPersistence",
+                "--silent",
+                "--disableTelemetry",
+                "--skipApiVersionCheck",
+            ],
+        );
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let address = lines
+            .by_ref()
+            .map_while(Result::ok)
+            .find_map(|line| {
+                line.split_once("successfully listens on ")
+                    .map(|(_, url)| url.trim().to_owned())
+            })
+            .expect("Azurite ended before it listened; its errors are above");
+        // A full pipe would stop it.
+        std::thread::spawn(move || lines.for_each(drop));
+        Azurite {
+            address,
+            _child: child,
+        }
+    });
+    &azurite.address
+}
+
+/// A container of its own for one test.
+pub(crate) struct TestContainer {
+    name: String,
+}
+
+impl TestContainer {
+    /// Makes a container.
+    pub(crate) async fn create() -> Self {
+        let container = Self::missing();
+        let url = format!(
+            "{}?restype=container&{}",
+            container.plain_url(),
+            account_signature()
+        );
+        let answer = reqwest::Client::builder()
+            .no_proxy()
+            .build()
+            .unwrap()
+            .put(url)
+            .header("x-ms-version", VERSION)
+            .header("content-length", 0)
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(answer.status(), 201, "{}", answer.text().await.unwrap());
+        container
+    }
+
+    /// A container that does not exist.
+    pub(crate) fn missing() -> Self {
+        static LAST: AtomicU32 = AtomicU32::new(0);
+        Self {
+            name: format!("test-{}", LAST.fetch_add(1, Ordering::Relaxed)),
+        }
+    }
+
+    /// URL without a signature.
+    pub(crate) fn plain_url(&self) -> String {
+        format!("{}/{ACCOUNT}/{}", address(), self.name)
+    }
+
+    /// URL with a signature that allows everything the forwarder needs.
+    pub(crate) fn url(&self) -> String {
+        self.url_with(ALL, 3600)
+    }
+
+    /// URL with a signature for these permissions that ends so many seconds from now.
+    pub(crate) fn url_with(&self, permissions: &str, seconds: i64) -> String {
+        let end = moment(seconds);
+        let resource = format!("/blob/{ACCOUNT}/{}", self.name);
+        let text = [
+            permissions,
+            "",
+            &end,
+            &resource,
+            "",
+            "",
+            "",
+            VERSION,
+            "c",
+            "",
+            "",
+            "",
+            "",
+            "",
+            "",
+            "",
+        ]
+        .join("\n");
+        let fields = [
+            ("sv", VERSION),
+            ("sr", "c"),
+            ("sp", permissions),
+            ("se", &end),
+            ("sig", &sign(&text)),
+        ];
+        format!("{}?{}", self.plain_url(), query(&fields))
+    }
+
+    /// URL of a blob, with a signature.
+    pub(crate) fn blob_url(&self, path: &str) -> String {
+        self.url().replacen('?', &format!("/{path}?"), 1)
+    }
+}
+
+/// A query that allows everything in the account.
+fn account_signature() -> String {
+    let end = moment(3600);
+    let text = [
+        ACCOUNT, "racwdl", "b", "sco", "", &end, "", "", VERSION, "", "",
+    ]
+    .join("\n");
+    query(&[
+        ("sv", VERSION),
+        ("ss", "b"),
+        ("srt", "sco"),
+        ("sp", "racwdl"),
+        ("se", &end),
+        ("sig", &sign(&text)),
+    ])
+}
+
+fn sign(text: &str) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(&BASE64.decode(KEY).unwrap()).unwrap();
+    mac.update(text.as_bytes());
+    BASE64.encode(mac.finalize().into_bytes())
+}
+
+fn query(fields: &[(&str, &str)]) -> String {
+    url::form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(fields)
+        .finish()
+}
+
+/// A moment so many seconds from now, as signatures write it.
+fn moment(seconds: i64) -> String {
+    let now = SystemTime::now();
+    let length = Duration::from_secs(seconds.unsigned_abs());
+    let moment = if seconds < 0 {
+        now - length
+    } else {
+        now + length
+    };
+    let format =
+        time::macros::format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z");
+    time::OffsetDateTime::from(moment).format(&format).unwrap()
+}
