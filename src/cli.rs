@@ -24,7 +24,13 @@ use exit::Exit;
 /// unavailable; 70 internal; 75 stopped at the deadline with unsettled records; 77 not permitted;
 /// 78 configuration.
 #[derive(Debug, Parser)]
-#[command(version, about, long_about, max_term_width = 100, propagate_version = true)]
+#[command(
+    version,
+    about,
+    long_about,
+    max_term_width = 100,
+    propagate_version = true
+)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]

@@ -44,7 +44,10 @@ pub struct OutsideError {
 
 fn at(place: impl Into<String>) -> impl FnOnce(&dyn std::error::Error) -> OutsideError {
     let place = place.into();
-    move |error| OutsideError { place, problem: error.to_string() }
+    move |error| OutsideError {
+        place,
+        problem: error.to_string(),
+    }
 }
 
 impl Outside {
@@ -67,7 +70,10 @@ impl Outside {
         }
         let hubs = hubs(config, &credentials)?;
         let seams = Seams {
-            sources: hubs.iter().map(|hub| Arc::clone(hub) as Arc<dyn Source>).collect(),
+            sources: hubs
+                .iter()
+                .map(|hub| Arc::clone(hub) as Arc<dyn Source>)
+                .collect(),
             transports,
             store,
             dead_letters,
@@ -112,10 +118,13 @@ fn named(
     name: &str,
     place: String,
 ) -> Result<Arc<dyn TokenCredential>, OutsideError> {
-    credentials.get(name).map(Arc::clone).ok_or_else(|| OutsideError {
-        place,
-        problem: format!("there is no credential `{name}`"),
-    })
+    credentials
+        .get(name)
+        .map(Arc::clone)
+        .ok_or_else(|| OutsideError {
+            place,
+            problem: format!("there is no credential `{name}`"),
+        })
 }
 
 fn hubs(
@@ -147,7 +156,10 @@ type Stores = (Arc<dyn CheckpointStore>, Arc<dyn DeadLetterStore>);
 fn stores(config: &Config, credentials: &Credentials) -> Result<Stores, OutsideError> {
     let timeout = config.checkpoints.timeout;
     let (store, beside): Stores = match &config.checkpoints.store {
-        StoreConfig::Blob { container_url, credential } => {
+        StoreConfig::Blob {
+            container_url,
+            credential,
+        } => {
             let place = || "checkpoints.credential".to_owned();
             let credential = credential
                 .as_deref()
@@ -160,11 +172,15 @@ fn stores(config: &Config, credentials: &Credentials) -> Result<Stores, OutsideE
         }
         StoreConfig::Directory { path } => {
             let dead_letters = DirectoryDeadLetters::new(path.join(DEAD_LETTERS_FOLDER), timeout);
-            (Arc::new(DirectoryStore::new(path, timeout)), Arc::new(dead_letters))
+            (
+                Arc::new(DirectoryStore::new(path, timeout)),
+                Arc::new(dead_letters),
+            )
         }
-        StoreConfig::Memory => {
-            (Arc::new(MemoryStore::new()), Arc::new(MemoryDeadLetters::new()))
-        }
+        StoreConfig::Memory => (
+            Arc::new(MemoryStore::new()),
+            Arc::new(MemoryDeadLetters::new()),
+        ),
     };
     let dead_letters = match &config.dead_letters {
         DeadLettersConfig::Checkpoints => beside,

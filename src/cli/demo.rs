@@ -90,7 +90,11 @@ pub(super) async fn run(args: Args) -> Exit {
     match play(&args, stage).await {
         Ok(report) => {
             report.print();
-            if report.balances() { Exit::Done } else { Exit::No }
+            if report.balances() {
+                Exit::Done
+            } else {
+                Exit::No
+            }
         }
         Err(error) => {
             eprintln!("error: {error}");
@@ -100,7 +104,14 @@ pub(super) async fn run(args: Args) -> Exit {
 }
 
 async fn play(args: &Args, stage: Stage) -> Result<Report, ProducerError> {
-    let Stage { emulator, endpoint, proof, config, outside, folder } = stage;
+    let Stage {
+        emulator,
+        endpoint,
+        proof,
+        config,
+        outside,
+        folder,
+    } = stage;
     let (mut seams, hubs) = outside.split();
     if let Some(damage) = args.damage {
         for transport in &mut seams.transports {
@@ -111,9 +122,13 @@ async fn play(args: &Args, stage: Stage) -> Result<Report, ProducerError> {
     let mut app = App::start(&config, seams, "demo", Arc::new(Status::default()));
     let connection_string = emulator.connection_string(Some(setup::HUB));
     let generator = Generator::new(args.seed);
-    let producer =
-        Producer::connect(&connection_string, emulator.address(), generator, Arc::clone(&proof))
-            .await?;
+    let producer = Producer::connect(
+        &connection_string,
+        emulator.address(),
+        generator,
+        Arc::clone(&proof),
+    )
+    .await?;
     let load = Load {
         records_per_second: args.rate,
         records_per_event: usize::try_from(args.records_per_event).unwrap_or(1),
@@ -139,7 +154,9 @@ async fn play(args: &Args, stage: Stage) -> Result<Report, ProducerError> {
     }
     let ended = app.stop(Duration::from_secs(10)).await;
     if ended != Ended::Settled {
-        report.remark(format!("the forwarder did not settle everything: {ended:?}"));
+        report.remark(format!(
+            "the forwarder did not settle everything: {ended:?}"
+        ));
     }
     report.check_store(&emulator, store.as_ref(), &config).await;
     hubs.close().await;
@@ -179,9 +196,14 @@ async fn wait_for_rest(
         }
         if still_since.elapsed() > STILL_MAX {
             let waiting = app.waiting();
-            let reasons: Vec<_> =
-                waiting.iter().map(|(who, why)| format!("{who}: {why}")).collect();
-            return Some(format!("nothing moved for {STILL_MAX:?}; {}", reasons.join("; ")));
+            let reasons: Vec<_> = waiting
+                .iter()
+                .map(|(who, why)| format!("{who}: {why}"))
+                .collect();
+            return Some(format!(
+                "nothing moved for {STILL_MAX:?}; {}",
+                reasons.join("; ")
+            ));
         }
     }
 }

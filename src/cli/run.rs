@@ -82,7 +82,10 @@ pub(super) async fn run(args: Args) -> Exit {
 }
 
 fn signals() -> std::io::Result<(Signal, Signal)> {
-    Ok((signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?))
+    Ok((
+        signal(SignalKind::terminate())?,
+        signal(SignalKind::interrupt())?,
+    ))
 }
 
 async fn forward(
@@ -98,7 +101,11 @@ async fn forward(
         return exit;
     }
     let status = Arc::new(Status::default());
-    let needed = config.sources.keys().map(|name| format!("source {name}")).collect();
+    let needed = config
+        .sources
+        .keys()
+        .map(|name| format!("source {name}"))
+        .collect();
     let health = Arc::new(Health::new(Arc::clone(&status), needed));
     let server = match listen(config, &health) {
         Ok(server) => server,
@@ -139,7 +146,10 @@ async fn forward(
 fn end(ended: Ended) -> Exit {
     match ended {
         Ended::Settled => {
-            tracing::info!(event = "stopped", "everything that was read is delivered and stored");
+            tracing::info!(
+                event = "stopped",
+                "everything that was read is delivered and stored"
+            );
             Exit::Done
         }
         Ended::Unsettled { records } => {
@@ -162,7 +172,9 @@ fn end(ended: Ended) -> Exit {
 }
 
 fn listen(config: &Config, health: &Arc<Health>) -> Result<Option<HealthServer>, String> {
-    let Some(address) = config.health.listen else { return Ok(None) };
+    let Some(address) = config.health.listen else {
+        return Ok(None);
+    };
     let server = HealthServer::start(address, Arc::clone(health)).map_err(|error| {
         format!("health.listen: cannot listen on {address} ({error}): choose another address")
     })?;

@@ -53,7 +53,10 @@ impl Endpoint {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         let received = Arc::<Received>::default();
-        let shared = Arc::new(Shared { proof, received: Arc::clone(&received) });
+        let shared = Arc::new(Shared {
+            proof,
+            received: Arc::clone(&received),
+        });
         let body_max = usize::try_from(BODY_BYTES_MAX).unwrap_or(usize::MAX);
         let app = Router::new()
             .route("/", post(ingest))
@@ -65,7 +68,11 @@ impl Endpoint {
                 tracing::error!(event = "demo_endpoint_failed", %error, "the endpoint ended");
             }
         });
-        Ok(Self { address, received, _server: server })
+        Ok(Self {
+            address,
+            received,
+            _server: server,
+        })
     }
 }
 
@@ -76,7 +83,10 @@ async fn ingest(
 ) -> (StatusCode, String) {
     let is = |name: &str, value: &str| headers.get(name).is_some_and(|found| found == value);
     if !is("content-encoding", "gzip") || !is("content-type", "application/x-ndjson") {
-        return (StatusCode::UNSUPPORTED_MEDIA_TYPE, "send gzip-compressed NDJSON\n".into());
+        return (
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "send gzip-compressed NDJSON\n".into(),
+        );
     }
     let mut plain = Vec::new();
     let read = flate2::bufread::MultiGzDecoder::new(body.as_ref())
@@ -96,7 +106,13 @@ async fn ingest(
         shared.proof.arrived(number_of(line), line);
     }
     shared.received.requests.fetch_add(1, Ordering::Relaxed);
-    shared.received.bytes_sent.fetch_add(body.len() as u64, Ordering::Relaxed);
-    shared.received.bytes_plain.fetch_add(plain.len() as u64, Ordering::Relaxed);
+    shared
+        .received
+        .bytes_sent
+        .fetch_add(body.len() as u64, Ordering::Relaxed);
+    shared
+        .received
+        .bytes_plain
+        .fetch_add(plain.len() as u64, Ordering::Relaxed);
     (StatusCode::OK, "ok\n".into())
 }

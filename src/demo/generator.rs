@@ -13,12 +13,22 @@ use rand::{RngExt, SeedableRng};
 use crate::event_hub::Timestamp;
 
 const GIVEN: [&str; 12] = [
-    "Amara", "Björn", "Chen", "Dalia", "Emil", "Fatou", "Goran", "Hanna", "Ines", "Jürgen", "Kaoru",
-    "Leïla",
+    "Amara", "Björn", "Chen", "Dalia", "Emil", "Fatou", "Goran", "Hanna", "Ines", "Jürgen",
+    "Kaoru", "Leïla",
 ];
 const FAMILY: [&str; 12] = [
-    "Abara", "Blom", "Castro", "Dietz", "Eriksen", "Fuchs", "García", "Hall", "Ito", "Jansen",
-    "Kovač", "Lindqvist",
+    "Abara",
+    "Blom",
+    "Castro",
+    "Dietz",
+    "Eriksen",
+    "Fuchs",
+    "García",
+    "Hall",
+    "Ito",
+    "Jansen",
+    "Kovač",
+    "Lindqvist",
 ];
 const APPS: [&str; 8] = [
     "Office 365 Exchange Online",
@@ -58,7 +68,11 @@ impl Generator {
     pub fn new(seed: u64) -> Self {
         let mut rng = StdRng::seed_from_u64(seed);
         let tenant = guid(rng.random(), rng.random());
-        Self { rng, next: 0, tenant }
+        Self {
+            rng,
+            next: 0,
+            tenant,
+        }
     }
 
     /// One event: `{"records":[...]}` with this many records, and the number of the first one.
@@ -118,10 +132,17 @@ impl Generator {
     fn person(&mut self) -> (String, String, String) {
         let number = self.rng.random_range(0..10_000_usize);
         let given = GIVEN.get(number % GIVEN.len()).copied().unwrap_or_default();
-        let family = FAMILY.get(number / 12 % FAMILY.len()).copied().unwrap_or_default();
+        let family = FAMILY
+            .get(number / 12 % FAMILY.len())
+            .copied()
+            .unwrap_or_default();
         let mut own = StdRng::seed_from_u64(number as u64);
         let id = guid(own.random(), own.random());
-        (format!("{given} {family}"), format!("user{number}@contoso.example"), id)
+        (
+            format!("{given} {family}"),
+            format!("user{number}@contoso.example"),
+            id,
+        )
     }
 
     fn head(&mut self, category: &str, operation: &str, number: u64, now: Timestamp) -> String {
@@ -143,9 +164,16 @@ impl Generator {
         let (city, state, country, latitude, longitude) =
             CITIES.get(place).copied().unwrap_or_default();
         let interactive = self.rng.random_ratio(3, 10);
-        let category = if interactive { "SignInLogs" } else { "NonInteractiveUserSignInLogs" };
+        let category = if interactive {
+            "SignInLogs"
+        } else {
+            "NonInteractiveUserSignInLogs"
+        };
         let (code, reason) = match self.rng.random_range(0..20) {
-            0 => (50126, "Invalid username or password or Invalid on-premise username or password."),
+            0 => (
+                50126,
+                "Invalid username or password or Invalid on-premise username or password.",
+            ),
             1 => (50074, "Strong Authentication is required."),
             _ => (0, "Other."),
         };
@@ -154,7 +182,10 @@ impl Generator {
         // A .NET tick count is larger than 2^53: a float on the way would change its last digits.
         let ticks = 638_900_000_000_000_000_u64 + self.rng.random_range(0..999_999_999_999_u64);
         let head = self.head(category, "Sign-in activity", number, now);
-        let (millis, latency) = (self.rng.random_range(20..900), self.rng.random_range(1..400));
+        let (millis, latency) = (
+            self.rng.random_range(20..900),
+            self.rng.random_range(1..400),
+        );
         // Writing into a string cannot fail.
         let _written = write!(
             out,
@@ -176,7 +207,11 @@ impl Generator {
             2 => ("Add app role assignment grant to user", "UserManagement"),
             _ => ("Reset password (by admin)", "UserManagement"),
         };
-        let (group, address, log) = (self.id(), self.address(), self.rng.random_range(1..9_999_999));
+        let (group, address, log) = (
+            self.id(),
+            self.address(),
+            self.rng.random_range(1..9_999_999),
+        );
         let head = self.head("AuditLogs", operation, number, now);
         let _written = write!(
             out,
@@ -234,12 +269,16 @@ mod tests {
         for event in 0..50 {
             let mut records = Vec::new();
             let now = Timestamp(1_763_712_930_125 + event);
-            let body =
-                generator.event(20, now, |number, bytes| records.push((number, bytes.to_vec())));
+            let body = generator.event(20, now, |number, bytes| {
+                records.push((number, bytes.to_vec()))
+            });
             let split = crate::envelope::split(&body);
             assert_eq!(split.ranges.len(), 20);
             for ((number, bytes), range) in records.iter().zip(&split.ranges) {
-                assert_eq!(&body[range.start as usize..range.end as usize], bytes.as_slice());
+                assert_eq!(
+                    &body[range.start as usize..range.end as usize],
+                    bytes.as_slice()
+                );
                 assert_eq!(number_of(bytes), Some(*number));
                 let value: serde_json::Value = serde_json::from_slice(bytes).unwrap();
                 let category = value["category"].as_str().unwrap().to_owned();
@@ -249,7 +288,12 @@ mod tests {
         assert_eq!(generator.made(), 1_000);
         assert_eq!(
             categories.keys().collect::<Vec<_>>(),
-            ["AuditLogs", "NonInteractiveUserSignInLogs", "ProvisioningLogs", "SignInLogs"]
+            [
+                "AuditLogs",
+                "NonInteractiveUserSignInLogs",
+                "ProvisioningLogs",
+                "SignInLogs"
+            ]
         );
     }
 

@@ -62,7 +62,11 @@ impl Producer {
             .with_custom_endpoint(format!("amqp://{address}"))
             .open_with_connection_string(connection_string, None);
         let client = tokio::time::timeout(STEP_MAX, opening).await??;
-        Ok(Self { client, generator, proof })
+        Ok(Self {
+            client,
+            generator,
+            proof,
+        })
     }
 
     /// Produces the load, then closes. Records count as produced before they are sent.
@@ -99,9 +103,10 @@ impl Producer {
 
     fn event(&mut self, records: usize) -> Bytes {
         let proof = &self.proof;
-        self.generator.event(records, SystemClock.now(), |number, record| {
-            proof.produced(number, record);
-        })
+        self.generator
+            .event(records, SystemClock.now(), |number, record| {
+                proof.produced(number, record);
+            })
     }
 
     async fn send(&self, partition: String, events: Vec<Bytes>) -> Result<(), ProducerError> {

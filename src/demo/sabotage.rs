@@ -31,15 +31,25 @@ pub struct Sabotage {
 impl Sabotage {
     /// Damages what goes through `inner`.
     pub fn new(inner: Arc<dyn Transport>, damage: Damage) -> Self {
-        Self { inner, damage, seen: AtomicU64::new(0) }
+        Self {
+            inner,
+            damage,
+            seen: AtomicU64::new(0),
+        }
     }
 
     fn damage(&self, body: &[u8]) -> std::io::Result<Vec<u8>> {
         let mut plain = Vec::new();
-        flate2::bufread::MultiGzDecoder::new(body).take(1 << 28).read_to_end(&mut plain)?;
+        flate2::bufread::MultiGzDecoder::new(body)
+            .take(1 << 28)
+            .read_to_end(&mut plain)?;
         let mut out = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         for line in plain.split_inclusive(|byte| *byte == b'\n') {
-            if !self.seen.fetch_add(1, Ordering::Relaxed).is_multiple_of(EVERY) {
+            if !self
+                .seen
+                .fetch_add(1, Ordering::Relaxed)
+                .is_multiple_of(EVERY)
+            {
                 out.write_all(line)?;
             } else if self.damage == Damage::Alter {
                 let mut line = line.to_vec();
@@ -59,6 +69,11 @@ impl Transport for Sabotage {
         let body = self
             .damage(&request.body)
             .map_err(|error| TransportError::Broken(error.to_string()))?;
-        self.inner.send(Request { body: body.into(), ..request }).await
+        self.inner
+            .send(Request {
+                body: body.into(),
+                ..request
+            })
+            .await
     }
 }

@@ -34,13 +34,18 @@ impl Health {
     /// answered and the ownership loop runs. Neither an owned partition nor an endpoint's answers
     /// count, or a rolling update would wait for itself.
     pub fn new(status: Arc<Status>, needed: Vec<String>) -> Self {
-        Self { status, needed, last_pulse: AtomicI64::new(SystemClock.now().0) }
+        Self {
+            status,
+            needed,
+            last_pulse: AtomicI64::new(SystemClock.now().0),
+        }
     }
 
     /// Shows for ever that the runtime which polls this future schedules.
     pub async fn pulse(&self) {
         loop {
-            self.last_pulse.store(SystemClock.now().0, Ordering::Relaxed);
+            self.last_pulse
+                .store(SystemClock.now().0, Ordering::Relaxed);
             tokio::time::sleep(PULSE_INTERVAL).await;
         }
     }
@@ -49,7 +54,11 @@ impl Health {
     fn live(&self) -> Result<(), String> {
         let silence = SystemClock.now().0 - self.last_pulse.load(Ordering::Relaxed);
         let bound = i64::try_from(PULSE_LOST.as_millis()).unwrap_or(i64::MAX);
-        if silence < bound { Ok(()) } else { Err(format!("no pulse for {silence} ms")) }
+        if silence < bound {
+            Ok(())
+        } else {
+            Err(format!("no pulse for {silence} ms"))
+        }
     }
 
     fn ready(&self) -> Result<(), String> {
@@ -67,7 +76,11 @@ impl Health {
             })
             .collect();
         reasons.sort();
-        if reasons.is_empty() { Ok(()) } else { Err(reasons.join("\n")) }
+        if reasons.is_empty() {
+            Ok(())
+        } else {
+            Err(reasons.join("\n"))
+        }
     }
 }
 
@@ -91,21 +104,30 @@ impl HealthServer {
         let address = socket.local_addr()?;
         let stop = CancellationToken::new();
         let stopped = stop.clone();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
         let thread = std::thread::Builder::new().name("health".into()).spawn(move || {
             let served = runtime.block_on(serve(socket, health, stopped));
             if let Err(error) = served {
                 tracing::error!(event = "health_listener_failed", %error, "the health listener ended");
             }
         })?;
-        Ok(Self { address, stop, thread })
+        Ok(Self {
+            address,
+            stop,
+            thread,
+        })
     }
 
     /// Ends the listener.
     pub fn stop(self) {
         self.stop.cancel();
         if self.thread.join().is_err() {
-            tracing::error!(event = "health_listener_failed", "bug: the health listener panicked");
+            tracing::error!(
+                event = "health_listener_failed",
+                "bug: the health listener panicked"
+            );
         }
     }
 }
@@ -141,7 +163,9 @@ mod tests {
     use super::*;
 
     async fn get(address: SocketAddr, path: &str) -> (u16, String) {
-        let answer = reqwest::get(format!("http://{address}{path}")).await.unwrap();
+        let answer = reqwest::get(format!("http://{address}{path}"))
+            .await
+            .unwrap();
         (answer.status().as_u16(), answer.text().await.unwrap())
     }
 
@@ -149,7 +173,10 @@ mod tests {
     async fn the_three_paths_say_what_they_mean() {
         let _installed_before = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let status = Arc::new(Status::default());
-        let health = Arc::new(Health::new(Arc::clone(&status), vec!["source entra".into()]));
+        let health = Arc::new(Health::new(
+            Arc::clone(&status),
+            vec!["source entra".into()],
+        ));
         let listen = "127.0.0.1:0".parse().unwrap();
         let server = HealthServer::start(listen, Arc::clone(&health)).unwrap();
         let address = server.address;
@@ -161,7 +188,10 @@ mod tests {
         status.is_well("source entra");
         assert_eq!(get(address, "/readyz").await, ok);
         status.waits("source entra", "no such hub");
-        assert_eq!(get(address, "/readyz").await.1, "source entra: no such hub\n");
+        assert_eq!(
+            get(address, "/readyz").await.1,
+            "source entra: no such hub\n"
+        );
         health.last_pulse.store(0, Ordering::Relaxed);
         assert_eq!(get(address, "/livez").await.0, 503);
         assert_eq!(get(address, "/other").await.0, 404);

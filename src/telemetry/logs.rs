@@ -21,7 +21,9 @@ const OURS: [&str; 2] = ["entra_forwarder", "entra_forwarder_emulator"];
 
 /// A log filter that cannot be read.
 #[derive(Debug, thiserror::Error)]
-#[error("`{0}` is no log filter: use a level (error, warn, info, debug, trace) or `crate=level` pairs")]
+#[error(
+    "`{0}` is no log filter: use a level (error, warn, info, debug, trace) or `crate=level` pairs"
+)]
 pub struct BadFilter(String);
 
 /// Starts logging. `filter` is a level, or pairs of target and level.
@@ -40,7 +42,11 @@ pub fn start(filter: &str) -> Result<(), BadFilter> {
     let lines = if std::io::stderr().is_terminal() {
         lines.with_target(false).boxed()
     } else {
-        lines.json().flatten_event(true).with_span_list(false).boxed()
+        lines
+            .json()
+            .flatten_event(true)
+            .with_span_list(false)
+            .boxed()
     };
     // A second start is refused by the library; tests in one process share the first one.
     let _already_started = tracing_subscriber::registry()
@@ -63,7 +69,13 @@ mod tests {
     #[test]
     fn libraries_never_log_below_info() {
         let ceiling = ceiling();
-        for target in ["fe2o3_amqp::link", "azure_core_amqp", "hyper::proto", "reqwest", "h2"] {
+        for target in [
+            "fe2o3_amqp::link",
+            "azure_core_amqp",
+            "hyper::proto",
+            "reqwest",
+            "h2",
+        ] {
             assert!(ceiling.would_enable(target, &Level::INFO), "{target}");
             assert!(!ceiling.would_enable(target, &Level::DEBUG), "{target}");
             assert!(!ceiling.would_enable(target, &Level::TRACE), "{target}");
@@ -74,6 +86,9 @@ mod tests {
     #[test]
     fn a_filter_that_cannot_be_read_is_named() {
         let error = start("entra_forwarder=loud").unwrap_err().to_string();
-        assert!(error.starts_with("`entra_forwarder=loud` is no log filter"), "{error}");
+        assert!(
+            error.starts_with("`entra_forwarder=loud` is no log filter"),
+            "{error}"
+        );
     }
 }

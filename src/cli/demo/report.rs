@@ -26,7 +26,11 @@ pub(super) struct Progress {
 impl Progress {
     pub(super) fn new(duration: Duration) -> Self {
         let on_terminal = std::io::stdout().is_terminal();
-        Self { started: Instant::now(), duration, on_terminal }
+        Self {
+            started: Instant::now(),
+            duration,
+            on_terminal,
+        }
     }
 
     pub(super) fn show(&mut self, app: &App, proof: &Proof) {
@@ -87,9 +91,15 @@ pub(super) struct Report {
 
 impl Report {
     pub(super) fn of(app: &App, proof: &Proof, endpoint: Option<&Endpoint>) -> Self {
-        let duplicates =
-            app.read_stats().iter().map(|stats| stats.duplicates.load(Ordering::Relaxed)).sum();
-        let requests = app.sink_stats().map(|stats| stats.requests.load(Ordering::Relaxed)).sum();
+        let duplicates = app
+            .read_stats()
+            .iter()
+            .map(|stats| stats.duplicates.load(Ordering::Relaxed))
+            .sum();
+        let requests = app
+            .sink_stats()
+            .map(|stats| stats.requests.load(Ordering::Relaxed))
+            .sum();
         let verdict = proof.verdict();
         let mut report = Self {
             balance: app.balance(),
@@ -129,7 +139,9 @@ impl Report {
         store: &dyn CheckpointStore,
         config: &Config,
     ) {
-        let Some(source) = config.sources.get(SOURCE) else { return };
+        let Some(source) = config.sources.get(SOURCE) else {
+            return;
+        };
         let group = GroupKey::new(&source.namespace, HUB, GROUP);
         let (mut complete, mut partitions) = (0, 0);
         while let Ok(last) = emulator.last_sequence(HUB, partitions) {
@@ -154,7 +166,9 @@ impl Report {
         sinks_hold
             && self.balance.records >= self.produced
             && self.proof.is_none_or(|verdict| verdict.holds())
-            && self.stored.is_some_and(|(complete, partitions)| complete == partitions)
+            && self
+                .stored
+                .is_some_and(|(complete, partitions)| complete == partitions)
             && self.remarks.is_empty()
     }
 
@@ -163,20 +177,36 @@ impl Report {
             self.balance.sinks.iter().map(term).sum()
         };
         let (plain, sent) = self.bytes;
-        let ratio = if sent == 0 { 0.0 } else { plain as f64 / sent as f64 };
+        let ratio = if sent == 0 {
+            0.0
+        } else {
+            plain as f64 / sent as f64
+        };
         println!();
         println!("What the forwarder counted");
         println!("  produced       {:>12} records", self.produced);
-        println!("  received       {:>12} records in {} events", self.balance.records, self.balance.events);
-        println!("  delivered      {:>12} records in {} requests", sum(|sink| sink.delivered), self.requests);
+        println!(
+            "  received       {:>12} records in {} events",
+            self.balance.records, self.balance.events
+        );
+        println!(
+            "  delivered      {:>12} records in {} requests",
+            sum(|sink| sink.delivered),
+            self.requests
+        );
         println!("  filtered       {:>12}", 0);
         println!("  dead-lettered  {:>12}", sum(|sink| sink.dead_lettered));
         println!("  in flight      {:>12}", sum(|sink| sink.in_flight));
         println!("  duplicates     {:>12} events skipped", self.duplicates);
         println!("  bytes in       {:>12}", size(plain));
-        println!("  on the wire    {:>12}  ({ratio:.1} times smaller)", size(sent));
+        println!(
+            "  on the wire    {:>12}  ({ratio:.1} times smaller)",
+            size(sent)
+        );
         if let Some((complete, partitions)) = self.stored {
-            println!("  checkpoints    {complete:>12} of {partitions} partitions stand at their end");
+            println!(
+                "  checkpoints    {complete:>12} of {partitions} partitions stand at their end"
+            );
         }
         if let Some(verdict) = self.proof {
             println!("What the endpoint saw, by the hash of every record");

@@ -39,7 +39,10 @@ pub(super) struct Failure {
 
 impl Failure {
     fn new(exit: Exit, sentence: impl Into<String>) -> Self {
-        Self { exit, sentences: vec![sentence.into()] }
+        Self {
+            exit,
+            sentences: vec![sentence.into()],
+        }
     }
 }
 
@@ -80,7 +83,14 @@ impl Stage {
         }
         let outside = Outside::reach(&config, None)
             .map_err(|error| Failure::new(Exit::Configuration, error.to_string()))?;
-        Ok(Self { emulator, endpoint, proof, config, outside, folder })
+        Ok(Self {
+            emulator,
+            endpoint,
+            proof,
+            config,
+            outside,
+            folder,
+        })
     }
 }
 
@@ -110,7 +120,10 @@ fn own_config(
         url = quoted(url),
         folder = quoted(&folder.to_string_lossy()),
     );
-    let file = FileText { name: "the demo".to_owned(), text };
+    let file = FileText {
+        name: "the demo".to_owned(),
+        text,
+    };
     let mut config = config::load(Some(file), std::iter::empty::<(String, String)>())
         .map_err(|problems| Failure {
             exit: Exit::Configuration,
@@ -124,7 +137,8 @@ fn own_config(
                 let sentence = "--header: expected `Name: value`";
                 return Err(Failure::new(Exit::Configuration, sentence));
             };
-            sink.headers.insert(name.trim().to_owned(), Secret::new(value.trim()));
+            sink.headers
+                .insert(name.trim().to_owned(), Secret::new(value.trim()));
         }
     }
     Ok(config)

@@ -1,0 +1,47 @@
+# Everything a newcomer needs: `make test`. `make help` lists the rest.
+SHELL := /bin/bash
+SEEDS ?= 200
+SEED ?=
+CARGO_TEST := cargo nextest run
+ifeq ($(shell cargo nextest --version 2>/dev/null),)
+CARGO_TEST := cargo test
+endif
+
+.PHONY: help test node_modules demo simulate mutants check docs
+help:
+	@echo "make test                 all tests (installs Azurite and the JavaScript SDK by npm ci)"
+	@echo "make simulate SEEDS=n     the real stages against simulated faults, n seeds"
+	@echo "make simulate SEED=x      the same for one seed"
+	@echo "make mutants              deliberate breakages: the simulation must catch each"
+	@echo "make check                formatting, lints, documentation"
+	@echo "make docs                 writes what is generated: docs/configuration.md, examples/full.toml"
+
+test: node_modules
+	cargo test --workspace --locked
+
+node_modules:
+	@command -v npm >/dev/null || { \
+	  echo "make test needs Node.js 20 or later with npm: the tests run against Azurite and Microsoft's JavaScript SDK."; \
+	  echo "Install it (https://nodejs.org, or your system's package 'nodejs npm') and run make test again."; \
+	  exit 1; }
+	@[ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --no-audit --no-fund
+
+simulate:
+	SIMULATION_SEEDS=$(SEEDS) SIMULATION_SEED=$(SEED) \
+	  cargo test --release --locked --no-default-features --test simulation -- --nocapture seeds
+
+mutants:
+	scripts/mutants
+
+check:
+	cargo fmt --all -- --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo clippy --all-targets --no-default-features --locked -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
+
+docs:
+	cargo run --locked -- config reference > docs/configuration.md
+	cargo run --locked -- config example > examples/full.toml
+
+demo:
+	cargo run --release --locked -- demo
