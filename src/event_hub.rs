@@ -8,7 +8,13 @@ use std::fmt;
 use async_trait::async_trait;
 use bytes::Bytes;
 
+pub mod client;
+mod connection;
+mod control;
+mod error;
+mod message;
 pub mod position;
+mod stream;
 
 pub use position::{Offset, OpenAt, PartitionId, Position, SequenceNumber, Timestamp};
 
@@ -141,7 +147,10 @@ pub struct SourceError {
 impl SourceError {
     /// An error of this kind with the words of the service or the client.
     pub fn new(kind: SourceErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into() }
+        Self {
+            kind,
+            message: message.into(),
+        }
     }
 }
 
