@@ -16,9 +16,6 @@ use super::{
 };
 use crate::config::Secret;
 
-/// Longest time from the first packet until the service has accepted the link.
-const OPEN_TIMEOUT: Duration = Duration::from_secs(30);
-
 /// Port of the development emulator when its connection string names none.
 const EMULATOR_PORT: u16 = 5672;
 
@@ -46,6 +43,27 @@ pub enum Access {
     ConnectionString(Secret),
     /// Microsoft Entra ID.
     Credential(Arc<dyn TokenCredential>),
+}
+
+/// How long each step may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// From the first packet until the service has accepted the receiver's link (30 s).
+    pub open: Duration,
+    /// One question to the management node, with the connection where one is needed (10 s).
+    pub call: Duration,
+    /// A close, before its client counts as abandoned (4 s).
+    pub close: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            open: Duration::from_secs(30),
+            call: Duration::from_secs(10),
+            close: Duration::from_secs(4),
+        }
+    }
 }
 
 impl Settings {
@@ -90,9 +108,13 @@ fn emulator_endpoint(connection_string: &str) -> Option<String> {
 }
 
 /// A hub, seen by one consumer group: one connection per open receiver and one for management.
+///
+/// `Unauthorized` from [`EventStream::next`] says that the link's token has expired, before it says
+/// anything of permissions: reopen. From [`Source::open`] it says that a fresh token was refused.
 pub struct EventHubSource {
     settings: Arc<Settings>,
     target: Target,
+    timeouts: Timeouts,
     closer: Arc<Closer>,
     control: Control,
 }
@@ -102,13 +124,14 @@ impl EventHubSource {
     ///
     /// # Panics
     /// Outside a Tokio runtime: the management task is started.
-    pub fn new(settings: Settings) -> Self {
+    pub fn new(settings: Settings, timeouts: Timeouts) -> Self {
         let settings = Arc::new(settings);
-        let closer = Closer::new();
-        let control = Control::start(Arc::clone(&settings), Arc::clone(&closer));
+        let closer = Closer::new(timeouts.close);
+        let control = Control::start(Arc::clone(&settings), Arc::clone(&closer), timeouts.call);
         Self {
             target: settings.target(),
             settings,
+            timeouts,
             closer,
             control,
         }
@@ -153,13 +176,13 @@ impl Source for EventHubSource {
                 .map_err(|error| error::classify(&error, &self.target))?;
             stream::open(connection, partition, &at, prefetch, &self.target).await
         };
-        match timeout(OPEN_TIMEOUT, open).await {
+        match timeout(self.timeouts.open, open).await {
             Ok(opened) => Ok(Box::new(opened?)),
             Err(_) => Err(SourceError::new(
                 SourceErrorKind::Unavailable,
                 format!(
-                    "{} did not open the receiver within 30 s",
-                    self.target.namespace
+                    "{} did not open the receiver within {:?}",
+                    self.target.namespace, self.timeouts.open
                 ),
             )),
         }

@@ -17,9 +17,6 @@ use tokio::time::timeout;
 
 use super::client::{Access, Settings};
 
-/// How long a close may take before its client counts as abandoned.
-pub(super) const CLOSE_TIMEOUT: Duration = Duration::from_secs(4);
-
 /// How long an abandoned client is waited for; TCP gives up after about 15 minutes.
 const ABANDONED_TIMEOUT: Duration = Duration::from_secs(20 * 60);
 
@@ -71,7 +68,7 @@ impl Connection {
             .ok_or_else(|| ErrorKind::SimpleMessage("the connection is closed".into()).into())
     }
 
-    /// Closes the client; returns after [`CLOSE_TIMEOUT`] at the latest.
+    /// Closes the client; returns after the closer's patience at the latest.
     pub(super) async fn close(mut self) {
         if let Some(client) = self.client.take() {
             // An error means that the close has ended.
@@ -90,6 +87,8 @@ impl Drop for Connection {
 
 /// Closes clients, each in a task of its own.
 pub(super) struct Closer {
+    /// How long a close may take before its client counts as abandoned.
+    patience: Duration,
     runtime: Handle,
     tasks: Mutex<JoinSet<()>>,
     abandoned: Arc<AtomicUsize>,
@@ -97,8 +96,9 @@ pub(super) struct Closer {
 
 impl Closer {
     /// Made within the runtime that the closes will run on.
-    pub(super) fn new() -> Arc<Self> {
+    pub(super) fn new(patience: Duration) -> Arc<Self> {
         Arc::new(Self {
+            patience,
             runtime: Handle::current(),
             tasks: Mutex::default(),
             abandoned: Arc::default(),
@@ -113,12 +113,12 @@ impl Closer {
     /// Starts a close. What is returned ends when the client is closed or counts as abandoned.
     fn begin(&self, client: ConsumerClient) -> oneshot::Receiver<()> {
         let (done, closed) = oneshot::channel();
-        let abandoned = Arc::clone(&self.abandoned);
+        let (patience, abandoned) = (self.patience, Arc::clone(&self.abandoned));
         let mut tasks = self.lock();
         while tasks.try_join_next().is_some() {}
         let close = async move {
             let mut close = std::pin::pin!(client.close());
-            if timeout(CLOSE_TIMEOUT, &mut close).await.is_ok() {
+            if timeout(patience, &mut close).await.is_ok() {
                 return;
             }
             let _counted = Counted::new(abandoned);
@@ -136,13 +136,23 @@ impl Closer {
     pub(super) async fn shutdown(&self) {
         let mut tasks = std::mem::take(&mut *self.lock());
         let all = async { while tasks.join_next().await.is_some() {} };
-        if timeout(CLOSE_TIMEOUT, all).await.is_err() {
+        if timeout(self.patience, all).await.is_err() {
             tasks.shutdown().await;
         }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, JoinSet<()>> {
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Closer {
+    /// Without a shutdown the closes run on: to end them would leave token refreshes behind.
+    fn drop(&mut self) {
+        self.tasks
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner)
+            .detach_all();
     }
 }
 

@@ -24,11 +24,8 @@ use super::{
     SourceErrorKind,
 };
 
-/// Longest wait for one answer, with the connection where one has to be made.
-const CALL_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Longest wait of a caller, with the calls before its own.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+/// Calls that a caller waits for: its own and those before it.
+const CALLS_AWAITED: u32 = 3;
 
 /// Time between two calls: 40 a second; the service throttles at 50 per namespace and client.
 const CALL_INTERVAL: Duration = Duration::from_millis(25);
@@ -54,12 +51,13 @@ enum Question {
 pub(super) struct Control {
     questions: mpsc::Sender<Question>,
     stop: tokio_util::sync::CancellationToken,
+    patience: Duration,
     task: Mutex<JoinSet<()>>,
 }
 
 impl Control {
     /// Starts the task, in the current runtime. It connects when the first question comes.
-    pub(super) fn start(settings: Arc<Settings>, closer: Arc<Closer>) -> Self {
+    pub(super) fn start(settings: Arc<Settings>, closer: Arc<Closer>, patience: Duration) -> Self {
         let (questions, asked) = mpsc::channel(QUESTIONS_MAX);
         let stop = tokio_util::sync::CancellationToken::new();
         let mut calls = interval(CALL_INTERVAL);
@@ -69,6 +67,7 @@ impl Control {
             settings,
             closer,
             target,
+            patience,
             connection: None,
             calls,
         };
@@ -77,6 +76,7 @@ impl Control {
         Self {
             questions,
             stop,
+            patience,
             task: Mutex::new(task),
         }
     }
@@ -99,7 +99,7 @@ impl Control {
             self.questions.send(question(reply)).await.ok()?;
             answer.await.ok()
         };
-        match timeout(ANSWER_TIMEOUT, asked).await {
+        match timeout(self.patience * CALLS_AWAITED, asked).await {
             Ok(Some(answer)) => answer,
             Ok(None) => Err(unavailable("the source is shut down")),
             Err(_) => Err(unavailable(
@@ -128,6 +128,7 @@ struct Node {
     settings: Arc<Settings>,
     closer: Arc<Closer>,
     target: Target,
+    patience: Duration,
     connection: Option<(Connection, Instant)>,
     calls: Interval,
 }
@@ -183,13 +184,13 @@ impl Node {
             Ok((answer, (connection, since)))
         };
         // The SDK panics on an answer with values of another type.
-        match timeout(CALL_TIMEOUT, AssertUnwindSafe(lent).catch_unwind()).await {
+        match timeout(self.patience, AssertUnwindSafe(lent).catch_unwind()).await {
             Ok(Ok(Ok((answer, connection)))) => {
                 self.connection = Some(connection);
                 Ok(answer)
             }
             Ok(Ok(Err(error))) => Err(error),
-            Ok(Err(_panic)) => Err(self.odd("an answer with values of other types")),
+            Ok(Err(_panic)) => Err(odd("an answer with values of other types")),
             Err(_) => Err(unavailable(
                 "no answer from the management node within 10 s",
             )),
@@ -206,7 +207,7 @@ impl Node {
         let classify = |error| error::classify(&error, &self.target);
         let client = connection.client().map_err(classify)?;
         let answer = client.get_eventhub_properties().await.map_err(classify)?;
-        self.checked_hub(answer)
+        checked_hub(&self.target, answer)
     }
 
     async fn ask_partition(
@@ -220,64 +221,130 @@ impl Node {
             .get_partition_properties(id.as_str())
             .await
             .map_err(classify)?;
-        self.checked_partition(id, answer)
+        checked_partition(&self.target, id, answer)
     }
+}
 
-    fn checked_hub(&self, answer: EventHubProperties) -> Answer<HubProperties> {
-        self.check_hub_name(&answer.name)?;
-        let created_at = answer
-            .created_on
-            .ok_or_else(|| self.odd("no creation time"))?;
-        if answer.partition_ids.is_empty() {
-            return Err(self.odd("no partitions"));
+fn checked_hub(target: &Target, answer: EventHubProperties) -> Answer<HubProperties> {
+    check_hub_name(target, &answer.name)?;
+    let created_at = answer.created_on.ok_or_else(|| odd("no creation time"))?;
+    if answer.partition_ids.is_empty() {
+        return Err(odd("no partitions"));
+    }
+    Ok(HubProperties {
+        created_at: timestamp(created_at),
+        partitions: answer
+            .partition_ids
+            .into_iter()
+            .map(PartitionId::new)
+            .collect(),
+    })
+}
+
+fn checked_partition(
+    target: &Target,
+    id: &PartitionId,
+    answer: EventHubPartitionProperties,
+) -> Answer<PartitionProperties> {
+    check_hub_name(target, &answer.eventhub)?;
+    if answer.id != id.as_str() {
+        let other = error::one_line(&answer.id);
+        return Err(odd(&format!("partition {other} instead of {id}")));
+    }
+    let last = answer.last_enqueued_sequence_number;
+    Ok(PartitionProperties {
+        begin_sequence: SequenceNumber(answer.beginning_sequence_number),
+        last_sequence: SequenceNumber(last),
+        last_offset: Offset::new(answer.last_enqueued_offset),
+        // A never-used partition names a time in the year 1.
+        last_enqueued_at: answer
+            .last_enqueued_time_utc
+            .filter(|_| last >= 0)
+            .map(timestamp),
+        is_empty: answer.is_empty,
+    })
+}
+
+fn check_hub_name(target: &Target, name: &str) -> Answer<()> {
+    if name.eq_ignore_ascii_case(&target.event_hub) {
+        return Ok(());
+    }
+    let other = error::one_line(name);
+    Err(odd(&format!(
+        "event hub {other} instead of {}",
+        target.event_hub
+    )))
+}
+
+fn odd(what: &str) -> SourceError {
+    let message = format!("the management node answered with {what}");
+    SourceError::new(SourceErrorKind::Protocol, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{SystemTime, UNIX_EPOCH};
+
+    use super::*;
+
+    fn target() -> Target {
+        Target {
+            namespace: "localhost".to_owned(),
+            event_hub: "logs".to_owned(),
+            consumer_group: "forwarder".to_owned(),
+            shared_access: true,
         }
-        Ok(HubProperties {
-            created_at: timestamp(created_at),
-            partitions: answer
-                .partition_ids
-                .into_iter()
-                .map(PartitionId::new)
-                .collect(),
-        })
     }
 
-    fn checked_partition(
-        &self,
-        id: &PartitionId,
-        answer: EventHubPartitionProperties,
-    ) -> Answer<PartitionProperties> {
-        self.check_hub_name(&answer.eventhub)?;
-        if answer.id != id.as_str() {
-            let other = error::one_line(&answer.id);
-            return Err(self.odd(&format!("partition {other} instead of {id}")));
+    fn partition(eventhub: &str, id: &str, last: i64) -> EventHubPartitionProperties {
+        EventHubPartitionProperties {
+            id: id.to_owned(),
+            eventhub: eventhub.to_owned(),
+            beginning_sequence_number: last,
+            last_enqueued_sequence_number: last,
+            last_enqueued_offset: "17".to_owned(),
+            last_enqueued_time_utc: Some(UNIX_EPOCH),
+            is_empty: last < 0,
         }
-        let last = answer.last_enqueued_sequence_number;
-        Ok(PartitionProperties {
-            begin_sequence: SequenceNumber(answer.beginning_sequence_number),
-            last_sequence: SequenceNumber(last),
-            last_offset: Offset::new(answer.last_enqueued_offset),
-            // A never-used partition names a time in the year 1.
-            last_enqueued_at: answer
-                .last_enqueued_time_utc
-                .filter(|_| last >= 0)
-                .map(timestamp),
-            is_empty: answer.is_empty,
-        })
     }
 
-    fn check_hub_name(&self, name: &str) -> Answer<()> {
-        if name.eq_ignore_ascii_case(&self.target.event_hub) {
-            return Ok(());
+    #[test]
+    fn an_answer_to_another_question_is_an_error() {
+        let asked = PartitionId::new("1");
+        let check = |hub, id| checked_partition(&target(), &asked, partition(hub, id, 5));
+        assert_eq!(check("Logs", "1").unwrap().last_sequence, SequenceNumber(5));
+        for (hub, id) in [("logs", "0"), ("logs", "11"), ("other", "1")] {
+            assert_eq!(check(hub, id).unwrap_err().kind, SourceErrorKind::Protocol);
         }
-        let other = error::one_line(name);
-        Err(self.odd(&format!(
-            "event hub {other} instead of {}",
-            self.target.event_hub
-        )))
+        let never = checked_partition(&target(), &asked, partition("logs", "1", -1)).unwrap();
+        assert_eq!(never.last_enqueued_at, None);
     }
 
-    fn odd(&self, what: &str) -> SourceError {
-        let message = format!("the management node answered with {what}");
-        SourceError::new(SourceErrorKind::Protocol, message)
+    #[test]
+    fn a_hub_has_a_name_a_time_and_partitions() {
+        let answer = |name: &str, created_on: Option<SystemTime>, ids: &[&str]| {
+            let partition_ids = ids.iter().map(|id| (*id).to_owned()).collect();
+            EventHubProperties {
+                name: name.to_owned(),
+                created_on,
+                partition_ids,
+            }
+        };
+        let kind = |answer| checked_hub(&target(), answer).map_err(|error| error.kind);
+        let now = Some(UNIX_EPOCH);
+        assert_eq!(
+            kind(answer("logs", now, &["0", "1"]))
+                .unwrap()
+                .partitions
+                .len(),
+            2
+        );
+        for odd in [
+            answer("other", now, &["0"]),
+            answer("logs", None, &["0"]),
+            answer("logs", now, &[]),
+        ] {
+            assert_eq!(kind(odd), Err(SourceErrorKind::Protocol));
+        }
     }
 }

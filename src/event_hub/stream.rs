@@ -20,6 +20,7 @@ use super::{
     EventStream, OpenAt, PartitionId, ReceivedEvent, SourceError, SourceErrorKind, message,
 };
 
+type Received = Result<ReceivedEventData, SourceError>;
 type Events = Pin<Box<dyn Stream<Item = Result<ReceivedEventData, EventHubsError>> + Send>>;
 
 /// Attaches a receiver and waits until the service has accepted the link.
@@ -37,19 +38,16 @@ pub(super) async fn open(
         start_position: Some(start(at)),
         receive_timeout: None,
     };
-    let opened = match connection.client() {
-        Ok(client) => attach(client, partition, options).await,
-        Err(error) => Err(error),
-    };
-    match opened {
-        Ok((events, first)) => Ok(PartitionStream {
-            events: Some(events),
-            first,
-            connection,
-            target: target.clone(),
-        }),
-        Err(error) => Err(error::classify(&error, target)),
-    }
+    let client = connection
+        .client()
+        .map_err(|error| error::classify(&error, target))?;
+    let (events, first) = attach(client, partition, options, target).await?;
+    Ok(PartitionStream {
+        events: Some(events),
+        first,
+        connection,
+        target: target.clone(),
+    })
 }
 
 /// The SDK attaches within the first poll for an event, which ends with an event, and says nothing
@@ -63,13 +61,15 @@ async fn attach(
     client: &ConsumerClient,
     partition: &PartitionId,
     options: OpenReceiverOptions,
-) -> Result<(Events, Option<ReceivedEventData>), EventHubsError> {
+    target: &Target,
+) -> Result<(Events, Option<Received>), SourceError> {
     let mut onlooker = options.clone();
     onlooker.receive_timeout = Some(azure_core::time::Duration::milliseconds(1));
     let partition = partition.as_str();
     let receiver = client
         .open_receiver_on_partition(partition.to_owned(), Some(options))
-        .await?;
+        .await
+        .map_err(|error| error::classify(&error, target))?;
     let mut events: Events = Box::pin(own(receiver));
     let attached = async {
         let receiver = client
@@ -81,13 +81,32 @@ async fn attach(
     let attached = attached.with_subscriber(Dispatch::none());
     tokio::select! {
         biased;
-        first = events.next() => match first {
-            Some(Ok(first)) => Ok((events, Some(first))),
-            Some(Err(error)) => Err(error),
-            None => Ok((events, None)),
+        first = receive(&mut events, target) => match first {
+            // The link stands: only what came over it can be undecodable.
+            Err(error) if error.kind != SourceErrorKind::Undecodable => Err(error),
+            first => Ok((events, Some(first))),
         },
         _ = attached => Ok((events, None)),
     }
+}
+
+/// The next message, or why there is none. What the SDK has begun stays in `events` when this
+/// future is dropped.
+async fn receive(events: &mut Events, target: &Target) -> Received {
+    // A message that makes the SDK panic must not take the reader along.
+    match AssertUnwindSafe(events.next()).catch_unwind().await {
+        Ok(Some(Ok(message))) => Ok(message),
+        Ok(Some(Err(error))) => Err(error::classify(&error, target)),
+        Ok(None) => Err(ended()),
+        Err(_panic) => Err(SourceError::new(
+            SourceErrorKind::Undecodable,
+            "the client failed on what it received (a panic, see the log)",
+        )),
+    }
+}
+
+fn ended() -> SourceError {
+    SourceError::new(SourceErrorKind::Unavailable, "the receiver has ended")
 }
 
 /// A stream of a receiver's events that owns the receiver.
@@ -126,7 +145,7 @@ pub(super) struct PartitionStream {
     /// `None` once the link has ended.
     events: Option<Events>,
     /// What arrived before the attach was known.
-    first: Option<ReceivedEventData>,
+    first: Option<Received>,
     connection: Connection,
     target: Target,
 }
@@ -134,28 +153,13 @@ pub(super) struct PartitionStream {
 #[async_trait]
 impl EventStream for PartitionStream {
     async fn next(&mut self) -> Result<ReceivedEvent, SourceError> {
-        if let Some(first) = self.first.take() {
-            return self.handed_on(&first);
-        }
-        let Some(events) = &mut self.events else {
-            return Err(SourceError::new(
-                SourceErrorKind::Unavailable,
-                "the receiver has ended",
-            ));
+        let received = match (self.first.take(), &mut self.events) {
+            (_, None) => Err(ended()),
+            (Some(first), Some(_)) => first,
+            (None, Some(events)) => receive(events, &self.target).await,
         };
-        // What the SDK has begun stays in `events` when this future is dropped. A message that
-        // makes it panic must not take the process along.
-        let error = match AssertUnwindSafe(events.next()).catch_unwind().await {
-            Ok(Some(Ok(event))) => return self.handed_on(&event),
-            Ok(Some(Err(error))) => error::classify(&error, &self.target),
-            Ok(None) => SourceError::new(SourceErrorKind::Unavailable, "the receiver has ended"),
-            Err(_panic) => SourceError::new(
-                SourceErrorKind::Undecodable,
-                "the client failed on what it received (a panic, see the log)",
-            ),
-        };
-        self.events = None;
-        Err(error)
+        let event = received.and_then(|message| message::received(&message));
+        event.inspect_err(|_| self.events = None)
     }
 
     async fn close(self: Box<Self>) {
@@ -165,12 +169,6 @@ impl EventStream for PartitionStream {
         // First the receiver: with it in use the client cannot detach the link.
         drop(events);
         connection.close().await;
-    }
-}
-
-impl PartitionStream {
-    fn handed_on(&mut self, event: &ReceivedEventData) -> Result<ReceivedEvent, SourceError> {
-        message::received(event).inspect_err(|_| self.events = None)
     }
 }
 
