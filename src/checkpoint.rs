@@ -11,6 +11,9 @@ use async_trait::async_trait;
 
 use crate::event_hub::{PartitionId, Position, Timestamp};
 
+pub mod checkpointer;
+pub mod ledger;
+pub mod ledgers;
 pub mod store_key;
 
 pub use store_key::GroupKey;

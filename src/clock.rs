@@ -61,6 +61,9 @@ impl SharedRng {
 impl Rng for SharedRng {
     fn next_u64(&self) -> u64 {
         use rand::Rng as _;
-        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).next_u64()
+        self.0
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .next_u64()
     }
 }

@@ -1,7 +1,10 @@
 //! Configuration: what was checked and can be relied on.
 //!
-//! `file` reads one TOML file and the environment, `validate` turns them into [`Config`] or into
-//! a list of all mistakes. Nothing below this module reads the environment.
+//! [`load`] turns one TOML file and the environment into [`Config`], or into a list of all
+//! mistakes. Every key is defined once, in `keys`; validation, schema, reference and examples
+//! are made of that table. The way of a value: `node` (as written), `given` (placed at its key),
+//! `settings` (checked by its kind, or the default), `rules` (checked against other keys),
+//! `build` (the types below). Only [`process_environment`] reads the environment.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,6 +13,33 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::event_hub::{SequenceNumber, Timestamp};
+
+mod build;
+pub mod connection_string;
+mod example;
+mod given;
+mod keys;
+mod kind;
+mod load;
+mod node;
+mod problem;
+mod reference;
+mod rules;
+mod schema;
+mod secret_file;
+mod settings;
+mod show;
+#[cfg(test)]
+mod tests;
+mod text;
+mod view;
+
+pub use example::example;
+pub use load::{FileText, Loaded, load, process_environment, read_file};
+pub use problem::{Origin, Problem, Problems};
+pub use reference::reference;
+pub use schema::schema;
+pub use show::Effective;
 
 /// A value that never shows itself: `Debug` and `Display` print `REDACTED`.
 #[derive(Clone, PartialEq, Eq)]

@@ -147,7 +147,10 @@ pub struct SourceError {
 impl SourceError {
     /// An error of this kind with the words of the service or the client.
     pub fn new(kind: SourceErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into() }
+        Self {
+            kind,
+            message: message.into(),
+        }
     }
 }
 

@@ -1,7 +1,44 @@
-//! skeleton
-pub mod event_hub; // 1
-pub mod compress; // 8
-pub mod deliver; // 9
-pub mod checkpoint; // 10
+//! Delivers Microsoft Entra ID diagnostic logs from Azure Event Hubs to HTTP ingestion endpoints.
+//!
+//! The modules stand in the order in which one event passes through them:
+//!
+//! 1. [`event_hub`] opens a receiver on a partition after a known position;
+//! 2. [`partition`] owns partitions and reads each of them, proving at every reopening that it
+//!    goes on where it stopped;
+//! 3. [`envelope`] finds the records in an event's body;
+//! 4. [`record`] is a slice of that body, together with what it owes;
+//! 5. [`format`] turns records into the bytes of a sink's wire format;
+//! 6. [`batch`] collects slices until they make a request;
+//! 7. [`compress`] makes the gzip body;
+//! 8. [`deliver`] sends it until the endpoint has it, and settles the receipts;
+//! 9. [`checkpoint`] knows what is settled, and stores the watermark.
+//!
+//! Around them: [`app`] builds and joins the stages, [`config`] says what they do, [`budget`]
+//! bounds their memory, [`clock`] and the traits of the stages are the seams behind which the
+//! simulation stands, and [`telemetry`] says how it goes. What must stay true of all of it is in
+//! `docs/architecture.md`, what is promised in `docs/guarantees.md`.
+
+pub mod event_hub;
+pub mod partition;
+
+pub mod envelope;
+pub mod record;
+
+pub mod format;
+
+pub mod batch;
+pub mod compress;
+
+pub mod deliver;
+
+pub mod checkpoint;
+
+pub mod app;
+pub mod auth;
+pub mod budget;
+pub mod cli;
 pub mod clock;
 pub mod config;
+#[cfg(feature = "demo")]
+pub mod demo;
+pub mod telemetry;

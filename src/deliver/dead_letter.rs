@@ -35,7 +35,9 @@ impl DeadLetter {
             || "unknown-date".to_owned(),
             |moment| moment.to_rfc3339().chars().take(10).collect(),
         );
-        let index = self.index.map_or_else(|| "event".to_owned(), |index| index.to_string());
+        let index = self
+            .index
+            .map_or_else(|| "event".to_owned(), |index| index.to_string());
         format!(
             "{}/{sink}/{date}/{}-{}-{index}",
             self.source, self.partition, self.position.sequence

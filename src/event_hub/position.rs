@@ -186,15 +186,30 @@ mod tests {
     fn timestamps_read_what_they_write() {
         let moment = Timestamp(1_763_712_930_125);
         assert_eq!(moment.to_rfc3339(), "2025-11-21T08:15:30.125Z");
-        assert_eq!(Timestamp::parse_rfc3339("2025-11-21T08:15:30.125Z"), Some(moment));
-        assert_eq!(Timestamp::parse_rfc3339("2025-11-21T09:15:30.1259+01:00"), Some(moment));
+        assert_eq!(
+            Timestamp::parse_rfc3339("2025-11-21T08:15:30.125Z"),
+            Some(moment)
+        );
+        assert_eq!(
+            Timestamp::parse_rfc3339("2025-11-21T09:15:30.1259+01:00"),
+            Some(moment)
+        );
         assert_eq!(Timestamp::parse_rfc3339("2025-11-21"), None);
     }
 
     #[test]
     fn a_position_before_the_first_event_opens_as_earliest() {
-        assert_eq!(OpenAt::last_seen(&Position::before_first()), OpenAt::Earliest);
-        let position = Position { sequence: SequenceNumber(0), ..Position::before_first() };
-        assert_eq!(OpenAt::last_seen(&position), OpenAt::FromSequence(SequenceNumber(0)));
+        assert_eq!(
+            OpenAt::last_seen(&Position::before_first()),
+            OpenAt::Earliest
+        );
+        let position = Position {
+            sequence: SequenceNumber(0),
+            ..Position::before_first()
+        };
+        assert_eq!(
+            OpenAt::last_seen(&position),
+            OpenAt::FromSequence(SequenceNumber(0))
+        );
     }
 }

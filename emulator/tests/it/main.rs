@@ -1,0 +1,7 @@
+//! The emulator against the real Event Hubs client and against a raw AMQP client.
+
+mod faults;
+mod positions;
+mod properties;
+mod roundtrip;
+mod support;

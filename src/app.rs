@@ -1,0 +1,300 @@
+//! Builds the stages and joins them: the only file that names them all.
+//!
+//! ```text
+//!  Owner (per source)                    Checkpointer <---- watermarks ----+
+//!    +-- Reader (per partition)                                            |
+//!          | split, enter into the ledger            Ledgers <-- settle ---+-- Delivery
+//!          +--> queue --> Sink (per endpoint) --> Delivery (per batch) ----+
+//! ```
+//! Waiting goes one way only: reader, memory, sink queue, delivery slot, compression, network.
+//! Settling waits for nobody.
+
+pub mod outside;
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::budget::Budget;
+use crate::checkpoint::checkpointer::Checkpointer;
+use crate::checkpoint::ledger::SinkId;
+use crate::checkpoint::ledgers::{Balance, Ledgers};
+use crate::checkpoint::{CheckpointStore, GroupKey};
+use crate::clock::Rng;
+use crate::compress::Compressor;
+use crate::config::{Config, SourceConfig};
+use crate::deliver::condition::Condition;
+use crate::deliver::dead_letter::DeadLetterStore;
+use crate::deliver::http::Transport;
+use crate::deliver::sink::{self, SinkContext, SinkStats};
+use crate::event_hub::Source;
+use crate::format::Format;
+use crate::partition::handoff::{ReadStats, Stages};
+use crate::partition::ownership::{Owner, Released};
+use crate::telemetry::status::Status;
+
+/// Slices that wait for a sink: one per event, so a few are enough to keep it busy.
+const SINK_QUEUE: usize = 64;
+/// Part of the grace that is kept for the last checkpoints and the release.
+const STORING_TIME: Duration = Duration::from_secs(5);
+/// Part of it that the last checkpoints may take.
+const CHECKPOINT_TIME: Duration = Duration::from_secs(3);
+
+/// What stands outside, behind the traits: real or simulated.
+pub struct Seams {
+    /// One per source, in the order of the configuration.
+    pub sources: Vec<Arc<dyn Source>>,
+    /// One per sink, in the order of the configuration.
+    pub transports: Vec<Arc<dyn Transport>>,
+    /// Ownerships and checkpoints.
+    pub store: Arc<dyn CheckpointStore>,
+    /// Dead letters.
+    pub dead_letters: Arc<dyn DeadLetterStore>,
+    /// Builds bodies.
+    pub compressor: Arc<dyn Compressor>,
+    /// Jitter.
+    pub rng: Arc<dyn Rng>,
+}
+
+/// The running stages. Dropping it ends everything at once, as a crash would.
+pub struct App {
+    ledgers: Arc<Ledgers>,
+    checkpointer: Arc<Checkpointer>,
+    status: Arc<Status>,
+    sinks: Vec<Arc<SinkContext>>,
+    read_stats: Vec<Arc<ReadStats>>,
+    stop_reading: CancellationToken,
+    abandon: CancellationToken,
+    draining: CancellationToken,
+    owners: JoinSet<Released>,
+    sink_tasks: JoinSet<()>,
+    storing: JoinSet<()>,
+}
+
+/// How the stages ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// Everything that was read is delivered and checkpointed.
+    Settled,
+    /// The deadline came first: this many records are read again by the next owner.
+    Unsettled {
+        /// Records that were owed.
+        records: u64,
+    },
+    /// Everything is delivered, but the last checkpoint could not be stored.
+    NotStored,
+}
+
+/// A task ended that never ends: a bug.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// A stage ended or panicked.
+    #[error("a stage of the pipeline ended: {0}")]
+    Stage(String),
+    /// A rule of the ledger was broken.
+    #[error("the ledger is frozen: {0}")]
+    Ledger(#[from] crate::checkpoint::ledger::LedgerError),
+}
+
+impl App {
+    /// Starts all stages. `owner_id` names this process start and is never used twice.
+    pub fn start(config: &Config, seams: Seams, owner_id: &str, status: Arc<Status>) -> Self {
+        let ledgers = Arc::new(Ledgers::new(config.sinks.len()));
+        let checkpointer = Arc::new(Checkpointer::new(
+            Arc::clone(&seams.store),
+            Arc::clone(&ledgers),
+            Arc::clone(&status),
+        ));
+        let mut app = Self {
+            ledgers,
+            checkpointer,
+            status,
+            sinks: Vec::new(),
+            read_stats: Vec::new(),
+            stop_reading: CancellationToken::new(),
+            abandon: CancellationToken::new(),
+            draining: CancellationToken::new(),
+            owners: JoinSet::new(),
+            sink_tasks: JoinSet::new(),
+            storing: JoinSet::new(),
+        };
+        let queues = app.start_sinks(config, &seams);
+        let budget = Budget::new(config.limits.memory_budget);
+        for ((name, source), reach) in config.sources.iter().zip(&seams.sources) {
+            let stages = Arc::new(Stages {
+                source: name.clone(),
+                ledgers: Arc::clone(&app.ledgers),
+                budget: budget.clone(),
+                sinks: queues.clone(),
+                dead_letters: Arc::clone(&seams.dead_letters),
+                status: Arc::clone(&app.status),
+                rng: Arc::clone(&seams.rng),
+                stats: Arc::default(),
+            });
+            app.read_stats.push(Arc::clone(&stages.stats));
+            let owner = app.owner(config, source, Arc::clone(reach), stages, &seams, owner_id);
+            app.owners.spawn(owner.run());
+        }
+        let (checkpointer, interval) = (Arc::clone(&app.checkpointer), config.checkpoints.interval);
+        app.storing
+            .spawn(async move { checkpointer.run(interval).await });
+        app
+    }
+
+    fn start_sinks(
+        &mut self,
+        config: &Config,
+        seams: &Seams,
+    ) -> Vec<mpsc::Sender<crate::record::Slice>> {
+        let mut queues = Vec::new();
+        for (id, ((name, sink), transport)) in
+            config.sinks.iter().zip(&seams.transports).enumerate()
+        {
+            let context = Arc::new(SinkContext {
+                id: SinkId(id),
+                name: name.clone(),
+                format: Format::new(sink.encoding, &sink.prefix, &sink.suffix),
+                config: sink.clone(),
+                transport: Arc::clone(transport),
+                compressor: Arc::clone(&seams.compressor),
+                ledgers: Arc::clone(&self.ledgers),
+                rng: Arc::clone(&seams.rng),
+                draining: self.draining.clone(),
+                condition: Condition::new(name, Arc::clone(&self.status)),
+                stats: SinkStats::default(),
+                held_until: Mutex::default(),
+            });
+            let (queue, slices) = mpsc::channel(SINK_QUEUE);
+            self.sink_tasks
+                .spawn(sink::run(slices, Arc::clone(&context)));
+            self.sinks.push(context);
+            queues.push(queue);
+        }
+        queues
+    }
+
+    fn owner(
+        &self,
+        config: &Config,
+        source: &SourceConfig,
+        reach: Arc<dyn Source>,
+        stages: Arc<Stages>,
+        seams: &Seams,
+        owner_id: &str,
+    ) -> Owner {
+        Owner {
+            source: reach,
+            store: Arc::clone(&seams.store),
+            group: GroupKey::new(&source.namespace, &source.event_hub, &source.consumer_group),
+            owner_id: owner_id.to_owned(),
+            checkpointer: Arc::clone(&self.checkpointer),
+            stages,
+            start: source.start,
+            max_event_size: source.max_event_size,
+            on_undecodable: source.on_undecodable,
+            limits: config.limits,
+            stop: self.stop_reading.clone(),
+            abandon: self.abandon.clone(),
+        }
+    }
+
+    /// What became of everything that was read.
+    pub fn balance(&self) -> Balance {
+        self.ledgers.balance()
+    }
+
+    /// Everything that waits for something outside, with the reason.
+    pub fn waiting(&self) -> Vec<(String, String)> {
+        self.status.waiting()
+    }
+
+    /// The ledgers, for whoever only looks.
+    pub fn ledgers(&self) -> &Arc<Ledgers> {
+        &self.ledgers
+    }
+
+    /// Counts per sink, in the order of the configuration.
+    pub fn sink_stats(&self) -> impl Iterator<Item = &SinkStats> {
+        self.sinks.iter().map(|sink| &sink.stats)
+    }
+
+    /// Counts per source, in the order of the configuration.
+    pub fn read_stats(&self) -> &[Arc<ReadStats>] {
+        &self.read_stats
+    }
+
+    /// Waits for what never happens: a stage that ends, a ledger that freezes.
+    ///
+    /// # Cancel safety
+    /// Safe.
+    pub async fn failed(&mut self) -> AppError {
+        fn describe<T>(ended: Result<T, JoinError>) -> AppError {
+            AppError::Stage(
+                ended
+                    .err()
+                    .map_or_else(|| "too early".into(), |it| it.to_string()),
+            )
+        }
+        tokio::select! {
+            biased;
+            error = self.ledgers.wait_until_broken() => error.into(),
+            Some(ended) = self.owners.join_next() => describe(ended),
+            Some(ended) = self.sink_tasks.join_next() => describe(ended),
+            Some(ended) = self.storing.join_next() => describe(ended),
+        }
+    }
+
+    /// Stops within `grace`: stops reading, flushes and delivers, stores the last checkpoints,
+    /// releases the partitions. Whatever was not delivered by then stays owed: stopping never
+    /// acknowledges anything.
+    pub async fn stop(mut self, grace: Duration) -> Ended {
+        let deadline = Instant::now() + grace;
+        let delivered_by = deadline - STORING_TIME.min(grace / 2);
+        self.draining.cancel();
+        self.stop_reading.cancel();
+        let mut released = Vec::new();
+        let mut drain = async || {
+            // The readers hold the queues' only senders; the sinks end when they have ended.
+            while let Some(ended) = self.owners.join_next().await {
+                released.extend(ended.ok());
+            }
+            while self.sink_tasks.join_next().await.is_some() {}
+        };
+        if tokio::time::timeout_at(delivered_by, drain())
+            .await
+            .is_err()
+        {
+            tracing::warn!(
+                event = "drain_cut_off",
+                "the deadline came before everything was delivered"
+            );
+            self.abandon.cancel();
+            while let Ok(Some(ended)) =
+                tokio::time::timeout_at(deadline, self.owners.join_next()).await
+            {
+                released.extend(ended.ok());
+            }
+            self.sink_tasks.shutdown().await;
+        }
+        self.storing.shutdown().await;
+        let store_by = (Instant::now() + CHECKPOINT_TIME).min(deadline);
+        let stored = tokio::time::timeout_at(store_by, self.checkpointer.store_all()).await;
+        let records = self.balance().sinks.iter().map(|sink| sink.in_flight).sum();
+        let release = futures::future::join_all(released.into_iter().map(Released::release));
+        if tokio::time::timeout_at(deadline, release).await.is_err() {
+            tracing::warn!(
+                event = "release_cut_off",
+                "the deadline came before the release"
+            );
+        }
+        match (records, stored) {
+            (0, Ok(true)) => Ended::Settled,
+            (0, _) => Ended::NotStored,
+            _ => Ended::Unsettled { records },
+        }
+    }
+}

@@ -1,0 +1,96 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use smallvec::smallvec;
+
+use super::*;
+use crate::budget::Budget;
+use crate::checkpoint::ledgers::Ledgers;
+use crate::config::Encoding;
+use crate::envelope;
+use crate::event_hub::{Offset, Position, SequenceNumber};
+use crate::record::EventBody;
+
+async fn slice(records: &[&str]) -> Slice {
+    let body = Bytes::from(format!("{{\"records\":[{}]}}", records.join(",")));
+    let ledgers = Ledgers::new(1);
+    let id = ledgers.add();
+    let generation = ledgers.start(id, None);
+    let position = Position {
+        sequence: SequenceNumber(0),
+        offset: Offset::new("0"),
+        enqueued_at: None,
+    };
+    let owed = records.len() as u32;
+    let mut receipts = ledgers
+        .open(id, generation, position, 1, owed, smallvec![owed])
+        .unwrap();
+    let permit = Budget::new(1 << 20).reserve(1).await;
+    let split = envelope::split(&body);
+    Slice::whole(
+        Arc::new(EventBody::new(body, split, permit)),
+        receipts.pop().unwrap(),
+    )
+}
+
+fn batcher(records: usize, bytes: u64) -> Batcher {
+    let config = BatchConfig {
+        records,
+        bytes,
+        age: Duration::from_secs(5),
+    };
+    Batcher::new(config, Format::new(Encoding::Ndjson, "", ""))
+}
+
+fn texts(batch: &Batch) -> Vec<String> {
+    batch
+        .records()
+        .map(|record| String::from_utf8(record.bytes.to_vec()).unwrap())
+        .collect()
+}
+
+#[tokio::test]
+async fn a_batch_is_cut_at_the_number_of_records() {
+    let mut batcher = batcher(2, 1_000);
+    let rest = batcher
+        .push(slice(&["1", "2", "3", "4", "5"]).await)
+        .unwrap();
+    assert!(batcher.is_full());
+    assert_eq!(texts(&batcher.take().unwrap()), ["1", "2"]);
+    let rest = batcher.push(rest).unwrap();
+    let batch = batcher.take().unwrap();
+    assert_eq!(texts(&batch), ["3", "4"]);
+    assert_eq!(batch.into_receipts(SinkId(0)).records(), 2);
+    assert!(batcher.push(rest).is_none());
+    assert!(!batcher.is_full());
+    assert_eq!(texts(&batcher.take().unwrap()), ["5"]);
+    assert!(batcher.take().is_none());
+}
+
+#[tokio::test]
+async fn a_batch_is_cut_at_its_bytes_and_a_larger_record_goes_alone() {
+    let mut batcher = batcher(100, 10);
+    // Two bytes of frame, two per record.
+    assert!(batcher.push(slice(&["1", "2"]).await).is_none());
+    let rest = batcher.push(slice(&["\"0123456789\"", "3"]).await).unwrap();
+    assert!(batcher.is_full());
+    assert_eq!(texts(&batcher.take().unwrap()), ["1", "2"]);
+    let rest = batcher.push(rest).unwrap();
+    assert_eq!(texts(&batcher.take().unwrap()), ["\"0123456789\""]);
+    assert!(batcher.push(rest).is_none());
+    assert_eq!(texts(&batcher.take().unwrap()), ["3"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn age_counts_from_the_first_record() {
+    let mut batcher = batcher(100, 1_000);
+    assert_eq!(batcher.due_at(), None);
+    assert!(batcher.push(slice(&[]).await).is_none());
+    assert_eq!(batcher.due_at(), None);
+    let first = Instant::now();
+    assert!(batcher.push(slice(&["1"]).await).is_none());
+    tokio::time::advance(Duration::from_secs(1)).await;
+    assert!(batcher.push(slice(&["2"]).await).is_none());
+    assert_eq!(batcher.due_at(), Some(first + Duration::from_secs(5)));
+}

@@ -1,0 +1,277 @@
+//! The only place that writes positions.
+//!
+//! Every write carries the version that this process wrote last (`If-Match`). A new owner rewrites
+//! the checkpoint when it takes a partition over, so from then on the writes of the former owner
+//! go nowhere, however late they come.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures::StreamExt;
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+
+use super::ledger::Generation;
+use super::ledgers::{LedgerId, Ledgers};
+use super::{Checkpoint, CheckpointStore, Condition, ETag, GroupKey, StoreError, StoredCheckpoint};
+use crate::event_hub::{PartitionId, Position, Timestamp};
+use crate::telemetry::status::Status;
+
+/// Writes in flight at the same time.
+const WRITES_MAX: usize = 16;
+/// Name of the store in the status table.
+const COMPONENT: &str = "checkpoint store";
+
+/// Stores the watermarks of all owned partitions.
+pub struct Checkpointer {
+    store: Arc<dyn CheckpointStore>,
+    ledgers: Arc<Ledgers>,
+    status: Arc<Status>,
+    held: Mutex<BTreeMap<LedgerId, Arc<Held>>>,
+}
+
+/// A partition whose checkpoint this process may write.
+struct Held {
+    group: GroupKey,
+    partition: PartitionId,
+    ledger: LedgerId,
+    generation: Generation,
+    hub_created_at: Option<Timestamp>,
+    /// One write at a time.
+    version: tokio::sync::Mutex<Version>,
+    /// Cancelled when somebody else writes this checkpoint.
+    lost: CancellationToken,
+}
+
+/// What is known of the stored object.
+struct Version {
+    etag: ETag,
+    /// Positions whose write was not answered: one of them may be stored.
+    unanswered: Vec<Position>,
+}
+
+/// A partition to hold: whose checkpoint it is, and what is known of it.
+pub struct Holding {
+    /// The consumer group.
+    pub group: GroupKey,
+    /// The partition.
+    pub partition: PartitionId,
+    /// Its ledger and the generation that may be stored.
+    pub ledger: (LedgerId, Generation),
+    /// When its hub was created.
+    pub hub_created_at: Option<Timestamp>,
+    /// Version that [`Checkpointer::take_over`] or [`Checkpointer::create`] gave.
+    pub etag: ETag,
+    /// Cancelled when somebody else writes this checkpoint: the partition is lost.
+    pub lost: CancellationToken,
+}
+
+impl Checkpointer {
+    /// Writes to `store` what `ledgers` have settled.
+    pub fn new(
+        store: Arc<dyn CheckpointStore>,
+        ledgers: Arc<Ledgers>,
+        status: Arc<Status>,
+    ) -> Self {
+        Self {
+            store,
+            ledgers,
+            status,
+            held: Mutex::default(),
+        }
+    }
+
+    /// Reads a checkpoint and writes it back, so that no former owner can write any more.
+    /// `None` when there is no checkpoint.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when somebody else takes it over at the same time.
+    pub async fn take_over(
+        &self,
+        group: &GroupKey,
+        partition: &PartitionId,
+    ) -> Result<Option<StoredCheckpoint>, StoreError> {
+        let Some(stored) = self.store.read(group, partition).await? else {
+            return Ok(None);
+        };
+        let unchanged = Condition::Matches(stored.etag);
+        let etag = self
+            .store
+            .write(group, partition, &stored.checkpoint, unchanged)
+            .await?;
+        Ok(Some(StoredCheckpoint {
+            checkpoint: stored.checkpoint,
+            etag,
+        }))
+    }
+
+    /// Writes the first checkpoint of a partition.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when there is one meanwhile: it wins, take it over.
+    pub async fn create(
+        &self,
+        group: &GroupKey,
+        partition: &PartitionId,
+        checkpoint: &Checkpoint,
+    ) -> Result<ETag, StoreError> {
+        self.store
+            .write(group, partition, checkpoint, Condition::Absent)
+            .await
+    }
+
+    /// From now on stores the watermark of this generation.
+    pub fn hold(&self, holding: Holding) {
+        let held = Held {
+            group: holding.group,
+            partition: holding.partition,
+            ledger: holding.ledger.0,
+            generation: holding.ledger.1,
+            hub_created_at: holding.hub_created_at,
+            version: tokio::sync::Mutex::new(Version {
+                etag: holding.etag,
+                unanswered: vec![],
+            }),
+            lost: holding.lost,
+        };
+        self.lock().insert(held.ledger, Arc::new(held));
+    }
+
+    /// Continues with another generation of a partition that is held: its numbers start anew.
+    pub async fn renew(&self, ledger: LedgerId, generation: Generation) {
+        let Some(held) = self.lock().remove(&ledger) else {
+            return;
+        };
+        let version = held.version.lock().await;
+        let etag = version.etag.clone();
+        let unanswered = version.unanswered.clone();
+        drop(version);
+        let renewed = Held {
+            group: held.group.clone(),
+            partition: held.partition.clone(),
+            ledger,
+            generation,
+            hub_created_at: held.hub_created_at,
+            version: tokio::sync::Mutex::new(Version { etag, unanswered }),
+            lost: held.lost.clone(),
+        };
+        self.lock().insert(ledger, Arc::new(renewed));
+    }
+
+    /// Stores the last watermark of a partition and stops holding it.
+    pub async fn let_go(&self, ledger: LedgerId) {
+        let held = self.lock().remove(&ledger);
+        if let Some(held) = held.filter(|held| !held.lost.is_cancelled()) {
+            self.store_one(&held).await;
+        }
+    }
+
+    /// Stores all watermarks that have moved, and says whether all of them are stored.
+    pub async fn store_all(&self) -> bool {
+        let held: Vec<_> = self.lock().values().map(Arc::clone).collect();
+        let stored = futures::stream::iter(held)
+            .map(|held| async move { self.store_one(&held).await })
+            .buffer_unordered(WRITES_MAX)
+            .collect::<Vec<_>>()
+            .await;
+        stored.into_iter().all(|stored| stored)
+    }
+
+    /// Stores what has moved, every `interval`, for ever.
+    ///
+    /// # Cancel safety
+    /// Safe between writes; a write that is cut off counts as not answered only when it is
+    /// repeated by the same checkpointer, so end this before [`Self::store_all`] at the end.
+    pub async fn run(&self, interval: Duration) {
+        let mut ticks = tokio::time::interval(interval);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            self.store_all().await;
+        }
+    }
+
+    async fn store_one(&self, held: &Held) -> bool {
+        let mut version = held.version.lock().await;
+        let Some((position, index)) = self.ledgers.dirty(held.ledger, held.generation) else {
+            return true;
+        };
+        let checkpoint = Checkpoint {
+            position,
+            hub_created_at: held.hub_created_at,
+        };
+        let mut answer = self.write(held, &mut version, &checkpoint).await;
+        if matches!(answer, Err(StoreError::Conflict)) {
+            answer = match self.is_ours(held, &mut version).await {
+                Ok(true) => self.write(held, &mut version, &checkpoint).await,
+                Ok(false) => Err(StoreError::Conflict),
+                Err(error) => Err(error),
+            };
+        }
+        match answer {
+            Ok(()) => {
+                self.ledgers.stored(held.ledger, held.generation, index);
+                self.status.is_well(COMPONENT);
+                true
+            }
+            Err(StoreError::Conflict) => {
+                tracing::error!(
+                    event = "partition_lost",
+                    partition = %held.partition,
+                    hub = held.group.prefix(),
+                    "another program wrote this partition's checkpoint: it is given up"
+                );
+                held.lost.cancel();
+                false
+            }
+            Err(error) => {
+                self.status.waits(COMPONENT, &error.to_string());
+                false
+            }
+        }
+    }
+
+    async fn write(
+        &self,
+        held: &Held,
+        version: &mut Version,
+        checkpoint: &Checkpoint,
+    ) -> Result<(), StoreError> {
+        let condition = Condition::Matches(version.etag.clone());
+        // Noted before the request: an answer that never comes may belong to a write that was done.
+        if version.unanswered.last() != Some(&checkpoint.position) {
+            version.unanswered.push(checkpoint.position.clone());
+        }
+        let etag = self
+            .store
+            .write(&held.group, &held.partition, checkpoint, condition)
+            .await?;
+        version.etag = etag;
+        version.unanswered.clear();
+        Ok(())
+    }
+
+    /// After a conflict: whether what is stored is a write of ours whose answer was lost.
+    async fn is_ours(&self, held: &Held, version: &mut Version) -> Result<bool, StoreError> {
+        let stored = self.store.read(&held.group, &held.partition).await?;
+        let Some(stored) = stored else {
+            return Ok(false);
+        };
+        let place = |position: &Position| (position.sequence, position.offset.clone());
+        let stored_place = place(&stored.checkpoint.position);
+        if !version
+            .unanswered
+            .iter()
+            .any(|position| place(position) == stored_place)
+        {
+            return Ok(false);
+        }
+        version.etag = stored.etag;
+        Ok(true)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<LedgerId, Arc<Held>>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

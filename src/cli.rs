@@ -1,0 +1,96 @@
+//! The command line.
+
+pub mod config;
+#[cfg(feature = "demo")]
+pub mod demo;
+pub mod exit;
+pub mod run;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use exit::Exit;
+
+/// Delivers Microsoft Entra ID diagnostic logs from Azure Event Hubs to HTTP endpoints.
+///
+/// Nothing is lost: a position is checkpointed only when every record up to it was accepted.
+/// Nothing is changed: records are forwarded as the bytes that Event Hubs delivered.
+///
+/// Start with `entra-forwarder demo`: it needs no configuration and no cloud. Then
+/// `entra-forwarder config example > config.toml`, and `entra-forwarder run --config config.toml`.
+///
+/// Exit codes: 0 done; 1 it ran and the answer is no; 2 command line; 69 a dependency is
+/// unavailable; 70 internal; 75 stopped at the deadline with unsettled records; 77 not permitted;
+/// 78 configuration.
+#[derive(Debug, Parser)]
+#[command(version, about, long_about, max_term_width = 100, propagate_version = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+
+    /// Log filter: a level (error, warn, info, debug, trace) or `target=level` pairs.
+    ///
+    /// Libraries never log below info, whatever is set here: their frames hold bodies and tokens.
+    #[arg(
+        long,
+        global = true,
+        env = "ENTRA_FORWARDER_LOG",
+        default_value = "info",
+        value_name = "FILTER"
+    )]
+    pub log: String,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Forward records until told to stop (SIGTERM, SIGINT).
+    Run(run::Args),
+    /// Show everything at work on this machine: hub, forwarder, endpoint, and the proof that every
+    /// record arrived unaltered.
+    #[cfg(feature = "demo")]
+    Demo(Box<demo::Args>),
+    /// Serve an Event Hubs emulator on plain AMQP, for `UseDevelopmentEmulator=true`.
+    #[cfg(feature = "demo")]
+    Emulator(Box<entra_forwarder_emulator::cli::Args>),
+    /// Look at the configuration without running.
+    Config(config::Args),
+}
+
+/// Where the configuration file is.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct ConfigFile {
+    /// TOML file with the configuration [env: ENTRA_FORWARDER_CONFIG, or the text itself in
+    /// ENTRA_FORWARDER_CONFIG_TOML]. Every key can also be set by environment alone, as
+    /// ENTRA_FORWARDER__ and its path with two underscores between its parts.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+impl Cli {
+    /// Does what was asked.
+    pub async fn execute(self) -> Exit {
+        match self.command {
+            Command::Run(args) => run::run(args).await,
+            #[cfg(feature = "demo")]
+            Command::Demo(args) => demo::run(*args).await,
+            #[cfg(feature = "demo")]
+            Command::Emulator(args) => emulator(*args).await,
+            Command::Config(args) => config::run(&args),
+        }
+    }
+}
+
+#[cfg(feature = "demo")]
+async fn emulator(args: entra_forwarder_emulator::cli::Args) -> Exit {
+    use entra_forwarder_emulator::cli;
+    match cli::run(args, cli::interrupted()).await {
+        Ok(()) => Exit::Done,
+        Err(error) => {
+            eprintln!("error: the emulator cannot run: {error}");
+            Exit::Unavailable
+        }
+    }
+}

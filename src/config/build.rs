@@ -1,0 +1,159 @@
+//! Checked settings to [`Config`]. `None` means that a problem was reported before.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::kind::Typed;
+use super::settings::Settings;
+use super::view::View;
+use super::{
+    BatchConfig, CheckpointsConfig, Config, CredentialConfig, DeadLettersConfig, Encoding,
+    HealthConfig, LimitsConfig, OnUndecodable, RetryConfig, SinkConfig, SourceAccess, SourceConfig,
+    StoreConfig,
+};
+
+/// Builds the whole configuration.
+pub(super) fn build(settings: &Settings) -> Option<Config> {
+    Some(Config {
+        sources: named(settings, "sources", source)?,
+        sinks: named(settings, "sinks", sink)?,
+        credentials: named(settings, "credentials", credential)?,
+        checkpoints: checkpoints(&View::new(settings, &["checkpoints"]))?,
+        dead_letters: dead_letters(&View::new(settings, &["dead_letters"]))?,
+        health: health(&View::new(settings, &["health"]))?,
+        limits: limits(&View::new(settings, &["limits"]))?,
+        shutdown_grace: View::new(settings, &[]).duration("shutdown_grace")?,
+    })
+}
+
+fn named<T>(
+    settings: &Settings,
+    section: &str,
+    build: impl Fn(&View<'_>) -> Option<T>,
+) -> Option<BTreeMap<String, T>> {
+    settings
+        .names_in(section)
+        .into_iter()
+        .map(|name| {
+            let built = build(&View::new(settings, &[section, &name]))?;
+            Some((name, built))
+        })
+        .collect()
+}
+
+fn source(view: &View<'_>) -> Option<SourceConfig> {
+    let access = match view.secret("connection_string") {
+        Some(text) => SourceAccess::ConnectionString(text),
+        None => SourceAccess::Credential(view.text("credential")?),
+    };
+    let start = match view.setting("start")?.typed {
+        Typed::Start(start) => start,
+        _ => return None,
+    };
+    Some(SourceConfig {
+        access,
+        namespace: view.text("namespace")?,
+        event_hub: view.text("event_hub")?,
+        consumer_group: view.text("consumer_group")?,
+        custom_endpoint: view.text("custom_endpoint"),
+        start,
+        max_event_size: view.bytes("max_event_size")?,
+        on_undecodable: match view.word("on_undecodable")? {
+            "skip" => OnUndecodable::Skip,
+            _ => OnUndecodable::Stall,
+        },
+    })
+}
+
+fn sink(view: &View<'_>) -> Option<SinkConfig> {
+    let headers = view
+        .below("headers")
+        .filter_map(|(name, setting)| match &setting.typed {
+            Typed::Secret(value) => Some((name.to_owned(), value.clone())),
+            _ => None,
+        });
+    Some(SinkConfig {
+        endpoint: view.secret("endpoint")?,
+        encoding: match view.word("encoding")? {
+            "json_array" => Encoding::JsonArray,
+            _ => Encoding::Ndjson,
+        },
+        prefix: view.text("prefix")?,
+        suffix: view.text("suffix")?,
+        headers: headers.collect(),
+        gzip_level: u32::try_from(view.integer("gzip_level")?).ok()?,
+        batch: BatchConfig {
+            records: usize::try_from(view.integer("batch.records")?).ok()?,
+            bytes: view.bytes("batch.bytes")?,
+            age: view.duration("batch.age")?,
+        },
+        concurrency: usize::try_from(view.integer("concurrency")?).ok()?,
+        connect_timeout: view.duration("connect_timeout")?,
+        timeout: view.duration("timeout")?,
+        retry: RetryConfig {
+            initial: view.duration("retry.initial")?,
+            max: view.duration("retry.max")?,
+            retry_after_max: view.duration("retry.retry_after_max")?,
+        },
+    })
+}
+
+fn credential(view: &View<'_>) -> Option<CredentialConfig> {
+    let (tenant_id, client_id) = (view.text("tenant_id"), view.text("client_id"));
+    Some(match view.word("type")? {
+        "managed_identity" => CredentialConfig::ManagedIdentity { client_id },
+        "workload_identity" => CredentialConfig::WorkloadIdentity {
+            tenant_id,
+            client_id,
+        },
+        "client_secret" => CredentialConfig::ClientSecret {
+            tenant_id: tenant_id?,
+            client_id: client_id?,
+            client_secret: view.secret("client_secret")?,
+        },
+        "azure_cli" => CredentialConfig::AzureCli,
+        _ => CredentialConfig::Auto { client_id },
+    })
+}
+
+fn checkpoints(view: &View<'_>) -> Option<CheckpointsConfig> {
+    let store = match view.word("store")? {
+        "blob" => StoreConfig::Blob {
+            container_url: view.secret("container_url")?,
+            credential: view.text("credential"),
+        },
+        "directory" => StoreConfig::Directory {
+            path: PathBuf::from(view.text("directory")?),
+        },
+        _ => StoreConfig::Memory,
+    };
+    Some(CheckpointsConfig {
+        store,
+        interval: view.duration("interval")?,
+        timeout: view.duration("timeout")?,
+    })
+}
+
+fn dead_letters(view: &View<'_>) -> Option<DeadLettersConfig> {
+    Some(match view.word("store")? {
+        "directory" => DeadLettersConfig::Directory {
+            path: PathBuf::from(view.text("directory")?),
+        },
+        _ => DeadLettersConfig::Checkpoints,
+    })
+}
+
+fn health(view: &View<'_>) -> Option<HealthConfig> {
+    match view.setting("listen")?.typed {
+        Typed::Listen(listen) => Some(HealthConfig { listen }),
+        _ => None,
+    }
+}
+
+fn limits(view: &View<'_>) -> Option<LimitsConfig> {
+    Some(LimitsConfig {
+        memory_budget: view.bytes("memory_budget")?,
+        open_events_max: view.integer("open_events_max")?,
+        uncommitted_max: view.integer("uncommitted_max")?,
+    })
+}

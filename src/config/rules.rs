@@ -1,0 +1,222 @@
+//! Rules between keys. Each is checked whatever else is wrong, so that all mistakes are said at
+//! once.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::kind::bytes;
+use super::problem::Problem;
+use super::settings::Settings;
+use super::view::View;
+
+mod identity;
+mod source;
+
+/// Checks every rule, and fills in what follows from other keys. Gives the warnings.
+pub(super) fn check(settings: &mut Settings, problems: &mut Vec<Problem>) -> Vec<String> {
+    let mut warnings = Vec::new();
+    for section in ["sources", "sinks"] {
+        let told = problems
+            .iter()
+            .any(|problem| problem.path.split('.').next() == Some(section));
+        if settings.names_in(section).is_empty() && !told {
+            problems.push(at_least_one(section));
+        }
+    }
+    for name in settings.names_in("sources") {
+        source::fill_in(settings, &name, problems);
+        source::check(&View::new(settings, &["sources", &name]), problems);
+    }
+    source::check_apart(settings, problems);
+    let budget = View::new(settings, &["limits"]).bytes("memory_budget");
+    for name in settings.names_in("sinks") {
+        sink(
+            &View::new(settings, &["sinks", &name]),
+            budget,
+            problems,
+            &mut warnings,
+        );
+    }
+    for name in settings.names_in("credentials") {
+        identity::check(&View::new(settings, &["credentials", &name]), problems);
+    }
+    checkpoints(
+        &View::new(settings, &["checkpoints"]),
+        problems,
+        &mut warnings,
+    );
+    dead_letters(
+        &View::new(settings, &["dead_letters"]),
+        problems,
+        &mut warnings,
+    );
+    warnings
+}
+
+fn at_least_one(section: &str) -> Problem {
+    let example = match section {
+        "sources" => "SOURCES__ENTRA__EVENT_HUB",
+        _ => "SINKS__SIEM__ENDPOINT",
+    };
+    Problem {
+        path: section.to_owned(),
+        found: "missing".to_owned(),
+        expected: format!("at least one [{section}.<name>]"),
+        hint: Some(format!(
+            "in the environment the name is part of the variable: {}{example}",
+            super::load::PREFIX
+        )),
+        origin: None,
+    }
+}
+
+fn sink(
+    view: &View<'_>,
+    budget: Option<u64>,
+    problems: &mut Vec<Problem>,
+    warnings: &mut Vec<String>,
+) {
+    let mut in_order = |smaller: &str, larger: &str| {
+        if let (Some(small), Some(large)) = (view.duration(smaller), view.duration(larger))
+            && small > large
+        {
+            // Blames the one that was set; the other may be a default.
+            let smaller_is_set = view.problem(smaller, "", "").origin.is_some();
+            let (key, expected) = if smaller_is_set {
+                (
+                    smaller,
+                    format!("at most {} ({})", view.shown(larger), shown(large)),
+                )
+            } else {
+                (
+                    larger,
+                    format!("at least {} ({})", view.shown(smaller), shown(small)),
+                )
+            };
+            let found = shown(if smaller_is_set { small } else { large });
+            problems.push(view.problem(key, found, expected));
+        }
+    };
+    in_order("retry.initial", "retry.max");
+    in_order("connect_timeout", "timeout");
+    if let (Some(batch), Some(budget)) = (view.bytes("batch.bytes"), budget)
+        && batch > budget / 8
+    {
+        let mut problem = view.problem(
+            "batch.bytes",
+            bytes(batch),
+            format!(
+                "at most an eighth of limits.memory_budget ({} of {})",
+                bytes(budget / 8),
+                bytes(budget)
+            ),
+        );
+        problem.hint = Some(format!(
+            "lower it, or raise limits.memory_budget to {}",
+            bytes(batch.saturating_mul(8))
+        ));
+        problems.push(problem);
+    }
+    let url = view
+        .secret("endpoint")
+        .and_then(|endpoint| url::Url::parse(endpoint.expose()).ok());
+    if url.is_some_and(|url| url.scheme() == "http" && !is_loopback(&url)) {
+        warnings.push(format!(
+            "{} starts with http://: records and headers travel unencrypted",
+            view.shown("endpoint")
+        ));
+    }
+}
+
+fn checkpoints(view: &View<'_>, problems: &mut Vec<Problem>, warnings: &mut Vec<String>) {
+    let store = view.word("store");
+    match store {
+        Some("blob") if !view.is_tried("container_url") => problems.push(view.missing("container_url")),
+        Some("directory") if !view.is_tried("directory") => problems.push(view.missing("directory")),
+        Some("memory") => warnings.push(
+            "checkpoints.store is \"memory\": after a restart everything is read and delivered again"
+                .to_owned(),
+        ),
+        _ => {}
+    }
+    if store == Some("blob") {
+        container(view, problems, warnings);
+    }
+    identity::check_reference(view, problems);
+    for (key, fits) in [
+        ("container_url", "blob"),
+        ("credential", "blob"),
+        ("directory", "directory"),
+    ] {
+        unused(view, key, fits, warnings);
+    }
+}
+
+fn container(view: &View<'_>, problems: &mut Vec<Problem>, warnings: &mut Vec<String>) {
+    let Some(url) = view
+        .secret("container_url")
+        .and_then(|url| url::Url::parse(url.expose()).ok())
+    else {
+        return;
+    };
+    let is_signed = url
+        .query_pairs()
+        .any(|(name, value)| name == "sig" && !value.is_empty());
+    match (is_signed, view.is_tried("credential")) {
+        (true, true) => warnings.push(
+            "checkpoints.credential is not used: checkpoints.container_url carries a signature"
+                .to_owned(),
+        ),
+        (true, false) => {}
+        (false, false) => {
+            let mut problem = view.missing("credential");
+            problem.hint = Some(format!(
+                "checkpoints.container_url carries no signature (sig=); {}",
+                problem.hint.unwrap_or_default()
+            ));
+            problems.push(problem);
+        }
+        (false, true) if url.scheme() != "https" => problems.push(view.problem(
+            "container_url",
+            "a URL without https (not shown)",
+            "https, since checkpoints.credential sends a token there",
+        )),
+        (false, true) => {}
+    }
+}
+
+fn dead_letters(view: &View<'_>, problems: &mut Vec<Problem>, warnings: &mut Vec<String>) {
+    if view.word("store") == Some("directory") && !view.is_tried("directory") {
+        problems.push(view.missing("directory"));
+    }
+    unused(view, "directory", "directory", warnings);
+}
+
+fn unused(view: &View<'_>, key: &str, fits: &str, warnings: &mut Vec<String>) {
+    if let Some(store) = view.word("store")
+        && store != fits
+        && view.setting(key).is_some()
+    {
+        warnings.push(format!(
+            "{} is not used: {} is \"{store}\"",
+            view.shown(key),
+            view.shown("store")
+        ));
+    }
+}
+
+/// Whether the URL leads to this machine.
+fn is_loopback(url: &url::Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let address = host
+        .trim_start_matches('[')
+        .trim_end_matches(']')
+        .parse::<IpAddr>();
+    address.map_or(host == "localhost" || host.ends_with(".localhost"), |ip| {
+        ip.is_loopback()
+    })
+}
+
+fn shown(duration: Duration) -> String {
+    humantime::format_duration(duration).to_string()
+}

@@ -1,0 +1,55 @@
+//! Which keys fit which type of credential, and whether a named credential exists.
+
+use crate::config::problem::Problem;
+use crate::config::view::View;
+
+/// Checks one credential.
+pub(super) fn check(view: &View<'_>, problems: &mut Vec<Problem>) {
+    let Some(kind) = view.word("type") else {
+        return;
+    };
+    let fits: &[&str] = match kind {
+        "client_secret" => &["tenant_id", "client_id", "client_secret"],
+        "workload_identity" => &["tenant_id", "client_id"],
+        "azure_cli" => &[],
+        _ => &["client_id"],
+    };
+    for key in ["tenant_id", "client_id", "client_secret"] {
+        if view.is_tried(key) && !fits.contains(&key) {
+            let mut problem = view.problem(
+                key,
+                "not a key of this type",
+                match fits {
+                    [] => format!("no other key beside type = \"{kind}\""),
+                    _ => format!("only {} beside type = \"{kind}\"", fits.join(" and ")),
+                },
+            );
+            problem.hint = Some("remove it or change the type".to_owned());
+            problems.push(problem);
+        }
+        if kind == "client_secret" && !view.is_tried(key) {
+            problems.push(view.missing(key));
+        }
+    }
+}
+
+/// Checks that the credential which a section names is there.
+pub(super) fn check_reference(view: &View<'_>, problems: &mut Vec<Problem>) {
+    let Some(name) = view.text("credential") else {
+        return;
+    };
+    let known = view.settings.names_in("credentials");
+    if known.contains(&name) {
+        return;
+    }
+    let mut problem = view.problem(
+        "credential",
+        crate::config::node::shown_text(&name),
+        match known.as_slice() {
+            [] => "the name of one of [credentials.<name>], of which there are none".to_owned(),
+            _ => format!("one of the names in [credentials]: {}", known.join(", ")),
+        },
+    );
+    problem.hint = Some("add that credential or name another".to_owned());
+    problems.push(problem);
+}

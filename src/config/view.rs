@@ -1,0 +1,139 @@
+//! Checked values of one section, by the names of its keys.
+
+use std::time::Duration;
+
+use super::Secret;
+use super::given::Path;
+use super::keys;
+use super::kind::Typed;
+use super::problem::{Origin, Problem};
+use super::settings::{Setting, Settings, missing};
+
+/// One section of the settings.
+#[derive(Clone)]
+pub(super) struct View<'a> {
+    pub(super) settings: &'a Settings,
+    base: Path,
+}
+
+impl<'a> View<'a> {
+    /// The section at this path; an empty one is the whole.
+    pub(super) fn new(settings: &'a Settings, base: &[&str]) -> Self {
+        Self {
+            settings,
+            base: base.iter().map(|segment| (*segment).to_owned()).collect(),
+        }
+    }
+
+    /// The full path of a key.
+    pub(super) fn path(&self, key: &str) -> Path {
+        self.base
+            .iter()
+            .cloned()
+            .chain(key.split('.').map(str::to_owned))
+            .collect()
+    }
+
+    /// The full path of a key, as shown.
+    pub(super) fn shown(&self, key: &str) -> String {
+        super::node::shown_path(&self.path(key))
+    }
+
+    /// The value of a key; `None` when it is wrong or not there.
+    pub(super) fn setting(&self, key: &str) -> Option<&'a Setting> {
+        self.settings.values.get(&self.path(key))
+    }
+
+    /// Whether somebody set the key, rightly or wrongly.
+    pub(super) fn is_tried(&self, key: &str) -> bool {
+        self.settings.is_tried(&self.path(key))
+    }
+
+    pub(super) fn text(&self, key: &str) -> Option<String> {
+        match &self.setting(key)?.typed {
+            Typed::Text(text) => Some(text.clone()),
+            _ => None,
+        }
+    }
+
+    pub(super) fn secret(&self, key: &str) -> Option<Secret> {
+        match &self.setting(key)?.typed {
+            Typed::Secret(secret) => Some(secret.clone()),
+            _ => None,
+        }
+    }
+
+    pub(super) fn word(&self, key: &str) -> Option<&'static str> {
+        match &self.setting(key)?.typed {
+            Typed::Word(word) => Some(word),
+            _ => None,
+        }
+    }
+
+    pub(super) fn flag(&self, key: &str) -> Option<bool> {
+        match &self.setting(key)?.typed {
+            Typed::Bool(flag) => Some(*flag),
+            _ => None,
+        }
+    }
+
+    pub(super) fn integer(&self, key: &str) -> Option<u64> {
+        match &self.setting(key)?.typed {
+            Typed::Integer(number) => Some(*number),
+            _ => None,
+        }
+    }
+
+    pub(super) fn duration(&self, key: &str) -> Option<Duration> {
+        match &self.setting(key)?.typed {
+            Typed::Duration(duration) => Some(*duration),
+            _ => None,
+        }
+    }
+
+    pub(super) fn bytes(&self, key: &str) -> Option<u64> {
+        match &self.setting(key)?.typed {
+            Typed::Bytes(size) => Some(*size),
+            _ => None,
+        }
+    }
+
+    /// The values of the keys below a table.
+    pub(super) fn below(&self, table: &str) -> impl Iterator<Item = (&'a str, &'a Setting)> {
+        let table = self.path(table);
+        self.settings
+            .values
+            .iter()
+            .filter_map(move |(path, setting)| {
+                let (last, parent) = path.split_last()?;
+                (parent == table.as_slice()).then_some((last.as_str(), setting))
+            })
+    }
+
+    /// A problem with the value of a key, placed where that was set.
+    pub(super) fn problem(
+        &self,
+        key: &str,
+        found: impl Into<String>,
+        expected: impl Into<String>,
+    ) -> Problem {
+        let origin = self.setting(key).map(|setting| setting.origin.clone());
+        Problem {
+            path: self.shown(key),
+            found: found.into(),
+            expected: expected.into(),
+            hint: None,
+            origin: origin.filter(|origin| *origin != Origin::Default),
+        }
+    }
+
+    /// The problem of a key that is needed in this place but was not set.
+    pub(super) fn missing(&self, key: &str) -> Problem {
+        let path = self.path(key);
+        let expected = match keys::place(&path) {
+            keys::Place::Value(key) => key.kind.expected(),
+            _ => "a value".to_owned(),
+        };
+        missing(&path, expected)
+    }
+}

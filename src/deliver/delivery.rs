@@ -1,0 +1,131 @@
+//! One batch from its records to its settled receipts.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use tokio::time::Instant;
+
+use super::http::Request;
+use super::response::{Verdict, judge};
+use super::retry::Backoff;
+use super::sink::SinkContext;
+use crate::batch::Batch;
+use crate::checkpoint::ledger::Settlement;
+use crate::compress::{Compressed, WriteBody};
+use crate::record::Slice;
+
+/// Delivers a batch: builds and compresses its body, sends the same bytes until the endpoint has
+/// them, settles. Returns without settling only when all partitions of the batch are lost.
+///
+/// # Cancel safety
+/// A dropped delivery leaves its records owed: they are read again by the next owner.
+pub(super) async fn deliver(batch: Batch, context: Arc<SinkContext>) {
+    let Some((body, batch)) = build(batch, &context).await else {
+        return;
+    };
+    let mut backoff = Backoff::new(context.config.retry.initial, context.config.retry.max);
+    let mut hurried = false;
+    loop {
+        if !batch
+            .slices()
+            .iter()
+            .map(Slice::receipts)
+            .any(|it| context.ledgers.are_wanted(it))
+        {
+            // Their next owner reads them again; sending them too would only make duplicates.
+            return;
+        }
+        match attempt(&body, &context).await {
+            Verdict::Accepted => {
+                let stats = &context.stats;
+                stats
+                    .records_accepted
+                    .fetch_add(batch.len() as u64, Ordering::Relaxed);
+                stats
+                    .bytes_plain
+                    .fetch_add(body.plain_bytes, Ordering::Relaxed);
+                stats
+                    .bytes_sent
+                    .fetch_add(body.bytes.len() as u64, Ordering::Relaxed);
+                context
+                    .ledgers
+                    .settle(batch.into_receipts(context.id), Settlement::Delivered);
+                context.condition.accepts();
+                return;
+            }
+            Verdict::NotNow {
+                reason,
+                retry_after,
+            } => {
+                context.condition.fails("failing", &reason);
+                let asked = retry_after.unwrap_or_default();
+                context.hold(asked.min(context.config.retry.retry_after_max));
+                let wait = backoff.next(context.rng.as_ref());
+                wait_until(Instant::now() + wait, &context, &mut hurried).await;
+            }
+            Verdict::Refused { reason } => {
+                context.condition.fails("refusing", &reason);
+                // Nobody mends an address within a second: start slower, end at the same bound.
+                let wait = backoff.next_from(context.config.retry.initial, context.rng.as_ref());
+                wait_until(Instant::now() + wait, &context, &mut hurried).await;
+            }
+        }
+    }
+}
+
+async fn build(batch: Batch, context: &SinkContext) -> Option<(Compressed, Batch)> {
+    let batch = Arc::new(batch);
+    let body = loop {
+        let (records, format) = (Arc::clone(&batch), context.format.clone());
+        let bytes = batch
+            .records()
+            .map(|record| record.bytes.len() as u64 + 1)
+            .sum();
+        let write: WriteBody = Box::new(move |out| format.write(records.records(), out));
+        match context
+            .compressor
+            .compress(write, bytes, context.config.gzip_level)
+            .await
+        {
+            Ok(body) => break body,
+            Err(error) => {
+                context.condition.fails("failing", &error.to_string());
+                tokio::time::sleep(context.config.retry.max).await;
+            }
+        }
+    };
+    let batch = Arc::into_inner(batch);
+    if batch.is_none() {
+        tracing::error!(
+            event = "batch_shared",
+            "bug: a body was built and its writer kept"
+        );
+    }
+    Some((body, batch?))
+}
+
+async fn attempt(body: &Compressed, context: &SinkContext) -> Verdict {
+    let request = Request {
+        body: body.bytes.clone(),
+        content_type: context.format.content_type(),
+    };
+    context.stats.requests.fetch_add(1, Ordering::Relaxed);
+    let verdict = judge(&context.transport.send(request).await);
+    if verdict != Verdict::Accepted {
+        context
+            .stats
+            .requests_failed
+            .fetch_add(1, Ordering::Relaxed);
+    }
+    verdict
+}
+
+/// Waits for the later of `moment` and what the endpoint asked for. When the process is told to
+/// stop, the wait is cut short once: one more attempt is worth it, a storm of them is not.
+async fn wait_until(moment: Instant, context: &SinkContext, hurried: &mut bool) {
+    let wait = tokio::time::sleep_until(moment.max(context.held_until()));
+    tokio::select! {
+        () = wait => {}
+        () = context.draining.cancelled(), if !*hurried => *hurried = true,
+    }
+}

@@ -1,0 +1,153 @@
+//! The task of one sink: collects batches and lets each be delivered by a task of its own.
+
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::condition::Condition;
+use super::delivery::deliver;
+use super::http::Transport;
+use crate::batch::Batcher;
+use crate::checkpoint::ledger::SinkId;
+use crate::checkpoint::ledgers::Ledgers;
+use crate::clock::Rng;
+use crate::compress::Compressor;
+use crate::config::SinkConfig;
+use crate::format::Format;
+use crate::record::Slice;
+
+/// What the deliveries of one sink share.
+pub struct SinkContext {
+    /// Place in the order of the configuration.
+    pub id: SinkId,
+    /// Name in the configuration.
+    pub name: String,
+    /// Its settings.
+    pub config: SinkConfig,
+    /// Its wire format.
+    pub format: Format,
+    /// Sends requests.
+    pub transport: Arc<dyn Transport>,
+    /// Builds bodies; shared by all sinks.
+    pub compressor: Arc<dyn Compressor>,
+    /// Settles receipts; shared by all sinks.
+    pub ledgers: Arc<Ledgers>,
+    /// Jitter.
+    pub rng: Arc<dyn Rng>,
+    /// Cancelled when the process is told to stop: waits are cut short once.
+    pub draining: CancellationToken,
+    /// Whether the endpoint accepts.
+    pub condition: Condition,
+    /// Counts.
+    pub stats: SinkStats,
+    /// Until when the endpoint asked everybody to wait.
+    pub held_until: Mutex<Option<Instant>>,
+}
+
+impl SinkContext {
+    /// Makes every delivery of this sink wait at least this long from now.
+    pub(super) fn hold(&self, wait: Duration) {
+        let until = Instant::now() + wait;
+        let mut held = self
+            .held_until
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *held = Some(held.map_or(until, |held| held.max(until)));
+    }
+
+    /// The moment before which no retry of this sink is sent.
+    pub(super) fn held_until(&self) -> Instant {
+        let held = self
+            .held_until
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        held.unwrap_or_else(Instant::now)
+    }
+}
+
+/// Counts of one sink since the start.
+#[derive(Debug, Default)]
+pub struct SinkStats {
+    /// Attempts.
+    pub requests: AtomicU64,
+    /// Attempts that were not accepted.
+    pub requests_failed: AtomicU64,
+    /// Records in accepted requests.
+    pub records_accepted: AtomicU64,
+    /// Bytes of accepted bodies before compression.
+    pub bytes_plain: AtomicU64,
+    /// Bytes of accepted bodies on the wire.
+    pub bytes_sent: AtomicU64,
+}
+
+/// Runs one sink until its queue is closed and everything in it is delivered.
+///
+/// A batch is taken when it is full or old enough, and then waits for a free slot: while it waits,
+/// nothing more is taken from the queue, so that an endpoint that is slow holds the readers back.
+///
+/// # Cancel safety
+/// Dropping it ends its deliveries; their records stay owed.
+pub async fn run(mut queue: mpsc::Receiver<Slice>, context: Arc<SinkContext>) {
+    let mut batcher = Batcher::new(context.config.batch, context.format.clone());
+    let mut deliveries = JoinSet::new();
+    let mut open = true;
+    while open {
+        tokio::select! {
+            // Finished deliveries first: they make room. Age before arrivals, so that a steady
+            // stream cannot keep a batch from being closed.
+            biased;
+            Some(ended) = deliveries.join_next() => report(ended, &context),
+            () = due(&batcher) => send(&mut batcher, &mut deliveries, &context).await,
+            slice = queue.recv() => match slice {
+                Some(slice) => {
+                    let mut rest = Some(slice);
+                    while let Some(slice) = rest.take() {
+                        rest = batcher.push(slice);
+                        if batcher.is_full() {
+                            send(&mut batcher, &mut deliveries, &context).await;
+                        }
+                    }
+                }
+                None => open = false,
+            },
+        }
+    }
+    send(&mut batcher, &mut deliveries, &context).await;
+    while let Some(ended) = deliveries.join_next().await {
+        report(ended, &context);
+    }
+}
+
+async fn due(batcher: &Batcher) {
+    match batcher.due_at() {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn send(batcher: &mut Batcher, deliveries: &mut JoinSet<()>, context: &Arc<SinkContext>) {
+    let Some(batch) = batcher.take() else { return };
+    while deliveries.len() >= context.config.concurrency {
+        if let Some(ended) = deliveries.join_next().await {
+            report(ended, context);
+        }
+    }
+    deliveries.spawn(deliver(batch, Arc::clone(context)));
+}
+
+fn report(ended: Result<(), tokio::task::JoinError>, context: &SinkContext) {
+    if let Err(error) = ended {
+        // Its receipts are gone, so its partitions wait: said loudly, since nothing else will.
+        tracing::error!(
+            event = "delivery_died",
+            sink = context.name,
+            %error,
+            "bug: a delivery ended without settling; its partitions wait until the next start"
+        );
+    }
+}

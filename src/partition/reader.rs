@@ -1,0 +1,374 @@
+//! The task that reads one owned partition.
+//!
+//! One receiver at a time, on a connection of its own, without retries below: whatever ends it,
+//! the next one asks for the last event again and checks that it is the same one before anything
+//! is handed on. So "it goes on where it stopped" is seen, not hoped.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::handoff::Stages;
+use super::order::{Follows, Last, follows};
+use crate::checkpoint::checkpointer::Checkpointer;
+use crate::checkpoint::ledger::{Backlog, Generation, LedgerError};
+use crate::checkpoint::ledgers::LedgerId;
+use crate::config::OnUndecodable;
+use crate::deliver::retry::Backoff;
+use crate::event_hub::{
+    Body, EventStream, OpenAt, PartitionId, Position, ReceivedEvent, SequenceNumber, Source,
+    SourceError, SourceErrorKind,
+};
+
+/// A receiver that is not read for so long is closed: it holds memory and a connection.
+const PAUSE_MAX: Duration = Duration::from_secs(30);
+/// First wait after the service asked to slow down
+/// (<https://learn.microsoft.com/azure/event-hubs/event-hubs-messaging-exceptions>).
+const THROTTLED_WAIT: Duration = Duration::from_secs(4);
+/// Ends in a row at the same place from which a message counts as undecodable.
+const UNDECODABLE_ENDS: u32 = 3;
+/// Events after which the largest one seen replaces the largest that the hub allows.
+const SIZE_KNOWN_AFTER: u64 = 100;
+
+/// Bounds of one partition.
+#[derive(Clone, Copy, Debug)]
+pub struct ReadLimits {
+    /// Most events that are read and not settled.
+    pub open_events_max: u64,
+    /// Most bytes of them; a single larger event is let in when nothing else is open.
+    pub open_bytes_max: u64,
+    /// Most events that are read beyond the stored checkpoint.
+    pub uncommitted_max: u64,
+    /// Largest event that the hub allows.
+    pub event_bytes_max: u64,
+    /// Number of partitions that share the prefetch.
+    pub partitions: usize,
+}
+
+impl ReadLimits {
+    fn has_room(&self, backlog: Backlog) -> bool {
+        backlog.open_events < self.open_events_max
+            && (backlog.open_bytes < self.open_bytes_max || backlog.open_events == 0)
+            && backlog.uncommitted < self.uncommitted_max
+    }
+}
+
+/// Reads one partition until it is told to stop.
+pub struct Reader {
+    /// The hub.
+    pub source: Arc<dyn Source>,
+    /// The partition.
+    pub partition: PartitionId,
+    /// What comes after reading.
+    pub stages: Arc<Stages>,
+    /// Follows the generation when the partition begins anew.
+    pub checkpointer: Arc<Checkpointer>,
+    /// Its ledger.
+    pub ledger: (LedgerId, Generation),
+    /// Its bounds.
+    pub limits: ReadLimits,
+    /// What happens to a message that the decoder refuses again and again.
+    pub on_undecodable: OnUndecodable,
+    /// Cancelled to stop reading; the event at hand is still handed on.
+    pub stop: CancellationToken,
+    /// The last position that is known to be done with or handed on.
+    pub last: Position,
+    /// Sizes of the bodies that were read.
+    pub seen: SeenSizes,
+}
+
+/// Sizes of the bodies that were read, from which the prefetch follows.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SeenSizes {
+    largest: u64,
+    count: u64,
+}
+
+/// Why a receiver was left.
+enum End {
+    Stopped,
+    Paused,
+    Reopen,
+    Failed(SourceError),
+    Broken(LedgerError),
+}
+
+/// A number that was missing at the first look and is to be confirmed by a second one.
+type Suspicion = Option<SequenceNumber>;
+
+impl Reader {
+    /// Reads until stopped, or until the generation has ended.
+    ///
+    /// # Cancel safety
+    /// Events that were entered and not handed on stay owed.
+    pub async fn run(mut self) {
+        let component = self.component();
+        let mut backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(30));
+        let mut suspicion: Suspicion = None;
+        let mut undecodable = (self.last.sequence, 0);
+        let mut skipped = false;
+        loop {
+            self.wait_for_room().await;
+            if self.stop.is_cancelled() {
+                break;
+            }
+            let before = self.last.sequence;
+            let end = self.read(&mut suspicion, skipped, &component).await;
+            if self.last.sequence != before {
+                backoff.reset();
+                skipped = false;
+            }
+            let error = match end {
+                End::Stopped => break,
+                End::Paused => continue,
+                End::Reopen => {
+                    self.stages.stats.reopenings.fetch_add(1, Ordering::Relaxed);
+                    continue;
+                }
+                End::Broken(error) => {
+                    tracing::debug!(partition = %self.partition, %error, "reading ends");
+                    break;
+                }
+                End::Failed(error) => error,
+            };
+            self.stages.stats.reopenings.fetch_add(1, Ordering::Relaxed);
+            self.stages.status.waits(&component, &error.to_string());
+            undecodable = match (error.kind, undecodable) {
+                (SourceErrorKind::Undecodable, (at, ends)) if at == self.last.sequence => {
+                    (at, ends + 1)
+                }
+                (SourceErrorKind::Undecodable, _) => (self.last.sequence, 1),
+                _ => (self.last.sequence, 0),
+            };
+            if undecodable.1 >= UNDECODABLE_ENDS {
+                skipped |= self.pass_undecodable(&component).await;
+                undecodable = (self.last.sequence, 0);
+            }
+            let floor = match error.kind {
+                SourceErrorKind::Throttled => THROTTLED_WAIT,
+                _ => Duration::ZERO,
+            };
+            let wait = backoff.next_from(floor, self.stages.rng.as_ref());
+            tokio::select! {
+                biased;
+                () = self.stop.cancelled() => break,
+                () = tokio::time::sleep(wait) => {}
+            }
+        }
+        self.stages.status.forget(&component);
+    }
+
+    /// Opens a receiver and hands its events on until it ends.
+    async fn read(&mut self, suspicion: &mut Suspicion, skipped: bool, component: &str) -> End {
+        let at = if skipped {
+            OpenAt::FromSequence(self.last.sequence.next())
+        } else {
+            OpenAt::last_seen(&self.last)
+        };
+        let opening = self.source.open(&self.partition, at, self.prefetch());
+        let opened = tokio::select! {
+            biased;
+            () = self.stop.cancelled() => return End::Stopped,
+            opened = opening => opened,
+        };
+        let mut stream = match opened {
+            Ok(stream) => stream,
+            Err(error) => return End::Failed(error),
+        };
+        self.stages.status.is_well(component);
+        let end = self.drain(stream.as_mut(), suspicion).await;
+        stream.close().await;
+        end
+    }
+
+    async fn drain(&mut self, stream: &mut dyn EventStream, suspicion: &mut Suspicion) -> End {
+        // Whether this receiver has brought something new: before that, what it brings is what
+        // the reopening asked for.
+        let mut fresh = false;
+        loop {
+            let room = tokio::time::timeout(PAUSE_MAX, self.wait_for_room()).await;
+            if self.stop.is_cancelled() {
+                return End::Stopped;
+            }
+            if room.is_err() {
+                return End::Paused;
+            }
+            let next = tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return End::Stopped,
+                next = stream.next() => next,
+            };
+            let event = match next {
+                Ok(event) => event,
+                Err(error) => return End::Failed(error),
+            };
+            if let Some(end) = self.take(event, &mut fresh, suspicion).await {
+                return end;
+            }
+        }
+    }
+
+    /// Judges one event by its place and hands it on.
+    async fn take(
+        &mut self,
+        event: ReceivedEvent,
+        fresh: &mut bool,
+        suspicion: &mut Suspicion,
+    ) -> Option<End> {
+        let sequence = event.position.sequence;
+        let Some(enqueued_at) = event.position.enqueued_at else {
+            let message = format!("event {sequence} has no enqueued time");
+            return Some(End::Failed(SourceError::new(
+                SourceErrorKind::Protocol,
+                message,
+            )));
+        };
+        match follows(Some(&Last::of(&self.last)), sequence, enqueued_at) {
+            Follows::Next => {}
+            Follows::Proof | Follows::Duplicate if *fresh => {
+                // A receiver never goes back by itself; if one does, it would go on for ever.
+                self.stages.stats.duplicates.fetch_add(1, Ordering::Relaxed);
+                return Some(End::Reopen);
+            }
+            Follows::Proof => return None,
+            Follows::Duplicate => {
+                self.stages.stats.duplicates.fetch_add(1, Ordering::Relaxed);
+                return None;
+            }
+            Follows::Gap { expected } => {
+                // It may be a loss on our side: a second look from the last event tells.
+                if *suspicion != Some(expected) {
+                    *suspicion = Some(expected);
+                    return Some(End::Reopen);
+                }
+                self.confirm_gap(expected, sequence);
+            }
+            Follows::Rewound => self.begin_anew(sequence).await,
+        }
+        *suspicion = None;
+        *fresh = true;
+        self.note_size(&event);
+        let position = event.position.clone();
+        if let Err(error) = self
+            .stages
+            .hand_on(&self.partition, self.ledger, event)
+            .await
+        {
+            return Some(End::Broken(error));
+        }
+        self.last = position;
+        None
+    }
+
+    fn confirm_gap(&self, expected: SequenceNumber, found: SequenceNumber) {
+        let missing = u64::try_from(found.0 - expected.0).unwrap_or(0);
+        self.stages.stats.gaps.fetch_add(1, Ordering::Relaxed);
+        self.stages
+            .stats
+            .missing
+            .fetch_add(missing, Ordering::Relaxed);
+        tracing::warn!(
+            event = "gap",
+            source = self.stages.source,
+            partition = %self.partition,
+            %expected,
+            %found,
+            "{missing} sequence numbers are missing before {found}: passed by retention, or never given"
+        );
+    }
+
+    async fn begin_anew(&mut self, found: SequenceNumber) {
+        self.stages.stats.rewinds.fetch_add(1, Ordering::Relaxed);
+        tracing::error!(
+            event = "rewound",
+            source = self.stages.source,
+            partition = %self.partition,
+            last = %self.last.sequence,
+            %found,
+            "the partition began anew: a fail-over, or a hub made again under its name"
+        );
+        let generation = self.stages.ledgers.start(self.ledger.0, None);
+        self.checkpointer.renew(self.ledger.0, generation).await;
+        self.ledger.1 = generation;
+    }
+
+    /// The message behind the last event cannot be decoded: says so, and passes over it when the
+    /// configuration allows it. Returns whether it was passed over.
+    async fn pass_undecodable(&mut self, component: &str) -> bool {
+        let first = match self.source.partition_properties(&self.partition).await {
+            Ok(properties) => properties.first_readable(),
+            Err(_) => SequenceNumber(0),
+        };
+        let sequence = self.last.sequence.next().max(first);
+        let partition = &self.partition;
+        if self.on_undecodable == OnUndecodable::Stall {
+            let reason = format!(
+                "the message with sequence number {sequence} cannot be decoded; \
+                 to pass over it, set on_undecodable = \"skip\" for source {}",
+                self.stages.source
+            );
+            self.stages.status.waits(component, &reason);
+            return false;
+        }
+        tracing::error!(
+            event = "undecodable",
+            source = self.stages.source,
+            %partition,
+            %sequence,
+            "the message cannot be decoded: passed over, with a dead letter that says where it was"
+        );
+        // No offset is known for it; the one before it makes other programs repeat, never skip.
+        let position = Position {
+            sequence,
+            enqueued_at: None,
+            ..self.last.clone()
+        };
+        let buried = self
+            .stages
+            .bury(
+                partition,
+                self.ledger,
+                position.clone(),
+                "undecodable",
+                bytes::Bytes::new(),
+            )
+            .await;
+        if buried.is_ok() {
+            self.last = position;
+        }
+        buried.is_ok()
+    }
+
+    async fn wait_for_room(&self) {
+        let (id, generation) = self.ledger;
+        tokio::select! {
+            biased;
+            () = self.stop.cancelled() => {}
+            () = self.stages.ledgers.wait_for_room(id, generation, |it| self.limits.has_room(it)) => {}
+        }
+    }
+
+    fn prefetch(&self) -> u32 {
+        let event_bytes = if self.seen.count < SIZE_KNOWN_AFTER {
+            self.limits.event_bytes_max
+        } else {
+            self.seen.largest
+        };
+        self.stages
+            .budget
+            .prefetch(self.limits.partitions, event_bytes)
+    }
+
+    fn note_size(&mut self, event: &ReceivedEvent) {
+        if let Body::Bytes(bytes) = &event.body {
+            self.seen.largest = self.seen.largest.max(bytes.len() as u64);
+            self.seen.count += 1;
+        }
+    }
+
+    fn component(&self) -> String {
+        format!("source {} partition {}", self.stages.source, self.partition)
+    }
+}

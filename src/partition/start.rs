@@ -1,0 +1,125 @@
+//! Where a partition starts that has no checkpoint: resolved once to a position, and stored.
+
+use std::time::Duration;
+
+use crate::config::Start;
+use crate::event_hub::{
+    Offset, OpenAt, PartitionId, PartitionProperties, Position, SequenceNumber, Source,
+    SourceError, SourceErrorKind, Timestamp,
+};
+
+/// Longest wait for the first event at or after a start time.
+const FIRST_EVENT_WAIT: Duration = Duration::from_secs(30);
+
+/// The position to store as a first checkpoint: everything up to it is not wanted.
+///
+/// An offset is never invented: it is the one of an event that the service named, or
+/// [`Offset::beginning`], from which other SDKs start at the beginning (repeats, no loss).
+///
+/// | start | position |
+/// |---|---|
+/// | earliest | before the first event that can be read |
+/// | latest | the last event |
+/// | sequence N | N - 1 |
+/// | time | before the first event of that time; the last event when there is none |
+///
+/// # Errors
+/// As the hub answered; the caller tries again.
+pub async fn first_position(
+    source: &dyn Source,
+    partition: &PartitionId,
+    start: Start,
+) -> Result<Position, SourceError> {
+    let properties = source.partition_properties(partition).await?;
+    let before = |sequence: SequenceNumber| Position {
+        sequence: sequence.previous(),
+        ..Position::before_first()
+    };
+    match start {
+        Start::Earliest => Ok(before(properties.first_readable())),
+        Start::Sequence(sequence) => Ok(before(sequence)),
+        Start::Latest => Ok(last(&properties)),
+        Start::Time(moment) => match properties.last_enqueued_at {
+            Some(enqueued_at) if enqueued_at >= moment && !properties.is_empty => {
+                Ok(before(first_at(source, partition, moment).await?))
+            }
+            _ => Ok(last(&properties)),
+        },
+    }
+}
+
+/// How many events a first start will deliver, as the hub tells it.
+pub fn backlog(properties: &PartitionProperties, position: &Position) -> u64 {
+    let first = properties.first_readable().max(position.sequence.next());
+    u64::try_from(properties.last_sequence.0 - first.0 + 1).unwrap_or(0)
+}
+
+fn last(properties: &PartitionProperties) -> Position {
+    if properties.last_sequence < SequenceNumber(0) {
+        return Position::before_first();
+    }
+    Position {
+        sequence: properties.last_sequence,
+        offset: match properties.last_offset.as_str() {
+            "" => Offset::beginning(),
+            _ => properties.last_offset.clone(),
+        },
+        enqueued_at: properties.last_enqueued_at,
+    }
+}
+
+async fn first_at(
+    source: &dyn Source,
+    partition: &PartitionId,
+    moment: Timestamp,
+) -> Result<SequenceNumber, SourceError> {
+    let mut stream = source.open(partition, OpenAt::FromTime(moment), 1).await?;
+    let first = tokio::time::timeout(FIRST_EVENT_WAIT, stream.next()).await;
+    stream.close().await;
+    match first {
+        Ok(event) => Ok(event?.position.sequence),
+        Err(_) => Err(SourceError::new(
+            SourceErrorKind::Unavailable,
+            format!("no event of {moment} or later within {FIRST_EVENT_WAIT:?}"),
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn properties(begin: i64, last: i64, is_empty: bool) -> PartitionProperties {
+        PartitionProperties {
+            begin_sequence: SequenceNumber(begin),
+            last_sequence: SequenceNumber(last),
+            last_offset: Offset::new("4711"),
+            last_enqueued_at: (last >= 0).then_some(Timestamp(9)),
+            is_empty,
+        }
+    }
+
+    #[test]
+    fn the_last_event_of_a_partition_that_was_never_used_is_none() {
+        assert_eq!(last(&properties(-1, -1, true)), Position::before_first());
+        let position = last(&properties(3, 8, false));
+        assert_eq!(
+            (position.sequence, position.offset.as_str()),
+            (SequenceNumber(8), "4711")
+        );
+    }
+
+    #[test]
+    fn the_backlog_counts_what_is_retained_behind_the_position() {
+        let before = Position::before_first();
+        assert_eq!(backlog(&properties(-1, -1, true), &before), 0);
+        assert_eq!(backlog(&properties(0, 9, false), &before), 10);
+        assert_eq!(backlog(&properties(5, 9, false), &before), 5);
+        assert_eq!(backlog(&properties(5, 9, true), &before), 0);
+        let at_seven = Position {
+            sequence: SequenceNumber(7),
+            ..before
+        };
+        assert_eq!(backlog(&properties(5, 9, false), &at_seven), 2);
+    }
+}

@@ -1,0 +1,170 @@
+//! The health listener: `/livez`, `/readyz`, `/startupz`.
+//!
+//! It has a thread and a runtime of its own, so that no load can make it fail.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::routing::get;
+use tokio_util::sync::CancellationToken;
+
+use super::status::Status;
+use crate::clock::{Clock, SystemClock};
+
+/// How often the pipeline's runtime shows that it schedules.
+const PULSE_INTERVAL: Duration = Duration::from_secs(1);
+/// Silence of the pipeline's runtime from which a restart is the cure.
+const PULSE_LOST: Duration = Duration::from_secs(120);
+
+/// What the probes look at.
+#[derive(Debug)]
+pub struct Health {
+    status: Arc<Status>,
+    /// Components that must have answered, and not have failed since.
+    needed: Vec<String>,
+    last_pulse: AtomicI64,
+}
+
+impl Health {
+    /// Ready means that all `needed` components work: for each source, that hub and store have
+    /// answered and the ownership loop runs. Neither an owned partition nor an endpoint's answers
+    /// count, or a rolling update would wait for itself.
+    pub fn new(status: Arc<Status>, needed: Vec<String>) -> Self {
+        Self { status, needed, last_pulse: AtomicI64::new(SystemClock.now().0) }
+    }
+
+    /// Shows for ever that the runtime which polls this future schedules.
+    pub async fn pulse(&self) {
+        loop {
+            self.last_pulse.store(SystemClock.now().0, Ordering::Relaxed);
+            tokio::time::sleep(PULSE_INTERVAL).await;
+        }
+    }
+
+    /// Live unless the pipeline's runtime is stuck: nothing outside this process can make it fail.
+    fn live(&self) -> Result<(), String> {
+        let silence = SystemClock.now().0 - self.last_pulse.load(Ordering::Relaxed);
+        let bound = i64::try_from(PULSE_LOST.as_millis()).unwrap_or(i64::MAX);
+        if silence < bound { Ok(()) } else { Err(format!("no pulse for {silence} ms")) }
+    }
+
+    fn ready(&self) -> Result<(), String> {
+        let mut reasons: Vec<_> = self
+            .needed
+            .iter()
+            .filter(|component| !self.status.has_answered(component))
+            .map(|component| {
+                let waiting = self.status.waiting();
+                let reason = waiting.into_iter().find(|(name, _)| name == component);
+                reason.map_or_else(
+                    || format!("{component}: not answered yet"),
+                    |(name, reason)| format!("{name}: {reason}"),
+                )
+            })
+            .collect();
+        reasons.sort();
+        if reasons.is_empty() { Ok(()) } else { Err(reasons.join("\n")) }
+    }
+}
+
+/// The listener's thread; it ends with [`HealthServer::stop`].
+#[derive(Debug)]
+pub struct HealthServer {
+    /// Where it listens.
+    pub address: SocketAddr,
+    stop: CancellationToken,
+    thread: std::thread::JoinHandle<()>,
+}
+
+impl HealthServer {
+    /// Binds the address and serves it.
+    ///
+    /// # Errors
+    /// When the address cannot be bound.
+    pub fn start(listen: SocketAddr, health: Arc<Health>) -> std::io::Result<Self> {
+        let socket = std::net::TcpListener::bind(listen)?;
+        socket.set_nonblocking(true)?;
+        let address = socket.local_addr()?;
+        let stop = CancellationToken::new();
+        let stopped = stop.clone();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let thread = std::thread::Builder::new().name("health".into()).spawn(move || {
+            let served = runtime.block_on(serve(socket, health, stopped));
+            if let Err(error) = served {
+                tracing::error!(event = "health_listener_failed", %error, "the health listener ended");
+            }
+        })?;
+        Ok(Self { address, stop, thread })
+    }
+
+    /// Ends the listener.
+    pub fn stop(self) {
+        self.stop.cancel();
+        if self.thread.join().is_err() {
+            tracing::error!(event = "health_listener_failed", "bug: the health listener panicked");
+        }
+    }
+}
+
+async fn serve(
+    socket: std::net::TcpListener,
+    health: Arc<Health>,
+    stop: CancellationToken,
+) -> std::io::Result<()> {
+    let (live, ready) = (Arc::clone(&health), health);
+    let app = Router::new()
+        .route("/livez", get(async move || answer(live.live())))
+        .route("/readyz", get(async move || answer(ready.ready())))
+        // The configuration is valid and the stages run, or this listener would not be here. What
+        // is outside is waited for: a restart would not bring it.
+        .route("/startupz", get(async || answer(Ok(()))));
+    let listener = tokio::net::TcpListener::from_std(socket)?;
+    tokio::select! {
+        served = axum::serve(listener, app) => served,
+        () = stop.cancelled() => Ok(()),
+    }
+}
+
+fn answer(state: Result<(), String>) -> (StatusCode, String) {
+    match state {
+        Ok(()) => (StatusCode::OK, "ok\n".to_owned()),
+        Err(reasons) => (StatusCode::SERVICE_UNAVAILABLE, format!("{reasons}\n")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn get(address: SocketAddr, path: &str) -> (u16, String) {
+        let answer = reqwest::get(format!("http://{address}{path}")).await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    }
+
+    #[tokio::test]
+    async fn the_three_paths_say_what_they_mean() {
+        let _installed_before = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let status = Arc::new(Status::default());
+        let health = Arc::new(Health::new(Arc::clone(&status), vec!["source entra".into()]));
+        let listen = "127.0.0.1:0".parse().unwrap();
+        let server = HealthServer::start(listen, Arc::clone(&health)).unwrap();
+        let address = server.address;
+        let ok = (200, "ok\n".to_owned());
+        assert_eq!(get(address, "/livez").await, ok);
+        assert_eq!(get(address, "/startupz").await, ok);
+        let unready = (503, "source entra: not answered yet\n".to_owned());
+        assert_eq!(get(address, "/readyz").await, unready);
+        status.is_well("source entra");
+        assert_eq!(get(address, "/readyz").await, ok);
+        status.waits("source entra", "no such hub");
+        assert_eq!(get(address, "/readyz").await.1, "source entra: no such hub\n");
+        health.last_pulse.store(0, Ordering::Relaxed);
+        assert_eq!(get(address, "/livez").await.0, 503);
+        assert_eq!(get(address, "/other").await.0, 404);
+        tokio::task::spawn_blocking(|| server.stop()).await.unwrap();
+    }
+}

@@ -1,0 +1,79 @@
+//! Log lines on standard error: for people on a terminal, as JSON anywhere else.
+//!
+//! | level | meaning |
+//! |---|---|
+//! | error | somebody must act: a partition given up, an event in the dead letters, a bug |
+//! | warn | it waits, and goes on by itself when the cause is gone |
+//! | info | a change of state |
+//! | debug, trace | for whoever looks for a bug; never payload, never secrets |
+
+use std::io::IsTerminal;
+
+use tracing::Level;
+use tracing::metadata::LevelFilter;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{FilterExt, Targets};
+use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::util::SubscriberInitExt;
+
+/// Crates whose lines may show every level that is asked for.
+const OURS: [&str; 2] = ["entra_forwarder", "entra_forwarder_emulator"];
+
+/// A log filter that cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("`{0}` is no log filter: use a level (error, warn, info, debug, trace) or `crate=level` pairs")]
+pub struct BadFilter(String);
+
+/// Starts logging. `filter` is a level, or pairs of target and level.
+///
+/// # Errors
+/// When the filter cannot be read.
+pub fn start(filter: &str) -> Result<(), BadFilter> {
+    let bad = || BadFilter(filter.to_owned());
+    // A level alone is meant for this program; the libraries below it have their own words.
+    let asked = match filter.parse::<Level>() {
+        Ok(level) => format!("warn,entra_forwarder={level},entra_forwarder_emulator={level}"),
+        Err(_) => filter.to_owned(),
+    };
+    let asked = EnvFilter::try_new(asked).map_err(|_| bad())?;
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lines = if std::io::stderr().is_terminal() {
+        lines.with_target(false).boxed()
+    } else {
+        lines.json().flatten_event(true).with_span_list(false).boxed()
+    };
+    // A second start is refused by the library; tests in one process share the first one.
+    let _already_started = tracing_subscriber::registry()
+        .with(lines.with_filter(asked.and(ceiling())))
+        .try_init();
+    Ok(())
+}
+
+/// What no setting lifts: below `info`, the libraries print frames, with bodies and tokens in them.
+fn ceiling() -> Targets {
+    Targets::new()
+        .with_default(LevelFilter::INFO)
+        .with_targets(OURS.map(|target| (target, LevelFilter::TRACE)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn libraries_never_log_below_info() {
+        let ceiling = ceiling();
+        for target in ["fe2o3_amqp::link", "azure_core_amqp", "hyper::proto", "reqwest", "h2"] {
+            assert!(ceiling.would_enable(target, &Level::INFO), "{target}");
+            assert!(!ceiling.would_enable(target, &Level::DEBUG), "{target}");
+            assert!(!ceiling.would_enable(target, &Level::TRACE), "{target}");
+        }
+        assert!(ceiling.would_enable("entra_forwarder::partition", &Level::TRACE));
+    }
+
+    #[test]
+    fn a_filter_that_cannot_be_read_is_named() {
+        let error = start("entra_forwarder=loud").unwrap_err().to_string();
+        assert!(error.starts_with("`entra_forwarder=loud` is no log filter"), "{error}");
+    }
+}

@@ -1,0 +1,105 @@
+//! What the process waits for, as a table by component; each change is logged once.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+/// The state of every component that depends on something outside.
+#[derive(Debug, Default)]
+pub struct Status {
+    waiting: Mutex<BTreeMap<String, State>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum State {
+    Well,
+    Waits(String),
+}
+
+impl Status {
+    /// The component works. Logged when it did not before.
+    pub fn is_well(&self, component: &str) {
+        if self.change(component, State::Well) == Some(true) {
+            tracing::info!(event = "recovered", component, "{component} works again");
+        }
+    }
+
+    /// The component waits, and why. Logged when that is new.
+    ///
+    /// `reason` says what is wrong and what to do, without payload and without secrets.
+    pub fn waits(&self, component: &str, reason: &str) {
+        if self
+            .change(component, State::Waits(reason.to_owned()))
+            .is_some()
+        {
+            tracing::warn!(
+                event = "waiting",
+                component,
+                reason,
+                "{component} waits: {reason}"
+            );
+        }
+    }
+
+    /// Forgets a component that is no longer there.
+    pub fn forget(&self, component: &str) {
+        self.lock().remove(component);
+    }
+
+    /// Everything that waits, with the reason.
+    pub fn waiting(&self) -> Vec<(String, String)> {
+        self.lock()
+            .iter()
+            .filter_map(|(component, state)| match state {
+                State::Waits(reason) => Some((component.clone(), reason.clone())),
+                State::Well => None,
+            })
+            .collect()
+    }
+
+    /// Whether the component has been reported to work, and has not failed since.
+    pub fn has_answered(&self, component: &str) -> bool {
+        self.lock().get(component) == Some(&State::Well)
+    }
+
+    /// `None`: no change. `Some(known)`: a change, of a component that was known before or not.
+    fn change(&self, component: &str, state: State) -> Option<bool> {
+        let mut waiting = self.lock();
+        match waiting.get_mut(component) {
+            Some(known) if *known == state => None,
+            Some(known) => {
+                *known = state;
+                Some(true)
+            }
+            None => {
+                waiting.insert(component.to_owned(), state);
+                Some(false)
+            }
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, State>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_changes_count() {
+        let status = Status::default();
+        assert_eq!(status.change("hub", State::Well), Some(false));
+        assert_eq!(status.change("hub", State::Well), None);
+        assert_eq!(
+            status.change("hub", State::Waits("away".into())),
+            Some(true)
+        );
+        assert_eq!(status.change("hub", State::Waits("away".into())), None);
+        assert_eq!(status.waiting(), [("hub".to_owned(), "away".to_owned())]);
+        assert!(!status.has_answered("hub"));
+        status.is_well("hub");
+        assert!(status.has_answered("hub"));
+        assert!(status.waiting().is_empty());
+    }
+}
