@@ -8,7 +8,13 @@ use std::fmt;
 use async_trait::async_trait;
 use bytes::Bytes;
 
+pub mod client;
+mod connection;
+mod control;
+mod error;
+mod message;
 pub mod position;
+mod stream;
 
 pub use position::{Offset, OpenAt, PartitionId, Position, SequenceNumber, Timestamp};
 

@@ -1,0 +1,173 @@
+//! Connections: made here, and closed here whatever becomes of whoever used them.
+//!
+//! A dropped SDK client leaves its token refresh running, and the close of a client whose peer is
+//! silent hangs until TCP gives up (about 15 minutes). So every client lives in a [`Connection`],
+//! which hands it to the [`Closer`] at its end, and the closer counts the closes that hang.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use azure_messaging_eventhubs::error::ErrorKind;
+use azure_messaging_eventhubs::{ConsumerClient, EventHubsError, RetryOptions};
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use super::client::{Access, Settings};
+
+/// How long an abandoned client is waited for; TCP gives up after about 15 minutes.
+const ABANDONED_TIMEOUT: Duration = Duration::from_secs(20 * 60);
+
+/// Opens a connection: TCP, TLS and AMQP, without a link yet.
+pub(super) async fn connect(
+    settings: &Settings,
+    closer: &Arc<Closer>,
+) -> Result<Connection, EventHubsError> {
+    // A receiver that the SDK recovers starts again at its first position, and nothing reports it.
+    let retry = RetryOptions {
+        max_retries: 0,
+        ..RetryOptions::default()
+    };
+    let mut builder = ConsumerClient::builder()
+        .with_application_id("entra-forwarder".to_owned())
+        .with_consumer_group(settings.consumer_group.clone())
+        .with_retry_options(retry);
+    if let Some(endpoint) = settings.endpoint() {
+        builder = builder.with_custom_endpoint(endpoint);
+    }
+    let client = match &settings.access {
+        Access::ConnectionString(text) => {
+            builder
+                .open_with_connection_string(text.expose(), Some(&settings.event_hub))
+                .await?
+        }
+        Access::Credential(credential) => {
+            let (namespace, hub) = (&settings.namespace, settings.event_hub.clone());
+            builder.open(namespace, hub, Arc::clone(credential)).await?
+        }
+    };
+    Ok(Connection {
+        client: Some(client),
+        closer: Arc::clone(closer),
+    })
+}
+
+/// A client that is closed in the background when this is dropped.
+pub(super) struct Connection {
+    client: Option<ConsumerClient>,
+    closer: Arc<Closer>,
+}
+
+impl Connection {
+    /// The client, which is there until the end.
+    pub(super) fn client(&self) -> Result<&ConsumerClient, EventHubsError> {
+        self.client
+            .as_ref()
+            .ok_or_else(|| ErrorKind::SimpleMessage("the connection is closed".into()).into())
+    }
+
+    /// Closes the client; returns after the closer's patience at the latest.
+    pub(super) async fn close(mut self) {
+        if let Some(client) = self.client.take() {
+            // An error means that the close has ended.
+            self.closer.begin(client).await.unwrap_or_default();
+        }
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        if let Some(client) = self.client.take() {
+            drop(self.closer.begin(client));
+        }
+    }
+}
+
+/// Closes clients, each in a task of its own.
+pub(super) struct Closer {
+    /// How long a close may take before its client counts as abandoned.
+    patience: Duration,
+    runtime: Handle,
+    tasks: Mutex<JoinSet<()>>,
+    abandoned: Arc<AtomicUsize>,
+}
+
+impl Closer {
+    /// Made within the runtime that the closes will run on.
+    pub(super) fn new(patience: Duration) -> Arc<Self> {
+        Arc::new(Self {
+            patience,
+            runtime: Handle::current(),
+            tasks: Mutex::default(),
+            abandoned: Arc::default(),
+        })
+    }
+
+    /// Clients whose close hangs right now.
+    pub(super) fn abandoned(&self) -> usize {
+        self.abandoned.load(Ordering::Relaxed)
+    }
+
+    /// Starts a close. What is returned ends when the client is closed or counts as abandoned.
+    fn begin(&self, client: ConsumerClient) -> oneshot::Receiver<()> {
+        let (done, closed) = oneshot::channel();
+        let (patience, abandoned) = (self.patience, Arc::clone(&self.abandoned));
+        let mut tasks = self.lock();
+        while tasks.try_join_next().is_some() {}
+        let close = async move {
+            let mut close = std::pin::pin!(client.close());
+            if timeout(patience, &mut close).await.is_ok() {
+                return;
+            }
+            let _counted = Counted::new(abandoned);
+            drop(done);
+            // To drop the close would lose sight of the socket, not free it.
+            if timeout(ABANDONED_TIMEOUT, close).await.is_err() {
+                tracing::warn!("a connection to the event hub did not end; it is given up");
+            }
+        };
+        tasks.spawn_on(close, &self.runtime);
+        closed
+    }
+
+    /// Waits for the closes under way for as long as one may take, then ends them.
+    pub(super) async fn shutdown(&self) {
+        let mut tasks = std::mem::take(&mut *self.lock());
+        let all = async { while tasks.join_next().await.is_some() {} };
+        if timeout(self.patience, all).await.is_err() {
+            tasks.shutdown().await;
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, JoinSet<()>> {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Closer {
+    /// Without a shutdown the closes run on: to end them would leave token refreshes behind.
+    fn drop(&mut self) {
+        self.tasks
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner)
+            .detach_all();
+    }
+}
+
+/// One more for as long as it lives.
+struct Counted(Arc<AtomicUsize>);
+
+impl Counted {
+    fn new(count: Arc<AtomicUsize>) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
