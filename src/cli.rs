@@ -39,14 +39,14 @@ pub struct Cli {
     /// Log filter: a level (error, warn, info, debug, trace) or `target=level` pairs.
     ///
     /// Libraries never log below info, whatever is set here: their frames hold bodies and tokens.
+    /// Without it, `run` logs at info and the other commands at warn.
     #[arg(
         long,
         global = true,
         env = "ENTRA_FORWARDER_LOG",
-        default_value = "info",
         value_name = "FILTER"
     )]
-    pub log: String,
+    pub log: Option<String>,
 }
 
 /// What to do.
@@ -76,6 +76,15 @@ pub struct ConfigFile {
 }
 
 impl Cli {
+    /// The log filter: the one that was asked for, or the command's own.
+    pub fn log_filter(&self) -> &str {
+        match (&self.log, &self.command) {
+            (Some(filter), _) => filter,
+            (None, Command::Run(_)) => "info",
+            (None, _) => "warn",
+        }
+    }
+
     /// Does what was asked.
     pub async fn execute(self) -> Exit {
         match self.command {

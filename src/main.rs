@@ -13,7 +13,7 @@ const STACK_BYTES: usize = 256 * 1024 * 1024;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    if let Err(error) = logs::start(&cli.log) {
+    if let Err(error) = logs::start(cli.log_filter()) {
         eprintln!("error: --log: {error}");
         return ExitCode::from(2);
     }

@@ -34,7 +34,11 @@ pub fn start(filter: &str) -> Result<(), BadFilter> {
     let bad = || BadFilter(filter.to_owned());
     // A level alone is meant for this program; the libraries below it have their own words.
     let asked = match filter.parse::<Level>() {
-        Ok(level) => format!("warn,entra_forwarder={level},entra_forwarder_emulator={level}"),
+        // The Azure SDK warns several times of each refusal that this program reports once.
+        Ok(level) => format!(
+            "warn,azure_messaging_eventhubs=error,azure_core_amqp=error,fe2o3_amqp=error,\
+             entra_forwarder={level},entra_forwarder_emulator={level}"
+        ),
         Err(_) => filter.to_owned(),
     };
     let asked = EnvFilter::try_new(asked).map_err(|_| bad())?;
