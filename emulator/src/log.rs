@@ -10,7 +10,6 @@ mod event;
 
 use std::collections::VecDeque;
 
-use bytes::Bytes;
 
 pub use backlog::Backlog;
 pub(crate) use event::Content;
@@ -356,11 +355,6 @@ impl PartitionLog {
             + OFFSET_OVERHEAD
             + index.saturating_mul(backlog.stride.max(2))
     }
-}
-
-/// Whether `body` would fit under `limit` bytes.
-pub(crate) fn fits(body: &Bytes, limit: usize) -> bool {
-    body.len() <= limit
 }
 
 #[cfg(test)]
