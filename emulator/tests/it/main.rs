@@ -1,5 +1,6 @@
 //! The emulator against the real Event Hubs client and against a raw AMQP client.
 
+mod access;
 mod faults;
 mod positions;
 mod properties;
