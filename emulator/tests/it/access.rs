@@ -26,7 +26,10 @@ async fn a_higher_epoch_takes_over() {
     receive(&low, 1).await;
     let high = receiver(&b, 0, epoch(2)).await.unwrap();
     let (ended, _) = tokio::join!(receive_to_end(&low), receive(&high, 1));
-    assert!(ended.1.contains("ConsumerDisconnected") || ended.1.contains("stolen"), "{ended:?}");
+    assert!(
+        ended.1.contains("ConsumerDisconnected") || ended.1.contains("stolen"),
+        "{ended:?}"
+    );
     for options in [epoch(1), earliest()] {
         let client = consumer(&emulator).await;
         let refused = receiver(&client, 0, options).await.unwrap();
@@ -35,7 +38,10 @@ async fn a_higher_epoch_takes_over() {
     }
     assert_eq!(emulator.readers(HUB, 0).unwrap(), 1);
     assert_eq!(emulator.attach_log()[1].epoch, Some(2));
-    assert_eq!(emulator.attach_log()[2].refused.as_deref(), Some("amqp:link:stolen"));
+    assert_eq!(
+        emulator.attach_log()[2].refused.as_deref(),
+        Some("amqp:link:stolen")
+    );
 }
 
 #[tokio::test]
@@ -45,7 +51,10 @@ async fn unknown_groups_and_partitions() {
     let client = consumer_of(&emulator, &string, "nobody").await.unwrap();
     let reading = receiver(&client, 0, earliest()).await.unwrap();
     let (_, error) = receive_to_end(&reading).await;
-    assert!(error.contains("NotFound") || error.contains("not-found"), "{error}");
+    assert!(
+        error.contains("NotFound") || error.contains("not-found"),
+        "{error}"
+    );
     let client = consumer(&emulator).await;
     let reading = receiver(&client, 9, earliest()).await.unwrap();
     assert!(receive_to_end(&reading).await.1.contains("between 0 and 0"));
@@ -87,7 +96,9 @@ async fn rights_are_apart() {
     .await
     .unwrap();
     let string = |name: &str, key: &str| {
-        format!("Endpoint=sb://localhost/;SharedAccessKeyName={name};SharedAccessKey={key};EntityPath={HUB}")
+        format!(
+            "Endpoint=sb://localhost/;SharedAccessKeyName={name};SharedAccessKey={key};EntityPath={HUB}"
+        )
     };
     let (reader, writer) = (string("reader", "aGVsbG8="), string("writer", "d29ybGQ="));
     let client = producer_of(&emulator, &writer).await.unwrap();
@@ -110,9 +121,8 @@ async fn minus_one_on_a_fresh_partition_is_dead() {
     let client = consumer(&emulator).await;
     let start = from(StartLocation::SequenceNumber(-1), false);
     let reading = receiver(&client, 0, start).await.unwrap();
-    let silent = async {
-        tokio::time::timeout(Duration::from_millis(300), receive(&reading, 1)).await
-    };
+    let silent =
+        async { tokio::time::timeout(Duration::from_millis(300), receive(&reading, 1)).await };
     let (silent, ()) = tokio::join!(silent, async {
         until("the attach", || emulator.readers(HUB, 0).unwrap() == 1).await;
         emulator.append(HUB, 0, "x").unwrap();
@@ -138,7 +148,9 @@ async fn older_events_after_the_last() {
 async fn a_generated_backlog_costs_nothing() {
     let body = bytes::Bytes::from(vec![b'x'; 16_000]);
     let hub = HubOptions {
-        backlog: Some(Backlog::new(1_000_000_000, 1_700_000_000_000, move |_| body.clone())),
+        backlog: Some(Backlog::new(1_000_000_000, 1_700_000_000_000, move |_| {
+            body.clone()
+        })),
         first_sequence: 500,
         ..HubOptions::new(1)
     };
@@ -170,7 +182,9 @@ async fn idle_links_and_empty_connections_go() {
     let reading = receiver(&client, 0, earliest()).await.unwrap();
     receive_to_end(&reading).await;
     until("the end", || emulator.open_connections() == 0).await;
-    let silent = tokio::net::TcpStream::connect(emulator.address()).await.unwrap();
+    let silent = tokio::net::TcpStream::connect(emulator.address())
+        .await
+        .unwrap();
     until("the start", || emulator.open_connections() == 1).await;
     until("the end", || emulator.open_connections() == 0).await;
     drop(silent);

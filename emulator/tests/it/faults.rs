@@ -17,7 +17,9 @@ async fn filled(count: usize) -> entra_forwarder_emulator::Emulator {
 /// Reads until the stream fails with `action` after 7 events.
 async fn after_seven(action: Action) -> (Vec<i64>, String) {
     let emulator = filled(20).await;
-    let id = emulator.faults().inject(Fault::once(action).partition(0).after(7));
+    let id = emulator
+        .faults()
+        .inject(Fault::once(action).partition(0).after(7));
     let client = consumer(&emulator).await;
     let reading = receiver(&client, 0, earliest()).await.unwrap();
     let ended = receive_to_end(&reading).await;
@@ -35,14 +37,20 @@ async fn a_link_is_detached_after_n_events() {
     let one = receiver(&client, 0, earliest()).await.unwrap();
     let (numbers, error) = receive_to_end(&one).await;
     assert_eq!(numbers, (0..700).collect::<Vec<_>>());
-    assert!(error.contains("DetachForced") || error.contains("detach-forced"), "{error}");
+    assert!(
+        error.contains("DetachForced") || error.contains("detach-forced"),
+        "{error}"
+    );
 }
 
 #[tokio::test]
 async fn conditions_arrive() {
     let (numbers, error) = after_seven(Action::server_busy()).await;
     assert_eq!(numbers.len(), 7);
-    assert!(error.contains("server-busy") || error.contains("ServerBusy"), "{error}");
+    assert!(
+        error.contains("server-busy") || error.contains("ServerBusy"),
+        "{error}"
+    );
     let polite = Action::DetachLink {
         condition: None,
         description: None,
@@ -58,7 +66,12 @@ async fn connections_end_in_many_ways() {
     };
     // What the client still hands on after the end of its connection is its own
     // affair, so only the end itself is certain.
-    for action in [close, Action::Reset, Action::GarbageFrame, Action::OversizedFrame] {
+    for action in [
+        close,
+        Action::Reset,
+        Action::GarbageFrame,
+        Action::OversizedFrame,
+    ] {
         let (numbers, error) = after_seven(action.clone()).await;
         assert!(numbers.len() <= 7, "{action:?} {error}");
     }
@@ -71,7 +84,9 @@ async fn an_immediate_fault_needs_no_event() {
     let reading = receiver(&client, 0, earliest()).await.unwrap();
     let (ended, ()) = tokio::join!(receive_to_end(&reading), async {
         until("the attach", || emulator.readers(HUB, 0).unwrap() == 1).await;
-        emulator.faults().inject(Fault::once(Action::detach()).hub(HUB));
+        emulator
+            .faults()
+            .inject(Fault::once(Action::detach()).hub(HUB));
     });
     assert!(ended.0.is_empty());
     assert_eq!(emulator.readers(HUB, 0).unwrap(), 0);
@@ -127,7 +142,11 @@ async fn slow_in_two_ways() {
     let start = Instant::now();
     receive(&reading, 1).await;
     // A tenth of a second's worth may have been saved up.
-    assert!(start.elapsed() >= Duration::from_millis(140), "{:?}", start.elapsed());
+    assert!(
+        start.elapsed() >= Duration::from_millis(140),
+        "{:?}",
+        start.elapsed()
+    );
 }
 
 #[tokio::test]
@@ -138,7 +157,10 @@ async fn refused_attach_token_and_open() {
     let client = consumer(&emulator).await;
     let reading = receiver(&client, 0, earliest()).await.unwrap();
     let (_, error) = receive_to_end(&reading).await;
-    assert!(error.contains("server-busy") || error.contains("ServerBusy"), "{error}");
+    assert!(
+        error.contains("server-busy") || error.contains("ServerBusy"),
+        "{error}"
+    );
 
     faults.inject(Fault::once(Action::RefuseToken {
         status: 401,
@@ -189,7 +211,10 @@ async fn rejected_sends() {
     }));
     let client = producer(&emulator).await;
     let send = |body: &str| client.send_event(body.to_owned(), None);
-    let error = in_time(send("a")).await.err().map(|error| format!("{error:?}"));
+    let error = in_time(send("a"))
+        .await
+        .err()
+        .map(|error| format!("{error:?}"));
     assert_eq!(emulator.last_sequence(HUB, 0).unwrap(), -1, "{error:?}");
     in_time(send("b")).await.unwrap();
     assert_eq!(emulator.last_sequence(HUB, 0).unwrap(), 0);
@@ -211,5 +236,8 @@ async fn fail_over_and_deletion_detach() {
     receive(&reading, 4).await;
     emulator.delete_hub(HUB).unwrap();
     let (_, error) = receive_to_end(&reading).await;
-    assert!(error.contains("NotFound") || error.contains("not-found"), "{error}");
+    assert!(
+        error.contains("NotFound") || error.contains("not-found"),
+        "{error}"
+    );
 }

@@ -3,6 +3,8 @@
 mod access;
 mod faults;
 mod positions;
+mod process;
 mod properties;
+mod raw;
 mod roundtrip;
 mod support;

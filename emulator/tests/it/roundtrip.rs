@@ -124,10 +124,19 @@ async fn odd_bodies() {
     let receiver = receiver(&client, 0, earliest()).await.unwrap();
     let events = receive(&receiver, 6).await;
     let body = |n: usize| &events[n].raw_amqp_message().body;
-    assert_eq!(body(0), &AmqpMessageBody::Binary(vec![b"a".to_vec(), b"b".to_vec()]));
+    assert_eq!(
+        body(0),
+        &AmqpMessageBody::Binary(vec![b"a".to_vec(), b"b".to_vec()])
+    );
     assert_eq!(body(1), &AmqpMessageBody::Value(AmqpValue::from("text")));
-    assert_eq!(body(2), &AmqpMessageBody::Value(AmqpValue::Binary(b"binary".to_vec())));
-    assert!(matches!(body(3), AmqpMessageBody::Value(AmqpValue::List(_))));
+    assert_eq!(
+        body(2),
+        &AmqpMessageBody::Value(AmqpValue::Binary(b"binary".to_vec()))
+    );
+    assert!(matches!(
+        body(3),
+        AmqpMessageBody::Value(AmqpValue::List(_))
+    ));
     assert_eq!(events[5].partition_key().as_deref(), Some("k"));
 }
 
@@ -136,8 +145,11 @@ async fn several_emulators_and_hubs() {
     let one = emulator(1).await;
     let two = emulator(1).await;
     assert_ne!(one.address(), two.address());
-    one.create_hub("other", entra_forwarder_emulator::HubOptions::new(2).group("g"))
-        .unwrap();
+    one.create_hub(
+        "other",
+        entra_forwarder_emulator::HubOptions::new(2).group("g"),
+    )
+    .unwrap();
     one.append("OTHER", 1, "x").unwrap();
     let string = one.connection_string(Some("other"));
     let client = consumer_of(&one, &string, "G").await.unwrap();
@@ -145,7 +157,9 @@ async fn several_emulators_and_hubs() {
     assert_eq!(bodies(&receive(&receiver, 1).await), ["x"]);
     // The other emulator has another key.
     let refused = consumer_of(&two, &string, "$Default").await.unwrap();
-    let refused = crate::support::receiver(&refused, 0, earliest()).await.unwrap();
+    let refused = crate::support::receiver(&refused, 0, earliest())
+        .await
+        .unwrap();
     let (_, error) = receive_to_end(&refused).await;
     assert!(error.contains("401"), "{error}");
 }
