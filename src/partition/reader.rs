@@ -43,9 +43,24 @@ pub struct ReadLimits {
 
 impl ReadLimits {
     fn has_room(&self, backlog: Backlog) -> bool {
-        backlog.open_events < self.open_events_max
-            && (backlog.open_bytes < self.open_bytes_max || backlog.open_events == 0)
-            && backlog.uncommitted < self.uncommitted_max
+        self.full(backlog).is_none()
+    }
+
+    /// Which bound is reached, and what that means; `None` when there is room.
+    fn full(&self, backlog: Backlog) -> Option<&'static str> {
+        if backlog.uncommitted >= self.uncommitted_max {
+            Some(
+                "reads no further than limits.uncommitted_max beyond the stored checkpoint: the checkpoint store takes none",
+            )
+        } else if backlog.open_events >= self.open_events_max {
+            Some("reads no further than limits.open_events_max: a sink does not take what was read")
+        } else if backlog.open_bytes >= self.open_bytes_max && backlog.open_events > 0 {
+            Some(
+                "reads no further than its share of limits.memory_budget: a sink does not take what was read",
+            )
+        } else {
+            None
+        }
     }
 }
 
@@ -109,7 +124,14 @@ impl Reader {
             }
             let error = match end {
                 End::Stopped => break,
-                End::Paused => continue,
+                End::Paused => {
+                    let (id, generation) = self.ledger;
+                    let backlog = self.stages.ledgers.backlog(id, generation);
+                    if let Some(reason) = self.limits.full(backlog) {
+                        self.stages.status.waits(&component, reason);
+                    }
+                    continue;
+                }
                 End::Reopen => {
                     self.stages.stats.reopenings.fetch_add(1, Ordering::Relaxed);
                     continue;
