@@ -125,6 +125,7 @@ async fn play(args: &Args, stage: Stage) -> Result<Report, ProducerError> {
     let producer = Producer::connect(
         &connection_string,
         emulator.address(),
+        args.partitions,
         generator,
         Arc::clone(&proof),
     )

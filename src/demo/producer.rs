@@ -1,5 +1,6 @@
 //! Sends generated events to a hub at a steady rate, with Microsoft's own producer.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -48,13 +49,15 @@ pub struct Producer {
 }
 
 impl Producer {
-    /// Connects to the hub of a connection string at `address` (plain AMQP).
+    /// Connects to the hub of a connection string at `address` (plain AMQP), and to each of its
+    /// partitions.
     ///
     /// # Errors
     /// When the hub cannot be reached.
     pub async fn connect(
         connection_string: &str,
         address: std::net::SocketAddr,
+        partitions: u32,
         generator: Generator,
         proof: Arc<Proof>,
     ) -> Result<Self, ProducerError> {
@@ -62,6 +65,12 @@ impl Producer {
             .with_custom_endpoint(format!("amqp://{address}"))
             .open_with_connection_string(connection_string, None);
         let client = tokio::time::timeout(STEP_MAX, opening).await??;
+        // One link after the other: the client was seen to stop for ever when it authorises one
+        // link while it sends on another.
+        for partition in 0..partitions {
+            let creating = client.create_batch(Some(to_partition(partition)));
+            tokio::time::timeout(STEP_MAX, creating).await??;
+        }
         Ok(Self {
             client,
             generator,
@@ -78,22 +87,20 @@ impl Producer {
         let mut ticks = tokio::time::interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let total = per(load.records_per_second, load.duration);
+        let mut targets = (0..load.partitions).cycle();
         while self.generator.made() < total {
             ticks.tick().await;
             let due = per(load.records_per_second, started.elapsed() + TICK).min(total);
-            let mut rounds: Vec<Vec<Bytes>> = vec![Vec::new(); load.partitions as usize];
-            let mut targets = (0..rounds.len()).cycle();
+            let mut rounds: BTreeMap<u32, Vec<Bytes>> = BTreeMap::new();
             while self.generator.made() < due {
                 let left = usize::try_from(due - self.generator.made()).unwrap_or(usize::MAX);
                 let event = self.event(load.records_per_event.min(left));
-                if let Some(round) = targets.next().and_then(|target| rounds.get_mut(target)) {
-                    round.push(event);
-                }
+                let partition = targets.next().unwrap_or_default();
+                rounds.entry(partition).or_default().push(event);
             }
             let sends = rounds
                 .into_iter()
-                .enumerate()
-                .map(|(partition, events)| self.send(partition.to_string(), events));
+                .map(|(partition, events)| self.send(partition, events));
             futures::future::try_join_all(sends).await?;
         }
         // The process ends soon; a close that hangs must not keep it.
@@ -109,14 +116,10 @@ impl Producer {
             })
     }
 
-    async fn send(&self, partition: String, events: Vec<Bytes>) -> Result<(), ProducerError> {
+    async fn send(&self, partition: u32, events: Vec<Bytes>) -> Result<(), ProducerError> {
         let mut events = events.into_iter().peekable();
         while events.peek().is_some() {
-            let options = EventDataBatchOptions {
-                partition_id: Some(partition.clone()),
-                ..EventDataBatchOptions::default()
-            };
-            let creating = self.client.create_batch(Some(options));
+            let creating = self.client.create_batch(Some(to_partition(partition)));
             let batch = tokio::time::timeout(STEP_MAX, creating).await??;
             while let Some(event) = events.peek() {
                 if !batch.try_add_event_data(event.to_vec(), None)? {
@@ -127,6 +130,13 @@ impl Producer {
             tokio::time::timeout(STEP_MAX, self.client.send_batch(batch, None)).await??;
         }
         Ok(())
+    }
+}
+
+fn to_partition(partition: u32) -> EventDataBatchOptions {
+    EventDataBatchOptions {
+        partition_id: Some(partition.to_string()),
+        ..EventDataBatchOptions::default()
     }
 }
 
