@@ -216,6 +216,8 @@ impl Run {
                     // not known, and so not released.
                     let (abandon, owner) = (self.owner.abandon.clone(), Arc::clone(&self.owner));
                     let ended = tokio::select! {
+                        // The round first: what it has claimed is then known, and released.
+                        biased;
                         ended = self.round() => ended,
                         () = abandon.cancelled() => break,
                     };
@@ -231,6 +233,8 @@ impl Run {
         }
         let ended = async { while self.readers.join_next().await.is_some() {} };
         tokio::select! {
+            // The readers first: those that have ended need not be cut off.
+            biased;
             () = ended => {}
             () = self.owner.abandon.cancelled() => {}
         }
