@@ -425,6 +425,7 @@ impl Run {
             partition: partition.clone(),
             ledger: (ledger, generation),
             hub_created_at: Some(self.hub.created_at),
+            owner_id: owner.owner_id.clone(),
             etag: taken.checkpoint_etag,
             lost: lost.clone(),
         });

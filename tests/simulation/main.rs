@@ -14,6 +14,7 @@ mod operations;
 mod oracle;
 mod pressure;
 mod records;
+mod reproduction;
 mod run;
 mod settings;
 mod store;

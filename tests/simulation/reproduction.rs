@@ -1,0 +1,78 @@
+//! Every case that ever failed, written out.
+
+use entra_forwarder::config::Encoding;
+
+use super::endpoint::Reply;
+use super::foreigner::Stay;
+use super::operations::{Case, Operation, Setup, SinkSetup};
+use super::records::Kind;
+use super::run::run;
+use super::store::{Call, Fault};
+
+fn setup() -> Setup {
+    Setup {
+        partitions: 1,
+        sinks: vec![SinkSetup {
+            encoding: Encoding::Ndjson,
+            records: 20,
+            bytes: 6_000,
+            age_ms: 100,
+            concurrency: 2,
+        }],
+        memory_budget: 128 << 10,
+        open_events_max: 30,
+        uncommitted_max: 40,
+        checkpoint_ms: 1_000,
+        starts_latest: false,
+        skips_undecodable: true,
+    }
+}
+
+fn check(operations: &[Operation]) {
+    let case = Case {
+        seed: 1,
+        setup: setup(),
+        operations: operations.to_vec(),
+    };
+    if let Err(failure) = run(&case) {
+        println!("{:#?}", failure.lines);
+        panic!("{:?}", failure.violation);
+    }
+}
+
+fn produce(kind: Kind, times: u8) -> Operation {
+    Operation::Produce {
+        partition: 0,
+        kind,
+        times,
+    }
+}
+
+/// A former owner took the new owner's checkpoint for an own write whose answer was lost, since
+/// both stored the same position.
+#[test]
+fn a_position_that_a_new_owner_stores_too() {
+    check(&[
+        produce(Kind::Envelope(1), 3),
+        Operation::Wait { ms: 1_600 },
+        produce(Kind::Envelope(1), 2),
+        Operation::StoreFault {
+            call: Call::List,
+            fault: Fault::Before,
+            times: 2,
+        },
+        Operation::Steal {
+            partition: 0,
+            stay: Stay {
+                touches_after: 0,
+                receives: false,
+                delivers: 2,
+                writes_time: true,
+                lasts: 10,
+                releases: true,
+            },
+        },
+        Operation::Wait { ms: 5_000 },
+    ]);
+}
+
