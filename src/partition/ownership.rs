@@ -439,6 +439,7 @@ impl Run {
             on_undecodable: owner.on_undecodable,
             stop: stop.clone(),
             last: taken.position,
+            is_last_received: false,
             seen: SeenSizes::default(),
         };
         let is_lost = lost.clone();

@@ -75,6 +75,8 @@ pub struct Reader {
     pub stop: CancellationToken,
     /// The last position that is known to be done with or handed on.
     pub last: Position,
+    /// Whether the event there was received: a message that was passed over is none.
+    pub is_last_received: bool,
     /// Sizes of the bodies that were read.
     pub seen: SeenSizes,
 }
@@ -143,7 +145,14 @@ impl Reader {
                 _ => (self.last.sequence, 0),
             };
             if undecodable.1 >= UNDECODABLE_ENDS {
-                skipped |= self.pass_undecodable(&component).await;
+                // A checkpoint may stand at a message that was passed over, and then that one is
+                // met again: only behind it can the next one be told to be undecodable too.
+                let is_next =
+                    skipped || self.is_last_received || self.last.sequence < SequenceNumber(0);
+                if !is_next || self.pass_undecodable(&component).await {
+                    skipped = true;
+                    backoff.reset();
+                }
                 undecodable = (self.last.sequence, 0);
             }
             let floor = match error.kind {
@@ -232,7 +241,10 @@ impl Reader {
                 self.stages.stats.duplicates.fetch_add(1, Ordering::Relaxed);
                 return Some(End::Reopen);
             }
-            Follows::Proof => return None,
+            Follows::Proof => {
+                self.is_last_received = true;
+                return None;
+            }
             Follows::Duplicate => {
                 self.stages.stats.duplicates.fetch_add(1, Ordering::Relaxed);
                 return None;
@@ -259,6 +271,7 @@ impl Reader {
             return Some(End::Broken(error));
         }
         self.last = position;
+        self.is_last_received = true;
         None
     }
 
@@ -337,6 +350,7 @@ impl Reader {
             .await;
         if buried.is_ok() {
             self.last = position;
+            self.is_last_received = false;
         }
         buried.is_ok()
     }

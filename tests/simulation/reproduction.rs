@@ -76,3 +76,30 @@ fn a_position_that_a_new_owner_stores_too() {
     ]);
 }
 
+/// A checkpoint at a message that had been passed over: it was met again after a restart, and the
+/// event behind it was taken for the undecodable one.
+#[test]
+fn a_checkpoint_at_an_undecodable_message() {
+    check(&[
+        produce(Kind::Envelope(1), 3),
+        produce(Kind::Undecodable, 1),
+        Operation::Wait { ms: 20_000 },
+        Operation::Crash { down_ms: 100 },
+        produce(Kind::Envelope(1), 3),
+        Operation::Wait { ms: 60_000 },
+    ]);
+}
+
+/// Numbers that were missing before an undecodable message were gone through with growing waits.
+#[test]
+fn a_gap_before_an_undecodable_message() {
+    check(&[
+        produce(Kind::Envelope(1), 1),
+        Operation::Hole {
+            partition: 0,
+            numbers: 12,
+        },
+        produce(Kind::Undecodable, 1),
+        produce(Kind::Envelope(1), 1),
+    ]);
+}
