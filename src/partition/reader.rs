@@ -97,8 +97,9 @@ enum End {
     Broken(LedgerError),
 }
 
-/// A number that was missing at the first look and is to be confirmed by a second one.
-type Suspicion = Option<SequenceNumber>;
+/// A jump that was seen once and is to be confirmed by a second look: the number that was due, and
+/// the one that came.
+type Suspicion = Option<(SequenceNumber, SequenceNumber)>;
 
 impl Reader {
     /// Reads until stopped, or until the generation has ended.
@@ -250,9 +251,10 @@ impl Reader {
                 return None;
             }
             Follows::Gap { expected } => {
-                // It may be a loss on our side: a second look from the last event tells.
-                if *suspicion != Some(expected) {
-                    *suspicion = Some(expected);
+                // It may be a loss on our side: a second look from the last event tells, if it sees
+                // the same.
+                if *suspicion != Some((expected, sequence)) {
+                    *suspicion = Some((expected, sequence));
                     return Some(End::Reopen);
                 }
                 self.confirm_gap(expected, sequence);

@@ -90,6 +90,24 @@ fn a_checkpoint_at_an_undecodable_message() {
     ]);
 }
 
+/// A gap was confirmed by a second look that saw another gap: the event between was passed over.
+#[test]
+fn two_looks_that_see_different_gaps() {
+    check(&[
+        produce(Kind::Envelope(1), 3),
+        Operation::Wait { ms: 2_000 },
+        Operation::Hole {
+            partition: 0,
+            numbers: 3,
+        },
+        produce(Kind::Envelope(1), 1),
+        Operation::Wait { ms: 1 },
+        Operation::LoseOnLink { partition: 0 },
+        produce(Kind::Envelope(1), 5),
+        Operation::Wait { ms: 2_000 },
+    ]);
+}
+
 /// Numbers that were missing before an undecodable message were gone through with growing waits.
 #[test]
 fn a_gap_before_an_undecodable_message() {
