@@ -259,7 +259,12 @@ impl Reader {
                 }
                 self.confirm_gap(expected, sequence);
             }
-            Follows::Rewound => self.begin_anew(sequence).await,
+            Follows::Rewound => {
+                if !self.wait_until_settled().await {
+                    return Some(End::Stopped);
+                }
+                self.begin_anew(sequence).await;
+            }
         }
         *suspicion = None;
         *fresh = true;
@@ -292,6 +297,17 @@ impl Reader {
             %found,
             "{missing} sequence numbers are missing before {found}: passed by retention, or never given"
         );
+    }
+
+    /// Waits until everything that was read is settled; false when told to stop before. What stood
+    /// in a partition before it began anew cannot be read again: it is only here.
+    async fn wait_until_settled(&self) -> bool {
+        let (id, generation) = self.ledger;
+        tokio::select! {
+            biased;
+            () = self.stop.cancelled() => false,
+            () = self.stages.ledgers.wait_for_room(id, generation, |it| it.open_events == 0) => true,
+        }
     }
 
     async fn begin_anew(&mut self, found: SequenceNumber) {

@@ -108,6 +108,28 @@ fn two_looks_that_see_different_gaps() {
     ]);
 }
 
+/// What had been read before a partition began anew was given up, although nobody else had it.
+#[test]
+fn a_partition_that_begins_anew_with_records_in_flight() {
+    check(&[
+        produce(Kind::Envelope(1), 3),
+        Operation::Wait { ms: 3_000 },
+        Operation::Answers {
+            sink: 0,
+            reply: Reply::Status(503),
+            times: 5,
+        },
+        produce(Kind::Envelope(2), 10),
+        Operation::Wait { ms: 150 },
+        Operation::BeginAnew {
+            partition: 0,
+            keeps_link: true,
+        },
+        produce(Kind::Envelope(3), 4),
+        Operation::Wait { ms: 5_000 },
+    ]);
+}
+
 /// Numbers that were missing before an undecodable message were gone through with growing waits.
 #[test]
 fn a_gap_before_an_undecodable_message() {
