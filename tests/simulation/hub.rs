@@ -193,6 +193,7 @@ impl Hub {
             }
         }
         state.has_gaps |= found;
+        self.journal.count("undecodable stalls", u64::from(found));
         drop(state);
         self.changed.notify_waiters();
     }

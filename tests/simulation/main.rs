@@ -24,14 +24,14 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use operations::Case;
+use operations::{Case, STATUSES};
 use run::{Failure, Report, run};
 
 /// Seeds of a usual run, and the fewest in which everything below must happen.
 const SEEDS: u64 = 200;
 
 /// What must happen in [`SEEDS`] runs, so that the simulation cannot silently stop testing it.
-const COVERED: [&str; 20] = [
+const COVERED: [&str; 25] = [
     "duplicate",
     "duplicates skipped",
     "reopenings",
@@ -50,8 +50,52 @@ const COVERED: [&str; 20] = [
     "event lost on a link",
     "link went back",
     "open hung",
+    "began anew",
+    "stopped Settled",
+    "stopped Unsettled",
+    "undecodable stalls",
+    "budget is full",
     "open refused",
     "properties failed",
+];
+
+const OPERATIONS: [&str; 20] = [
+    "Wait",
+    "Produce",
+    "Detach",
+    "SlowLink",
+    "NextOpen",
+    "LoseOnLink",
+    "GoBack",
+    "Hole",
+    "Trim",
+    "BeginAnew",
+    "FailProperties",
+    "Answers",
+    "SlowSink",
+    "StoreFault",
+    "StoreDown",
+    "Touch",
+    "Steal",
+    "LettersFail",
+    "Crash",
+    "Stop",
+];
+const ANSWERS: [&str; 6] = [
+    "RetryAfter",
+    "NoConnection",
+    "TimeoutAccepted",
+    "TimeoutRefused",
+    "BrokenAccepted",
+    "BrokenRefused",
+];
+const ENDS: [&str; 6] = [
+    "Unavailable",
+    "Throttled",
+    "Unauthorized",
+    "Protocol",
+    "Stolen",
+    "Undecodable",
 ];
 
 #[test]
@@ -90,13 +134,24 @@ fn seeds() {
         println!("{times:>9} {what}");
     }
     if seeds >= SEEDS {
-        for what in COVERED {
-            assert!(
-                counts.get(what).is_some_and(|times| *times > 0),
-                "never happened: {what}"
-            );
+        for what in coverage() {
+            let times = counts.get(&what).copied().unwrap_or_default();
+            assert!(times > 0, "never happened: {what}");
         }
     }
+}
+
+/// Everything that must have happened.
+fn coverage() -> Vec<String> {
+    let mut all: Vec<_> = COVERED.map(String::from).to_vec();
+    all.extend(OPERATIONS.map(|it| format!("operation {it}")));
+    all.extend(STATUSES.map(|it| format!("answer Status({it})")));
+    all.extend(ANSWERS.map(|it| format!("answer {it}")));
+    all.extend(ENDS.map(|it| format!("link ends: {it}")));
+    for call in ["List", "Claim", "Release", "Read", "Write"] {
+        all.extend(["Before", "After", "Late", "Slow"].map(|it| format!("store {call} {it}")));
+    }
+    all
 }
 
 #[test]

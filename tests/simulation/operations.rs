@@ -318,13 +318,15 @@ fn draw_hub_fault(dice: &Dice, partition: u8) -> Operation {
     }
 }
 
+/// Statuses with which endpoints answer.
+pub(crate) const STATUSES: [u16; 31] = [
+    200, 201, 202, 204, 205, 203, 206, 207, 226, 260, 301, 302, 303, 307, 308, 400, 401, 403, 404,
+    405, 407, 408, 409, 413, 422, 425, 429, 500, 502, 503, 504,
+];
+
 fn draw_reply(dice: &Dice) -> Reply {
-    let statuses = [
-        200, 201, 202, 204, 205, 203, 206, 207, 226, 260, 301, 302, 303, 307, 308, 400, 401, 403,
-        404, 405, 407, 408, 409, 413, 422, 425, 429, 500, 502, 503, 504,
-    ];
     match dice.between(0, 9) {
-        0..4 => Reply::Status(dice.pick(&statuses)),
+        0..4 => Reply::Status(dice.pick(&STATUSES)),
         4 => Reply::RetryAfter(dice.pick(&[429, 503]), dice.pick(&[0, 1, 5, 40])),
         5 => Reply::NoConnection,
         6 => Reply::TimeoutAccepted(dice.word(1, 15_000)),

@@ -209,6 +209,9 @@ impl World {
                 app.budget().reserved(),
                 self.config.limits.memory_budget / 2,
             );
+            if reserved == share {
+                self.journal.count("budget is full", 1);
+            }
             if reserved > share {
                 let detail = format!("{reserved} bytes are reserved, of {share}");
                 self.journal.violate(Rule::Memory, detail);
@@ -252,6 +255,12 @@ impl World {
             let detail = format!("stopping took {:?} of {grace:?}", begun.elapsed());
             self.journal.violate(Rule::Stop, detail);
         }
+        let kind = if ended == Ended::Settled {
+            "Settled"
+        } else {
+            "Unsettled"
+        };
+        self.journal.count(&format!("stopped {kind}"), 1);
         if ended != Ended::Settled {
             self.oracle.process_lost(&process, None);
             return Some(ended);
