@@ -6,7 +6,8 @@ use std::time::Duration;
 use entra_forwarder::checkpoint::{Checkpoint, Condition};
 use entra_forwarder::event_hub::{OpenAt, PartitionId, Position, Source};
 
-use super::hub::{Hub, HubHandle};
+use super::hub::Hub;
+use super::source::HubHandle;
 use super::store::Store;
 
 /// What it does with the partition.

@@ -17,7 +17,9 @@ mod records;
 mod reproduction;
 mod run;
 mod settings;
+mod source;
 mod store;
+mod store_handle;
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;

@@ -19,13 +19,15 @@ use tokio::time::Instant;
 
 use super::dead_letters::DeadLetters;
 use super::endpoint::{Endpoint, EndpointHandle};
-use super::hub::{Hub, HubHandle};
+use super::hub::Hub;
 use super::journal::{Journal, Rule, Violation};
 use super::operations::{Case, ms};
 use super::oracle::Oracle;
 use super::records::Kind;
 use super::settings;
-use super::store::{Store, StoreHandle};
+use super::source::HubHandle;
+use super::store::Store;
+use super::store_handle::StoreHandle;
 
 mod perform;
 
