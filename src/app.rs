@@ -63,6 +63,7 @@ pub struct Seams {
 /// The running stages. Dropping it ends everything at once, as a crash would.
 pub struct App {
     ledgers: Arc<Ledgers>,
+    budget: Budget,
     checkpointer: Arc<Checkpointer>,
     status: Arc<Status>,
     sinks: Vec<Arc<SinkContext>>,
@@ -109,8 +110,10 @@ impl App {
             Arc::clone(&ledgers),
             Arc::clone(&status),
         ));
+        let budget = Budget::new(config.limits.memory_budget);
         let mut app = Self {
             ledgers,
+            budget: budget.clone(),
             checkpointer,
             status,
             sinks: Vec::new(),
@@ -123,7 +126,6 @@ impl App {
             storing: JoinSet::new(),
         };
         let queues = app.start_sinks(config, &seams);
-        let budget = Budget::new(config.limits.memory_budget);
         for ((name, source), reach) in config.sources.iter().zip(&seams.sources) {
             let stages = Arc::new(Stages {
                 source: name.clone(),
@@ -215,6 +217,11 @@ impl App {
     /// The ledgers, for whoever only looks.
     pub fn ledgers(&self) -> &Arc<Ledgers> {
         &self.ledgers
+    }
+
+    /// The memory budget, for whoever only looks.
+    pub fn budget(&self) -> &Budget {
+        &self.budget
     }
 
     /// Counts per sink, in the order of the configuration.

@@ -38,6 +38,7 @@ struct Held {
     ledger: LedgerId,
     generation: Generation,
     hub_created_at: Option<Timestamp>,
+    owner_id: String,
     /// One write at a time.
     version: tokio::sync::Mutex<Version>,
     /// Cancelled when somebody else writes this checkpoint.
@@ -61,6 +62,8 @@ pub struct Holding {
     pub ledger: (LedgerId, Generation),
     /// When its hub was created.
     pub hub_created_at: Option<Timestamp>,
+    /// Name of this process start in the partition's ownership.
+    pub owner_id: String,
     /// Version that [`Checkpointer::take_over`] or [`Checkpointer::create`] gave.
     pub etag: ETag,
     /// Cancelled when somebody else writes this checkpoint: the partition is lost.
@@ -129,6 +132,7 @@ impl Checkpointer {
             ledger: holding.ledger.0,
             generation: holding.ledger.1,
             hub_created_at: holding.hub_created_at,
+            owner_id: holding.owner_id,
             version: tokio::sync::Mutex::new(Version {
                 etag: holding.etag,
                 unanswered: vec![],
@@ -153,6 +157,7 @@ impl Checkpointer {
             ledger,
             generation,
             hub_created_at: held.hub_created_at,
+            owner_id: held.owner_id.clone(),
             version: tokio::sync::Mutex::new(Version { etag, unanswered }),
             lost: held.lost.clone(),
         };
@@ -265,6 +270,16 @@ impl Checkpointer {
             .iter()
             .any(|position| place(position) == stored_place)
         {
+            return Ok(false);
+        }
+        // A new owner may have stored the same position. It claims before it stores, so as long
+        // as the claim is ours after what was read, what was read is ours as well.
+        let owners = self.store.list_owners(&held.group).await?;
+        let is_owner = owners.iter().any(|present| {
+            present.partition == held.partition
+                && present.owner.as_deref() == Some(held.owner_id.as_str())
+        });
+        if !is_owner || held.lost.is_cancelled() {
             return Ok(false);
         }
         version.etag = stored.etag;

@@ -127,6 +127,8 @@ async fn attempt(body: &Compressed, context: &SinkContext) -> Verdict {
 async fn wait_until(moment: Instant, context: &SinkContext, hurried: &mut bool) {
     let wait = tokio::time::sleep_until(moment.max(context.held_until()));
     tokio::select! {
+        // The wait first: when it is over anyway, the one shortened wait is not used up.
+        biased;
         () = wait => {}
         () = context.draining.cancelled(), if !*hurried => *hurried = true,
     }

@@ -231,6 +231,8 @@ impl Run {
                     // not known, and so not released.
                     let (abandon, owner) = (self.owner.abandon.clone(), Arc::clone(&self.owner));
                     let ended = tokio::select! {
+                        // The round first: what it has claimed is then known, and released.
+                        biased;
                         ended = self.round() => ended,
                         () = abandon.cancelled() => break,
                     };
@@ -246,6 +248,8 @@ impl Run {
         }
         let ended = async { while self.readers.join_next().await.is_some() {} };
         tokio::select! {
+            // The readers first: those that have ended need not be cut off.
+            biased;
             () = ended => {}
             () = self.owner.abandon.cancelled() => {}
         }
@@ -436,6 +440,7 @@ impl Run {
             partition: partition.clone(),
             ledger: (ledger, generation),
             hub_created_at: Some(self.hub.created_at),
+            owner_id: owner.owner_id.clone(),
             etag: taken.checkpoint_etag,
             lost: lost.clone(),
         });
@@ -449,6 +454,7 @@ impl Run {
             on_undecodable: owner.on_undecodable,
             stop: stop.clone(),
             last: taken.position,
+            is_last_received: false,
             prefetch: Prefetch::new(
                 owner.stages.budget.clone(),
                 self.hub.partitions.len(),

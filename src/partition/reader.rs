@@ -84,6 +84,8 @@ pub struct Reader {
     pub stop: CancellationToken,
     /// The last position that is known to be done with or handed on.
     pub last: Position,
+    /// Whether the event there was received: a message that was passed over is none.
+    pub is_last_received: bool,
     /// How many events a receiver may buffer.
     pub prefetch: Prefetch,
 }
@@ -97,8 +99,9 @@ enum End {
     Broken(LedgerError),
 }
 
-/// A number that was missing at the first look and is to be confirmed by a second one.
-type Suspicion = Option<SequenceNumber>;
+/// A jump that was seen once and is to be confirmed by a second look: the number that was due, and
+/// the one that came.
+type Suspicion = Option<(SequenceNumber, SequenceNumber)>;
 
 impl Reader {
     /// Reads until stopped, or until the generation has ended.
@@ -152,7 +155,14 @@ impl Reader {
                 _ => (self.last.sequence, 0),
             };
             if undecodable.1 >= UNDECODABLE_ENDS {
-                skipped |= self.pass_undecodable(&component).await;
+                // A checkpoint may stand at a message that was passed over, and then that one is
+                // met again: only behind it can the next one be told to be undecodable too.
+                let is_next =
+                    skipped || self.is_last_received || self.last.sequence < SequenceNumber(0);
+                if !is_next || self.pass_undecodable(&component).await {
+                    skipped = true;
+                    backoff.reset();
+                }
                 undecodable = (self.last.sequence, 0);
             }
             let floor = match error.kind {
@@ -241,20 +251,29 @@ impl Reader {
                 self.stages.stats.duplicates.fetch_add(1, Ordering::Relaxed);
                 return Some(End::Reopen);
             }
-            Follows::Proof => return None,
+            Follows::Proof => {
+                self.is_last_received = true;
+                return None;
+            }
             Follows::Duplicate => {
                 self.stages.stats.duplicates.fetch_add(1, Ordering::Relaxed);
                 return None;
             }
             Follows::Gap { expected } => {
-                // It may be a loss on our side: a second look from the last event tells.
-                if *suspicion != Some(expected) {
-                    *suspicion = Some(expected);
+                // It may be a loss on our side: a second look from the last event tells, if it sees
+                // the same.
+                if *suspicion != Some((expected, sequence)) {
+                    *suspicion = Some((expected, sequence));
                     return Some(End::Reopen);
                 }
                 self.confirm_gap(expected, sequence);
             }
-            Follows::Rewound => self.begin_anew(sequence).await,
+            Follows::Rewound => {
+                if !self.wait_until_settled().await {
+                    return Some(End::Stopped);
+                }
+                self.begin_anew(sequence).await;
+            }
         }
         *suspicion = None;
         *fresh = true;
@@ -271,6 +290,7 @@ impl Reader {
             return Some(End::Broken(error));
         }
         self.last = position;
+        self.is_last_received = true;
         is_off.then_some(End::Reopen)
     }
 
@@ -289,6 +309,17 @@ impl Reader {
             %found,
             "{missing} sequence numbers are missing before {found}: passed by retention, or never given"
         );
+    }
+
+    /// Waits until everything that was read is settled; false when told to stop before. What stood
+    /// in a partition before it began anew cannot be read again: it is only here.
+    async fn wait_until_settled(&self) -> bool {
+        let (id, generation) = self.ledger;
+        tokio::select! {
+            biased;
+            () = self.stop.cancelled() => false,
+            () = self.stages.ledgers.wait_for_room(id, generation, |it| it.open_events == 0) => true,
+        }
     }
 
     async fn begin_anew(&mut self, found: SequenceNumber) {
@@ -349,6 +380,7 @@ impl Reader {
             .await;
         if buried.is_ok() {
             self.last = position;
+            self.is_last_received = false;
         }
         buried.is_ok()
     }

@@ -122,12 +122,17 @@ impl Case {
             .create(&group, &partition, &first)
             .await
             .unwrap();
+        store
+            .claim(&group, &partition, "me", Condition::Absent)
+            .await
+            .unwrap();
         let lost = CancellationToken::new();
         checkpointer.hold(Holding {
             group: group.clone(),
             partition: partition.clone(),
             ledger,
             hub_created_at: Some(Timestamp(7)),
+            owner_id: "me".to_owned(),
             etag,
             lost: lost.clone(),
         });

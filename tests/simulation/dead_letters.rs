@@ -1,0 +1,68 @@
+//! The simulated dead-letter store.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use entra_forwarder::deliver::dead_letter::{DeadLetter, DeadLetterError, DeadLetterStore};
+
+use super::hub::{Hub, index};
+
+pub(crate) struct DeadLetters {
+    hub: Arc<Hub>,
+    failures: AtomicU32,
+}
+
+impl DeadLetters {
+    pub(crate) fn new(hub: Arc<Hub>) -> Self {
+        Self {
+            hub,
+            failures: AtomicU32::new(0),
+        }
+    }
+
+    pub(crate) fn fail(&self, times: u32) {
+        self.failures.fetch_add(times, Ordering::Relaxed);
+    }
+
+    pub(crate) fn calm_down(&self) {
+        self.failures.store(0, Ordering::Relaxed);
+    }
+}
+
+#[async_trait]
+impl DeadLetterStore for DeadLetters {
+    async fn write(&self, letter: &DeadLetter) -> Result<(), DeadLetterError> {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        let failures = self.failures.load(Ordering::Relaxed);
+        if failures > 0 {
+            self.failures.store(failures - 1, Ordering::Relaxed);
+            self.hub
+                .journal
+                .note("dead letter failed", format_args!(""));
+            return Err(DeadLetterError("as the script says".into()));
+        }
+        let id = index(&letter.partition);
+        let sequence = letter.position.sequence.0;
+        let state = self.hub.lock();
+        let it = &state.partitions[id];
+        let (timeline, _) = it.place_of(&letter.position.offset, sequence);
+        let key = (id, timeline, sequence);
+        let is_there = it.entries.contains_key(&sequence);
+        drop(state);
+        self.hub
+            .journal
+            .note("dead letter", format_args!("{key:?} {}", letter.reason));
+        if letter.reason == "undecodable" && !is_there {
+            // Numbers were missing before the message: which one it has is not known, and the
+            // missing ones are gone through one by one.
+            self.hub
+                .journal
+                .note("dead letter of a missing number", format_args!("{key:?}"));
+            return Ok(());
+        }
+        self.hub.oracle.lettered(key, letter.reason);
+        Ok(())
+    }
+}

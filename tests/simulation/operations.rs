@@ -1,0 +1,371 @@
+//! What can happen, and lists of it drawn from a seed.
+
+use std::time::Duration;
+
+use entra_forwarder::clock::{Rng, SharedRng};
+use entra_forwarder::config::Encoding;
+use entra_forwarder::event_hub::SourceErrorKind as Ends;
+
+use super::endpoint::Reply;
+use super::foreigner::Stay;
+use super::hub::Opening;
+use super::records::Kind;
+use super::store::{Call, Fault};
+
+/// One thing that happens. Partitions and sinks are taken modulo their number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Operation {
+    Wait {
+        ms: u32,
+    },
+    Produce {
+        partition: u8,
+        kind: Kind,
+        times: u8,
+    },
+    Detach {
+        partition: u8,
+        kind: Ends,
+    },
+    SlowLink {
+        partition: u8,
+        ms: u16,
+        seconds: u8,
+    },
+    NextOpen {
+        partition: u8,
+        opening: Opening,
+        times: u8,
+    },
+    LoseOnLink {
+        partition: u8,
+    },
+    GoBack {
+        partition: u8,
+        events: u8,
+    },
+    Hole {
+        partition: u8,
+        numbers: u8,
+    },
+    Trim {
+        partition: u8,
+        keep: u8,
+    },
+    BeginAnew {
+        partition: u8,
+        keeps_link: bool,
+    },
+    FailProperties {
+        times: u8,
+    },
+    Answers {
+        sink: u8,
+        reply: Reply,
+        times: u8,
+    },
+    SlowSink {
+        sink: u8,
+        ms: u16,
+        seconds: u8,
+    },
+    StoreFault {
+        call: Call,
+        fault: Fault,
+        times: u8,
+    },
+    StoreDown {
+        seconds: u8,
+    },
+    Touch {
+        partition: u8,
+    },
+    Steal {
+        partition: u8,
+        stay: Stay,
+    },
+    LettersFail {
+        times: u8,
+    },
+    Crash {
+        down_ms: u32,
+    },
+    Stop {
+        grace_ms: u32,
+        down_ms: u32,
+    },
+}
+
+/// What stands fixed during one run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Setup {
+    pub(crate) partitions: usize,
+    pub(crate) sinks: Vec<SinkSetup>,
+    pub(crate) memory_budget: u64,
+    pub(crate) open_events_max: u64,
+    pub(crate) uncommitted_max: u64,
+    pub(crate) checkpoint_ms: u64,
+    pub(crate) starts_latest: bool,
+    pub(crate) skips_undecodable: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SinkSetup {
+    pub(crate) encoding: Encoding,
+    pub(crate) records: usize,
+    pub(crate) bytes: u64,
+    pub(crate) age_ms: u64,
+    pub(crate) concurrency: usize,
+}
+
+/// One run, whole: the same case gives the same run.
+#[derive(Clone, Debug)]
+pub(crate) struct Case {
+    /// For the jitter of the stages.
+    pub(crate) seed: u64,
+    pub(crate) setup: Setup,
+    pub(crate) operations: Vec<Operation>,
+}
+
+/// Draws from a seed.
+pub(crate) struct Dice(SharedRng);
+
+impl Dice {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(SharedRng::seeded(seed))
+    }
+
+    /// A number from `from` to `to`, both included.
+    pub(crate) fn between(&self, from: u64, to: u64) -> u64 {
+        from + self.0.next_u64() % (to - from + 1)
+    }
+
+    fn byte(&self, from: u64, to: u64) -> u8 {
+        u8::try_from(self.between(from, to)).unwrap()
+    }
+
+    fn word(&self, from: u64, to: u64) -> u16 {
+        u16::try_from(self.between(from, to)).unwrap()
+    }
+
+    fn chance(&self, percent: u64) -> bool {
+        self.between(1, 100) <= percent
+    }
+
+    pub(crate) fn pick<T: Copy>(&self, choices: &[T]) -> T {
+        choices[usize::try_from(self.between(0, choices.len() as u64 - 1)).unwrap()]
+    }
+}
+
+impl Setup {
+    fn draw(dice: &Dice) -> Self {
+        let sinks = (0..dice.between(1, 3)).map(|_| SinkSetup {
+            encoding: dice.pick(&[Encoding::Ndjson, Encoding::JsonArray]),
+            records: dice.between(1, 20) as usize,
+            bytes: dice.between(300, 6_000),
+            age_ms: dice.between(20, 1_000),
+            concurrency: dice.between(1, 3) as usize,
+        });
+        Self {
+            sinks: sinks.collect(),
+            partitions: dice.between(1, 4) as usize,
+            memory_budget: dice.between(16, 128) << 10,
+            open_events_max: dice.between(1, 30),
+            uncommitted_max: dice.between(2, 40),
+            checkpoint_ms: dice.between(200, 5_000),
+            starts_latest: dice.chance(10),
+            skips_undecodable: dice.chance(75),
+        }
+    }
+}
+
+impl Case {
+    /// The case of a seed.
+    pub(crate) fn draw(seed: u64) -> Self {
+        let dice = Dice::new(seed);
+        let setup = Setup::draw(&dice);
+        let mut operations = Vec::new();
+        for _ in 0..dice.between(30, 90) {
+            operations.push(draw_operation(&dice));
+            let ms = match dice.between(0, 99) {
+                0..30 => continue,
+                30..75 => dice.between(1, 500),
+                75..95 => dice.between(500, 5_000),
+                _ => dice.between(5_000, 70_000),
+            };
+            let ms = u32::try_from(ms).unwrap();
+            operations.push(Operation::Wait { ms });
+        }
+        Self {
+            seed,
+            setup,
+            operations,
+        }
+    }
+}
+
+fn draw_operation(dice: &Dice) -> Operation {
+    let partition = dice.byte(0, 3);
+    let sink = dice.byte(0, 2);
+    match dice.between(0, 99) {
+        0..38 => draw_events(dice, partition),
+        38..54 => draw_hub_fault(dice, partition),
+        54..68 => Operation::Answers {
+            sink,
+            reply: draw_reply(dice),
+            times: dice.byte(1, 5),
+        },
+        68..73 => Operation::SlowSink {
+            sink,
+            ms: dice.word(100, 20_000),
+            seconds: dice.byte(2, 60),
+        },
+        73..82 => draw_store_fault(dice, partition),
+        82..89 => Operation::Steal {
+            partition,
+            stay: Stay {
+                touches_after: dice.pick(&[0, 20, 200, 3_000]),
+                receives: dice.chance(50),
+                delivers: dice.byte(0, 6),
+                writes_time: dice.chance(50),
+                lasts: dice.pick(&[0, 1, 2, 3, 30]),
+                releases: dice.chance(75),
+            },
+        },
+        89..91 => Operation::LettersFail {
+            times: dice.byte(1, 4),
+        },
+        91..97 => Operation::Crash {
+            down_ms: draw_pause(dice),
+        },
+        _ => Operation::Stop {
+            grace_ms: u32::try_from(dice.between(500, 25_000)).unwrap(),
+            down_ms: draw_pause(dice),
+        },
+    }
+}
+
+fn draw_pause(dice: &Dice) -> u32 {
+    u32::try_from(dice.between(1, 8_000)).unwrap()
+}
+
+fn draw_events(dice: &Dice, partition: u8) -> Operation {
+    let (kind, most) = match dice.between(0, 99) {
+        0..60 => (Kind::Envelope(dice.byte(1, 8)), 12),
+        60..66 => (Kind::Envelope(0), 3),
+        66..72 => (Kind::Json, 5),
+        72..78 => (Kind::Text, 5),
+        78..82 => (Kind::Broken, 3),
+        82..86 => (Kind::Blank, 3),
+        86..91 => (Kind::Large(dice.byte(10, 90)), 2),
+        91..96 => (Kind::Unsupported, 2),
+        _ => (Kind::Undecodable, 2),
+    };
+    let times = dice.byte(1, most);
+    Operation::Produce {
+        partition,
+        kind,
+        times,
+    }
+}
+
+fn draw_hub_fault(dice: &Dice, partition: u8) -> Operation {
+    let kinds = [
+        Ends::Unavailable,
+        Ends::Throttled,
+        Ends::Unauthorized,
+        Ends::Protocol,
+    ];
+    match dice.between(0, 15) {
+        0..4 => Operation::Detach {
+            partition,
+            kind: dice.pick(&kinds),
+        },
+        4 => Operation::SlowLink {
+            partition,
+            ms: dice.word(50, 10_000),
+            seconds: dice.byte(1, 30),
+        },
+        5..9 => Operation::NextOpen {
+            partition,
+            opening: match dice.between(0, 5) {
+                0 => Opening::Hangs,
+                1 => Opening::Refused(dice.pick(&kinds)),
+                _ => Opening::Older(dice.byte(1, 9)),
+            },
+            times: dice.byte(1, 2),
+        },
+        9..11 => Operation::LoseOnLink { partition },
+        11 => Operation::GoBack {
+            partition,
+            events: dice.byte(1, 5),
+        },
+        12 => Operation::Hole {
+            partition,
+            numbers: dice.byte(1, 5),
+        },
+        13 => Operation::Trim {
+            partition,
+            keep: dice.byte(0, 10),
+        },
+        14 => Operation::BeginAnew {
+            partition,
+            keeps_link: dice.chance(50),
+        },
+        _ => Operation::FailProperties {
+            times: dice.byte(1, 3),
+        },
+    }
+}
+
+/// Statuses with which endpoints answer.
+pub(crate) const STATUSES: [u16; 31] = [
+    200, 201, 202, 204, 205, 203, 206, 207, 226, 260, 301, 302, 303, 307, 308, 400, 401, 403, 404,
+    405, 407, 408, 409, 413, 422, 425, 429, 500, 502, 503, 504,
+];
+
+fn draw_reply(dice: &Dice) -> Reply {
+    match dice.between(0, 9) {
+        0..4 => Reply::Status(dice.pick(&STATUSES)),
+        4 => Reply::RetryAfter(dice.pick(&[429, 503]), dice.pick(&[0, 1, 5, 40])),
+        5 => Reply::NoConnection,
+        6 => Reply::TimeoutAccepted(dice.word(1, 15_000)),
+        7 => Reply::TimeoutRefused,
+        8 => Reply::BrokenAccepted,
+        _ => Reply::BrokenRefused,
+    }
+}
+
+fn draw_store_fault(dice: &Dice, partition: u8) -> Operation {
+    if dice.chance(10) {
+        return Operation::Touch { partition };
+    }
+    if dice.chance(10) {
+        return Operation::StoreDown {
+            seconds: dice.byte(1, 100),
+        };
+    }
+    Operation::StoreFault {
+        call: dice.pick(&[
+            Call::List,
+            Call::Claim,
+            Call::Release,
+            Call::Read,
+            Call::Write,
+            Call::Write,
+            Call::Write,
+        ]),
+        fault: match dice.between(0, 6) {
+            0..2 => Fault::Before,
+            2..5 => Fault::After,
+            5 => Fault::Late(dice.word(100, 12_000)),
+            _ => Fault::Slow(dice.word(100, 12_000)),
+        },
+        times: dice.byte(1, 2),
+    }
+}
+
+/// A time in milliseconds.
+pub(crate) fn ms(ms: impl Into<u64>) -> Duration {
+    Duration::from_millis(ms.into())
+}

@@ -1,0 +1,277 @@
+//! Knows every record that was produced and what became of it, and judges.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex};
+
+use super::journal::{Journal, Rule};
+use super::records::Made;
+
+/// Partition, timeline and number of an event. A partition that begins anew gets a new timeline.
+pub(crate) type EventKey = (usize, u32, i64);
+
+/// Timeline and number within a partition.
+pub(crate) type Place = (u32, i64);
+
+/// A record: its event and its index in it.
+pub(crate) type RecordKey = (EventKey, usize);
+
+pub(crate) struct Oracle {
+    journal: Arc<Journal>,
+    sinks: usize,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    events: BTreeMap<EventKey, Event>,
+    /// Per encoding, the record that these bytes are.
+    wires: [HashMap<Vec<u8>, RecordKey>; 2],
+    stored: BTreeMap<usize, Stored>,
+}
+
+struct Event {
+    /// Per sink and record, how often it was accepted.
+    accepted: Vec<Vec<u32>>,
+    letter: Option<&'static str>,
+    letters: u32,
+    /// Whether it must be delivered: it was not excused.
+    wanted: bool,
+    /// The only process that still has it: the hub lost it.
+    only_in: Option<String>,
+}
+
+impl Event {
+    fn is_done(&self) -> bool {
+        !self.wanted
+            || (self.accepted.iter().flatten().all(|times| *times > 0)
+                && (self.letter.is_none() || self.letters > 0))
+    }
+}
+
+/// The stored checkpoint of a partition.
+#[derive(Clone)]
+struct Stored {
+    place: Place,
+    writer: String,
+}
+
+impl Oracle {
+    pub(crate) fn new(journal: Arc<Journal>, sinks: usize) -> Self {
+        Self {
+            journal,
+            sinks,
+            state: Mutex::default(),
+        }
+    }
+
+    /// An event came into being.
+    pub(crate) fn produced(&self, key: EventKey, made: &Made) {
+        let mut state = self.state.lock().unwrap();
+        for (index, wires) in made.wires.iter().enumerate() {
+            for (known, wire) in state.wires.iter_mut().zip(wires) {
+                assert!(
+                    known.insert(wire.clone(), (key, index)).is_none(),
+                    "no two are alike"
+                );
+            }
+        }
+        let event = Event {
+            accepted: vec![vec![0; made.wires.len()]; self.sinks],
+            letter: made.letter,
+            letters: 0,
+            wanted: true,
+            only_in: None,
+        };
+        state.events.insert(key, event);
+    }
+
+    /// Which record these bytes are; anything else is altered or unexpected.
+    pub(crate) fn identify(&self, encoding: usize, wire: &[u8]) -> Option<RecordKey> {
+        let known = self.state.lock().unwrap().wires[encoding]
+            .get(wire)
+            .copied();
+        if known.is_none() {
+            let text = String::from_utf8_lossy(&wire[..wire.len().min(200)]).into_owned();
+            self.journal
+                .violate(Rule::Unaltered, format!("nobody produced {text:?}"));
+        }
+        known
+    }
+
+    /// An endpoint took records over.
+    pub(crate) fn accepted(&self, sink: usize, records: &[RecordKey]) {
+        let mut state = self.state.lock().unwrap();
+        for (key, index) in records {
+            let times = &mut state.events.get_mut(key).unwrap().accepted[sink][*index];
+            *times += 1;
+            if *times > 1 {
+                self.journal
+                    .note("duplicate", format_args!("{key:?} {index} at {sink}"));
+            }
+        }
+    }
+
+    /// How many records were accepted, repetitions included.
+    pub(crate) fn acceptances(&self) -> u64 {
+        let state = self.state.lock().unwrap();
+        let times = state
+            .events
+            .values()
+            .flat_map(|event| event.accepted.iter().flatten());
+        times.map(|times| u64::from(*times)).sum()
+    }
+
+    /// A whole event became a dead letter.
+    pub(crate) fn lettered(&self, key: EventKey, reason: &'static str) {
+        let mut state = self.state.lock().unwrap();
+        match state.events.get_mut(&key) {
+            Some(event) if event.letter == Some(reason) => event.letters += 1,
+            _ => {
+                drop(state);
+                let detail = format!("{key:?} became a dead letter as {reason}");
+                self.journal.violate(Rule::Unaltered, detail);
+            }
+        }
+    }
+
+    /// Another program delivered everything of a partition behind `after` up to `to`.
+    pub(crate) fn delivered_elsewhere(&self, partition: usize, after: Place, to: Place) {
+        let mut state = self.state.lock().unwrap();
+        for (_, event) in range(&mut state.events, partition, after, to) {
+            event
+                .accepted
+                .iter_mut()
+                .flatten()
+                .for_each(|times| *times += 1);
+            event.letters += 1;
+        }
+    }
+
+    /// Nobody can or shall deliver these events any more: passed by retention, or before the
+    /// start.
+    pub(crate) fn excuse(&self, partition: usize, after: Place, to: Place) {
+        let mut state = self.state.lock().unwrap();
+        for (_, event) in range(&mut state.events, partition, after, to) {
+            event.wanted = false;
+        }
+    }
+
+    /// The hub lost a timeline. What `holder` has certainly handed on up to a number is still
+    /// owed by it; the rest is gone.
+    pub(crate) fn lost_timeline(
+        &self,
+        partition: usize,
+        timeline: u32,
+        holder: Option<(&str, i64)>,
+    ) {
+        let mut state = self.state.lock().unwrap();
+        let (from, to) = ((timeline, i64::MIN), (timeline, i64::MAX));
+        for (key, event) in range(&mut state.events, partition, from, to) {
+            match holder {
+                Some((process, handed)) if key.2 <= handed => {
+                    event.only_in = Some(process.to_owned());
+                }
+                _ => event.wanted = false,
+            }
+        }
+    }
+
+    /// A process is gone or has lost a partition: what only it had is gone too.
+    pub(crate) fn process_lost(&self, process: &str, partition: Option<usize>) {
+        let mut state = self.state.lock().unwrap();
+        for (key, event) in &mut state.events {
+            let is_meant = partition.is_none_or(|partition| partition == key.0);
+            if is_meant && event.only_in.as_deref() == Some(process) {
+                event.wanted = false;
+            }
+        }
+    }
+
+    /// A checkpoint was stored: nothing up to it may be missing anywhere.
+    pub(crate) fn stored(&self, partition: usize, place: Place, writer: &str) {
+        let mut state = self.state.lock().unwrap();
+        let stored = Stored {
+            place,
+            writer: writer.to_owned(),
+        };
+        let before = state.stored.insert(partition, stored);
+        let after = match &before {
+            // The first checkpoint says where the group starts: nothing before it is wanted.
+            None => {
+                drop(state);
+                return self.excuse(partition, (0, i64::MIN), place);
+            }
+            Some(before) => before.place,
+        };
+        let missing = range(&mut state.events, partition, after, place)
+            .find(|(_, event)| !event.is_done())
+            .map(|(key, _)| *key);
+        drop(state);
+        if place < after {
+            let detail = format!("partition {partition}: {place:?} stored after {after:?}");
+            self.journal.violate(Rule::Fencing, detail);
+        } else if let Some(key) = missing {
+            let detail = format!("{place:?} is stored, and {key:?} is missing");
+            self.journal.violate(Rule::Checkpoint, detail);
+        }
+    }
+
+    /// A process has read an event: bounded is what lies between it and what it stored.
+    pub(crate) fn read(&self, process: &str, key: EventKey, uncommitted_max: u64) {
+        let mut state = self.state.lock().unwrap();
+        let Some(stored) = state.stored.get(&key.0).cloned() else {
+            return;
+        };
+        let beyond = range(&mut state.events, key.0, stored.place, (key.1, key.2))
+            .filter(|(_, event)| event.wanted && event.only_in.is_none())
+            .count() as u64;
+        drop(state);
+        // One more may have been lost on the link before this one, which is then read again.
+        if stored.writer == process && beyond > uncommitted_max + 1 {
+            let detail = format!(
+                "{process} read {key:?}, {beyond} events beyond {:?}: more than {uncommitted_max}",
+                stored.place
+            );
+            self.journal.violate(Rule::Duplicates, detail);
+        }
+    }
+
+    /// The stored place of a partition, and who wrote it.
+    pub(crate) fn stored_place(&self, partition: usize) -> Option<(Place, String)> {
+        let state = self.state.lock().unwrap();
+        let stored = state.stored.get(&partition);
+        stored.map(|stored| (stored.place, stored.writer.clone()))
+    }
+
+    /// What is still to be done: an event that is not delivered, or not covered by a checkpoint.
+    pub(crate) fn missing(&self) -> Option<String> {
+        let state = self.state.lock().unwrap();
+        let behind = |key: &EventKey| {
+            state
+                .stored
+                .get(&key.0)
+                .is_none_or(|stored| stored.place < (key.1, key.2))
+        };
+        let mut events = state.events.iter().filter(|(_, event)| event.wanted);
+        events.find_map(|(key, event)| {
+            if !event.is_done() {
+                let counts = (&event.accepted, event.letter, event.letters);
+                return Some(format!("{key:?} is not delivered everywhere: {counts:?}"));
+            }
+            behind(key).then(|| format!("{key:?} is delivered and behind no checkpoint"))
+        })
+    }
+}
+
+fn range(
+    events: &mut BTreeMap<EventKey, Event>,
+    partition: usize,
+    after: Place,
+    to: Place,
+) -> impl Iterator<Item = (&EventKey, &mut Event)> {
+    let from = (partition, after.0, after.1);
+    let to = (partition, to.0, to.1).max(from);
+    events
+        .range_mut(from..=to)
+        .filter(move |(key, _)| **key > from)
+}

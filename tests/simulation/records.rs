@@ -1,0 +1,112 @@
+//! What is produced: bodies of every kind, and the bytes that each sink must receive for them.
+
+use bytes::Bytes;
+use entra_forwarder::event_hub::Body;
+
+/// What an event carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// `{"records":[...]}` with so many records, possibly none.
+    Envelope(u8),
+    /// One record of so many kilobytes: beyond the memory share of a small budget.
+    Large(u8),
+    /// White space only: no record.
+    Blank,
+    /// A JSON text that is no envelope: one record.
+    Json,
+    /// Text with line breaks: one record.
+    Text,
+    /// An envelope that was cut off: one record of its bytes.
+    Broken,
+    /// An AMQP value without bytes: a dead letter.
+    Unsupported,
+    /// A message that the decoder refuses: the receiver ends.
+    Undecodable,
+}
+
+/// The two encodings of an `http` sink, as indices.
+pub(crate) const NDJSON: usize = 0;
+pub(crate) const JSON_ARRAY: usize = 1;
+
+/// An event's content together with what must become of it.
+pub(crate) struct Made {
+    /// `None` when it cannot be decoded.
+    pub(crate) body: Option<Body>,
+    /// Per record, its bytes in each encoding.
+    pub(crate) wires: Vec<[Vec<u8>; 2]>,
+    /// The reason of the dead letter that the whole event must become.
+    pub(crate) letter: Option<&'static str>,
+}
+
+/// Makes the event that stands at this place.
+pub(crate) fn make(kind: Kind, partition: usize, timeline: u32, sequence: i64) -> Made {
+    let id = |index: usize| format!("{partition}-{timeline}-{sequence}-{index}");
+    let json = |index: usize, pad: usize| {
+        // Numbers that no double holds, a repeated key, escapes, and white space between tokens.
+        let gap = if (sequence + index as i64) % 3 == 0 {
+            "\r\n "
+        } else {
+            ""
+        };
+        format!(
+            "{{\"id\":\"{}\",{gap}\"n\":1.50,\"big\":18446744073709551616,\"n\":2,\
+             \"t\":\"\u{fc}\\u00e9\\\"\",\"pad\":\"{}\"}}",
+            id(index),
+            "x".repeat(pad)
+        )
+    };
+    let one = |text: String, is_json: bool| Made {
+        wires: vec![wires(&text, is_json)],
+        body: Some(Body::Bytes(text.into())),
+        letter: None,
+    };
+    match kind {
+        Kind::Envelope(count) => {
+            let records: Vec<_> = (0..usize::from(count))
+                .map(|index| {
+                    json(
+                        index,
+                        (sequence.unsigned_abs() as usize * 7 + index * 13) % 90,
+                    )
+                })
+                .collect();
+            Made {
+                body: Some(Body::Bytes(
+                    format!("{{\"x\":1, \"records\" : [ {} ]}}", records.join(" ,\n")).into(),
+                )),
+                wires: records.iter().map(|record| wires(record, true)).collect(),
+                letter: None,
+            }
+        }
+        Kind::Large(kilobytes) => one(json(0, usize::from(kilobytes) << 10), true),
+        Kind::Blank => Made {
+            body: Some(Body::Bytes(Bytes::from_static(b" \r\n\t"))),
+            wires: Vec::new(),
+            letter: None,
+        },
+        Kind::Json => one(json(0, 5), true),
+        Kind::Text => one(format!("{} \u{e9}\u{1} \"quoted\"\r\nsecond", id(0)), false),
+        Kind::Broken => one(format!("{{\"records\":[{},{{", json(0, 1)), false),
+        Kind::Unsupported => Made {
+            body: Some(Body::Unsupported("list")),
+            wires: Vec::new(),
+            letter: Some("unsupported_body"),
+        },
+        Kind::Undecodable => Made {
+            body: None,
+            wires: Vec::new(),
+            letter: Some("undecodable"),
+        },
+    }
+}
+
+/// What the documentation of the encodings promises, written down a second time.
+fn wires(text: &str, is_json: bool) -> [Vec<u8>; 2] {
+    let line = text.replace(['\r', '\n'], " ");
+    let element = if is_json {
+        text.to_owned()
+    } else {
+        serde_json::json!({ "message": text }).to_string()
+    };
+    [line.into_bytes(), element.into_bytes()]
+}

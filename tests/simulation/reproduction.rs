@@ -1,0 +1,145 @@
+//! Every case that ever failed, written out.
+
+use entra_forwarder::config::Encoding;
+
+use super::endpoint::Reply;
+use super::foreigner::Stay;
+use super::operations::{Case, Operation, Setup, SinkSetup};
+use super::records::Kind;
+use super::run::run;
+use super::store::{Call, Fault};
+
+fn setup() -> Setup {
+    Setup {
+        partitions: 1,
+        sinks: vec![SinkSetup {
+            encoding: Encoding::Ndjson,
+            records: 20,
+            bytes: 6_000,
+            age_ms: 100,
+            concurrency: 2,
+        }],
+        memory_budget: 128 << 10,
+        open_events_max: 30,
+        uncommitted_max: 40,
+        checkpoint_ms: 1_000,
+        starts_latest: false,
+        skips_undecodable: true,
+    }
+}
+
+fn check(operations: &[Operation]) {
+    let case = Case {
+        seed: 1,
+        setup: setup(),
+        operations: operations.to_vec(),
+    };
+    if let Err(failure) = run(&case) {
+        println!("{:#?}", failure.lines);
+        panic!("{:?}", failure.violation);
+    }
+}
+
+fn produce(kind: Kind, times: u8) -> Operation {
+    Operation::Produce {
+        partition: 0,
+        kind,
+        times,
+    }
+}
+
+/// A former owner took the new owner's checkpoint for an own write whose answer was lost, since
+/// both stored the same position.
+#[test]
+fn a_position_that_a_new_owner_stores_too() {
+    check(&[
+        produce(Kind::Envelope(1), 3),
+        Operation::Wait { ms: 1_600 },
+        produce(Kind::Envelope(1), 2),
+        Operation::StoreFault {
+            call: Call::List,
+            fault: Fault::Before,
+            times: 2,
+        },
+        Operation::Steal {
+            partition: 0,
+            stay: Stay {
+                touches_after: 0,
+                receives: false,
+                delivers: 2,
+                writes_time: true,
+                lasts: 10,
+                releases: true,
+            },
+        },
+        Operation::Wait { ms: 5_000 },
+    ]);
+}
+
+/// A checkpoint at a message that had been passed over: it was met again after a restart, and the
+/// event behind it was taken for the undecodable one.
+#[test]
+fn a_checkpoint_at_an_undecodable_message() {
+    check(&[
+        produce(Kind::Envelope(1), 3),
+        produce(Kind::Undecodable, 1),
+        Operation::Wait { ms: 20_000 },
+        Operation::Crash { down_ms: 100 },
+        produce(Kind::Envelope(1), 3),
+        Operation::Wait { ms: 60_000 },
+    ]);
+}
+
+/// A gap was confirmed by a second look that saw another gap: the event between was passed over.
+#[test]
+fn two_looks_that_see_different_gaps() {
+    check(&[
+        produce(Kind::Envelope(1), 3),
+        Operation::Wait { ms: 2_000 },
+        Operation::Hole {
+            partition: 0,
+            numbers: 3,
+        },
+        produce(Kind::Envelope(1), 1),
+        Operation::Wait { ms: 1 },
+        Operation::LoseOnLink { partition: 0 },
+        produce(Kind::Envelope(1), 5),
+        Operation::Wait { ms: 2_000 },
+    ]);
+}
+
+/// What had been read before a partition began anew was given up, although nobody else had it.
+#[test]
+fn a_partition_that_begins_anew_with_records_in_flight() {
+    check(&[
+        produce(Kind::Envelope(1), 3),
+        Operation::Wait { ms: 3_000 },
+        Operation::Answers {
+            sink: 0,
+            reply: Reply::Status(503),
+            times: 5,
+        },
+        produce(Kind::Envelope(2), 10),
+        Operation::Wait { ms: 150 },
+        Operation::BeginAnew {
+            partition: 0,
+            keeps_link: true,
+        },
+        produce(Kind::Envelope(3), 4),
+        Operation::Wait { ms: 5_000 },
+    ]);
+}
+
+/// Numbers that were missing before an undecodable message were gone through with growing waits.
+#[test]
+fn a_gap_before_an_undecodable_message() {
+    check(&[
+        produce(Kind::Envelope(1), 1),
+        Operation::Hole {
+            partition: 0,
+            numbers: 12,
+        },
+        produce(Kind::Undecodable, 1),
+        produce(Kind::Envelope(1), 1),
+    ]);
+}

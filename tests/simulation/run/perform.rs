@@ -1,0 +1,139 @@
+//! Does what an operation says.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use entra_forwarder::checkpoint::Condition;
+use entra_forwarder::event_hub::{PartitionId, SourceErrorKind};
+
+use super::World;
+use crate::foreigner;
+use crate::journal::Violation;
+use crate::operations::{Operation, ms};
+use crate::store::TOOL;
+
+impl World {
+    pub(super) async fn perform(&mut self, operation: Operation) -> Result<(), Violation> {
+        let name = format!("{operation:?}");
+        let name = name.split([' ', '{']).next().unwrap_or_default();
+        self.journal
+            .note(&format!("operation {name}"), format_args!("{operation:?}"));
+        let partitions = self.hub.lock().partitions.len();
+        let partition = |partition: u8| usize::from(partition) % partitions;
+        match operation {
+            Operation::Wait { ms: time } => self.wait(ms(time)).await?,
+            Operation::BeginAnew {
+                partition: id,
+                keeps_link,
+            } => self.begin_anew(partition(id), keeps_link),
+            Operation::Touch { partition: id } => self.touch(partition(id)),
+            Operation::Steal {
+                partition: id,
+                stay,
+            } => {
+                self.seized += 1;
+                let name = format!("foreign-{}", self.seized);
+                let (hub, store) = (Arc::clone(&self.hub), Arc::clone(&self.store));
+                let id = partition(id);
+                self.foreigners
+                    .spawn(foreigner::live(name, hub, store, id, stay));
+            }
+            Operation::Crash { down_ms } => {
+                self.crash();
+                self.wait(ms(down_ms)).await?;
+                self.start();
+            }
+            Operation::Stop { grace_ms, down_ms } => {
+                self.stop(ms(grace_ms)).await;
+                self.wait(ms(down_ms)).await?;
+                self.start();
+            }
+            Operation::Produce {
+                partition: id,
+                kind,
+                times,
+            } => (0..times).for_each(|_| self.hub.produce(partition(id), kind)),
+            Operation::Hole {
+                partition: id,
+                numbers,
+            } => self.hub.leave_hole(partition(id), numbers),
+            Operation::Trim {
+                partition: id,
+                keep,
+            } => self.hub.trim(partition(id), keep),
+            fault => self.disturb(fault, partition),
+        }
+        Ok(())
+    }
+
+    /// Tells the simulated ends which faults come next.
+    fn disturb(&self, fault: Operation, partition: impl Fn(u8) -> usize) {
+        let (hub, store) = (&self.hub, &self.store);
+        let endpoint = |sink: u8| &self.endpoints[usize::from(sink) % self.endpoints.len()];
+        let seconds = |seconds: u8| Duration::from_secs(seconds.into());
+        match fault {
+            Operation::Detach {
+                partition: id,
+                kind,
+            } => hub.end_link(partition(id), kind),
+            Operation::SlowLink {
+                partition: id,
+                ms: pace,
+                seconds: lasts,
+            } => hub.slow_down(partition(id), ms(pace), seconds(lasts)),
+            Operation::NextOpen {
+                partition: id,
+                opening,
+                times,
+            } => {
+                (0..times).for_each(|_| hub.next_open(partition(id), opening));
+                hub.end_link(partition(id), SourceErrorKind::Unavailable);
+            }
+            Operation::LoseOnLink { partition: id } => hub.lose_one(partition(id)),
+            Operation::GoBack {
+                partition: id,
+                events,
+            } => hub.go_back(partition(id), events),
+            Operation::FailProperties { times } => hub.fail_properties(times.into()),
+            Operation::Answers { sink, reply, times } => endpoint(sink).answer(reply, times),
+            Operation::SlowSink {
+                sink,
+                ms: answer,
+                seconds: lasts,
+            } => endpoint(sink).slow_down(ms(answer), seconds(lasts)),
+            Operation::StoreFault { call, fault, times } => {
+                (0..times).for_each(|_| store.fail(call, fault));
+            }
+            Operation::StoreDown { seconds: lasts } => store.go_down(seconds(lasts)),
+            Operation::LettersFail { times } => self.letters.fail(times.into()),
+            other => unreachable!("{other:?} is no fault"),
+        }
+    }
+
+    fn begin_anew(&self, partition: usize, keeps_link: bool) {
+        // Without its time, a position cannot be told from one before the partition began anew.
+        let stored = self.store.read(&PartitionId::new(partition.to_string()));
+        let position = stored.map(|stored| stored.checkpoint.position);
+        let is_known = position
+            .is_some_and(|position| position.enqueued_at.is_some() || position.sequence.0 < 0);
+        let holder = if self.holds(partition) {
+            self.process()
+        } else {
+            String::new()
+        };
+        if is_known {
+            self.hub.begin_anew(partition, &holder, keeps_link);
+        }
+    }
+
+    /// Another program writes the same position again.
+    fn touch(&self, partition: usize) {
+        let id = PartitionId::new(partition.to_string());
+        if let Some(stored) = self.store.read(&id) {
+            let unchanged = Condition::Matches(stored.etag);
+            let written = self.store.write(TOOL, &id, &stored.checkpoint, &unchanged);
+            assert!(written.is_ok(), "nobody writes in between");
+            self.oracle.process_lost(&self.process(), Some(partition));
+        }
+    }
+}

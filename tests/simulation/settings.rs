@@ -1,0 +1,92 @@
+//! The configuration of a run.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use entra_forwarder::config::{
+    BatchConfig, CheckpointsConfig, Config, DeadLettersConfig, Encoding, HealthConfig,
+    LimitsConfig, OnUndecodable, RetryConfig, Secret, SinkConfig, SourceAccess, SourceConfig,
+    Start, StoreConfig,
+};
+
+use super::operations::{Setup, SinkSetup, ms};
+
+/// What the stages are told.
+pub(crate) fn config(setup: &Setup) -> Config {
+    let sinks = setup.sinks.iter().enumerate();
+    Config {
+        sources: BTreeMap::from([("hub".into(), source(setup))]),
+        sinks: sinks
+            .map(|(index, it)| (format!("sink{index}"), sink(index, it)))
+            .collect(),
+        credentials: BTreeMap::new(),
+        checkpoints: CheckpointsConfig {
+            store: StoreConfig::Memory,
+            interval: ms(setup.checkpoint_ms),
+            timeout: Duration::from_secs(5),
+        },
+        dead_letters: DeadLettersConfig::Checkpoints,
+        health: HealthConfig { listen: None },
+        limits: LimitsConfig {
+            memory_budget: setup.memory_budget,
+            open_events_max: setup.open_events_max,
+            uncommitted_max: setup.uncommitted_max,
+        },
+        shutdown_grace: Duration::from_secs(25),
+    }
+}
+
+fn source(setup: &Setup) -> SourceConfig {
+    SourceConfig {
+        access: SourceAccess::Credential("none".into()),
+        namespace: "simulated.servicebus.windows.net".into(),
+        event_hub: "hub".into(),
+        consumer_group: "group".into(),
+        custom_endpoint: None,
+        start: if setup.starts_latest {
+            Start::Latest
+        } else {
+            Start::Earliest
+        },
+        max_event_size: 1 << 20,
+        on_undecodable: if setup.skips_undecodable {
+            OnUndecodable::Skip
+        } else {
+            OnUndecodable::Stall
+        },
+    }
+}
+
+fn sink(index: usize, setup: &SinkSetup) -> SinkConfig {
+    let frame = setup.encoding == Encoding::Ndjson && index == 1;
+    SinkConfig {
+        endpoint: Secret::new("https://simulated.example/"),
+        encoding: setup.encoding,
+        prefix: if frame {
+            "<begin>".into()
+        } else {
+            String::new()
+        },
+        suffix: if frame { "<end>".into() } else { String::new() },
+        headers: BTreeMap::new(),
+        gzip_level: 1,
+        batch: BatchConfig {
+            records: setup.records,
+            bytes: setup.bytes,
+            age: ms(setup.age_ms),
+        },
+        concurrency: setup.concurrency,
+        connect_timeout: Duration::from_secs(2),
+        timeout: Duration::from_secs(8),
+        retry: RetryConfig {
+            initial: ms(200_u64),
+            max: Duration::from_secs(5),
+            retry_after_max: Duration::from_secs(20),
+        },
+    }
+}
+
+/// Whether a source waits before what it cannot decode.
+pub(crate) fn stalls(source: &SourceConfig) -> bool {
+    source.on_undecodable == OnUndecodable::Stall
+}

@@ -1,0 +1,263 @@
+//! The simulated checkpoint store: conditional writes, faults, and who may write what.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use entra_forwarder::checkpoint::{Checkpoint, Condition, ETag, StoreError, StoredCheckpoint};
+use entra_forwarder::event_hub::PartitionId;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use super::hub::{Hub, index};
+use super::journal::{Journal, Rule};
+
+/// Another program that rewrites checkpoints without owning anything.
+pub(crate) const TOOL: &str = "tool";
+
+/// The calls that can fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Call {
+    List,
+    Claim,
+    Release,
+    Read,
+    Write,
+}
+
+/// How a call fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// Unavailable, and nothing was done.
+    Before,
+    /// Done, and the answer is lost.
+    After,
+    /// The request takes so many milliseconds to arrive: perhaps after the caller gave up.
+    Late(u16),
+    /// The answer takes so many milliseconds.
+    Slow(u16),
+}
+
+pub(crate) struct Store {
+    pub(crate) journal: Arc<Journal>,
+    pub(crate) hub: Arc<Hub>,
+    starts_latest: bool,
+    state: Mutex<State>,
+    /// Requests on their way: they arrive whether or not anybody still waits for the answer.
+    pub(crate) requests: Mutex<JoinSet<()>>,
+}
+
+#[derive(Default)]
+pub(crate) struct State {
+    pub(crate) owners: BTreeMap<PartitionId, Owned>,
+    checkpoints: BTreeMap<PartitionId, Written>,
+    /// Who claimed which partition and has not written since: it may be taking it over, also when
+    /// another claim overtakes it.
+    taking: BTreeSet<(PartitionId, String)>,
+    etags: u64,
+    pub(crate) faults: BTreeMap<Call, VecDeque<Fault>>,
+    pub(crate) down_until: Option<Instant>,
+}
+
+pub(crate) struct Owned {
+    pub(crate) owner: Option<String>,
+    pub(crate) etag: ETag,
+    pub(crate) at: Instant,
+}
+
+struct Written {
+    checkpoint: Checkpoint,
+    etag: ETag,
+    writer: String,
+}
+
+impl State {
+    fn etag(&mut self) -> ETag {
+        self.etags += 1;
+        ETag::new(&format!("e{}", self.etags))
+    }
+}
+
+impl Store {
+    pub(crate) fn new(journal: Arc<Journal>, hub: Arc<Hub>, starts_latest: bool) -> Self {
+        Self {
+            journal,
+            hub,
+            starts_latest,
+            state: Mutex::default(),
+            requests: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+
+    pub(crate) fn fail(&self, call: Call, fault: Fault) {
+        self.lock().faults.entry(call).or_default().push_back(fault);
+    }
+
+    pub(crate) fn go_down(&self, lasts: Duration) {
+        self.lock().down_until = Some(Instant::now() + lasts);
+    }
+
+    pub(crate) fn calm_down(&self) {
+        let mut state = self.lock();
+        state.faults.clear();
+        state.down_until = None;
+    }
+
+    pub(crate) fn owner(&self, partition: &PartitionId) -> Option<(Option<String>, ETag)> {
+        let state = self.lock();
+        let owned = state.owners.get(partition)?;
+        Some((owned.owner.clone(), owned.etag.clone()))
+    }
+
+    pub(crate) fn claim(
+        &self,
+        partition: &PartitionId,
+        owner: &str,
+        condition: &Condition,
+    ) -> Result<ETag, StoreError> {
+        let mut state = self.lock();
+        let present = state.owners.get(partition);
+        if !holds(condition, present.map(|owned| &owned.etag)) {
+            return Err(StoreError::Conflict);
+        }
+        let before = present.and_then(|owned| owned.owner.clone());
+        let is_renewal = before.as_deref() == Some(owner);
+        let owned = Owned {
+            owner: Some(owner.to_owned()),
+            etag: state.etag(),
+            at: Instant::now(),
+        };
+        let etag = owned.etag.clone();
+        state.owners.insert(partition.clone(), owned);
+        state.taking.insert((partition.clone(), owner.to_owned()));
+        drop(state);
+        if !is_renewal {
+            self.journal.note(
+                "claimed",
+                format_args!("{partition} {owner}, was {before:?}"),
+            );
+            if let Some(before) = before {
+                self.hub
+                    .oracle
+                    .process_lost(&before, Some(index(partition)));
+            }
+        }
+        Ok(etag)
+    }
+
+    pub(crate) fn release(&self, partition: &PartitionId, etag: &ETag) -> Result<(), StoreError> {
+        let mut state = self.lock();
+        let next = state.etag();
+        match state.owners.get_mut(partition) {
+            Some(owned) if owned.etag == *etag => {
+                owned.owner = None;
+                owned.etag = next;
+                Ok(())
+            }
+            _ => Err(StoreError::Conflict),
+        }
+    }
+
+    pub(crate) fn read(&self, partition: &PartitionId) -> Option<StoredCheckpoint> {
+        let state = self.lock();
+        let written = state.checkpoints.get(partition)?;
+        Some(StoredCheckpoint {
+            checkpoint: written.checkpoint.clone(),
+            etag: written.etag.clone(),
+        })
+    }
+
+    /// Stores a checkpoint, and judges whether this writer may.
+    pub(crate) fn write(
+        &self,
+        writer: &str,
+        partition: &PartitionId,
+        checkpoint: &Checkpoint,
+        condition: &Condition,
+    ) -> Result<ETag, StoreError> {
+        let mut state = self.lock();
+        let present = state.checkpoints.get(partition);
+        if !holds(condition, present.map(|written| &written.etag)) {
+            drop(state);
+            self.journal
+                .note("checkpoint conflict", format_args!("{partition} {writer}"));
+            return Err(StoreError::Conflict);
+        }
+        let owned = state.owners.get(partition);
+        let is_owner = owned.is_some_and(|owned| owned.owner.as_deref() == Some(writer));
+        let is_taking = state.taking.remove(&(partition.clone(), writer.to_owned()));
+        let present = state.checkpoints.get(partition);
+        // Over another program's version only a take-over writes, and it writes the same position.
+        let is_allowed = present.is_none_or(|present| {
+            [writer, TOOL].contains(&present.writer.as_str())
+                || ((is_owner || is_taking) && present.checkpoint.position == checkpoint.position)
+        });
+        let problem = (!is_allowed && writer != TOOL).then(|| {
+            let before = present.map(|present| (&present.writer, present.checkpoint.to_string()));
+            format!("{writer} stored {checkpoint} of partition {partition} over {before:?}")
+        });
+        let etag = state.etag();
+        let written = Written {
+            checkpoint: checkpoint.clone(),
+            etag: etag.clone(),
+            writer: writer.to_owned(),
+        };
+        state.checkpoints.insert(partition.clone(), written);
+        drop(state);
+        if let Some(problem) = problem {
+            self.journal.violate(Rule::Fencing, problem);
+        }
+        if *condition == Condition::Absent {
+            self.begins(index(partition), checkpoint);
+        }
+        self.stored(writer, index(partition), checkpoint);
+        Ok(etag)
+    }
+
+    /// The first checkpoint of all: nothing that can be read may be passed over, unless the
+    /// configuration says so.
+    fn begins(&self, partition: usize, checkpoint: &Checkpoint) {
+        let state = self.hub.lock();
+        let first = state.partitions[partition].entries.keys().next().copied();
+        drop(state);
+        let is_beyond = first.is_some_and(|first| checkpoint.position.sequence.0 >= first);
+        if is_beyond && !self.starts_latest {
+            let detail = format!("partition {partition} starts behind {checkpoint}");
+            self.journal.violate(Rule::Checkpoint, detail);
+        }
+    }
+
+    fn stored(&self, writer: &str, partition: usize, checkpoint: &Checkpoint) {
+        let position = &checkpoint.position;
+        let state = self.hub.lock();
+        let it = &state.partitions[partition];
+        let place = it.place_of(&position.offset, position.sequence.0);
+        let entry = it.entries.get(&place.1).filter(|_| it.timeline == place.0);
+        let is_foreign = entry.is_some_and(|entry| {
+            entry.body.is_some()
+                && entry.position.sequence.0 == position.sequence.0
+                && position.offset.as_str() != "-1"
+                && entry.position.offset != position.offset
+        });
+        drop(state);
+        if is_foreign {
+            let detail = format!("{position:?} carries the offset of another event");
+            self.journal.violate(Rule::Checkpoint, detail);
+        }
+        self.journal
+            .note("stored", format_args!("{partition} {writer} {place:?}"));
+        self.hub.oracle.stored(partition, place, writer);
+        self.hub.checkpointed(partition, place);
+    }
+}
+
+fn holds(condition: &Condition, present: Option<&ETag>) -> bool {
+    match condition {
+        Condition::Absent => present.is_none(),
+        Condition::Matches(etag) => present == Some(etag),
+    }
+}

@@ -1,0 +1,163 @@
+//! The simulated store as one process reaches it: its calls, and how they fail.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use entra_forwarder::checkpoint::{
+    Checkpoint, CheckpointStore, Condition, ETag, GroupKey, Ownership, StoreError, StoredCheckpoint,
+};
+use entra_forwarder::event_hub::PartitionId;
+use tokio::time::Instant;
+
+use super::hub::index;
+use super::store::{Call, Fault, Store};
+
+/// Longest wait for an answer, as the store promises it.
+const TIMEOUT: Duration = Duration::from_secs(5);
+/// The store as one process reaches it.
+pub(crate) struct StoreHandle {
+    pub(crate) store: Arc<Store>,
+    pub(crate) process: String,
+}
+
+impl StoreHandle {
+    async fn call<T: Send + 'static>(
+        &self,
+        call: Call,
+        apply: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let store = Arc::clone(&self.store);
+        let fault = {
+            let mut state = store.lock();
+            let is_down = state.down_until.is_some_and(|until| Instant::now() < until);
+            let scripted = state.faults.get_mut(&call).and_then(VecDeque::pop_front);
+            if is_down {
+                Some(Fault::Before)
+            } else {
+                scripted
+            }
+        };
+        if let Some(fault) = fault {
+            let kind = format!("{fault:?}");
+            let kind = kind.split('(').next().unwrap_or_default();
+            let what = format!("store {call:?} {kind}");
+            store
+                .journal
+                .note(&what, format_args!("{} {fault:?}", self.process));
+        }
+        let (answer, answered) = tokio::sync::oneshot::channel();
+        let request = async move {
+            let (before, after) = match fault {
+                Some(Fault::Late(ms)) => (u64::from(ms), 0),
+                Some(Fault::Slow(ms)) => (0, u64::from(ms)),
+                _ => (0, 0),
+            };
+            let lost = || StoreError::Unavailable("as the script says".into());
+            tokio::time::sleep(Duration::from_millis(5 + before)).await;
+            let result = match fault {
+                Some(Fault::Before) => Err(lost()),
+                Some(Fault::After) => apply(&store).and_then(|_| Err(lost())),
+                _ => apply(&store),
+            };
+            tokio::time::sleep(Duration::from_millis(5 + after)).await;
+            // Nobody may wait any more.
+            drop(answer.send(result));
+        };
+        {
+            let mut requests = self.store.requests.lock().unwrap();
+            while requests.try_join_next().is_some() {}
+            requests.spawn(request);
+        }
+        match tokio::time::timeout(TIMEOUT, answered).await {
+            Ok(Ok(result)) => result,
+            _ => Err(StoreError::Unavailable("no answer in time".into())),
+        }
+    }
+}
+
+#[async_trait]
+impl CheckpointStore for StoreHandle {
+    async fn list_owners(&self, _: &GroupKey) -> Result<Vec<Ownership>, StoreError> {
+        let list = |store: &Store| {
+            let state = store.lock();
+            let owners = state.owners.iter().map(|(partition, owned)| Ownership {
+                partition: partition.clone(),
+                owner: owned.owner.clone(),
+                etag: owned.etag.clone(),
+                age: owned.at.elapsed(),
+            });
+            Ok(owners.collect())
+        };
+        self.call(Call::List, list).await
+    }
+
+    async fn claim(
+        &self,
+        _: &GroupKey,
+        partition: &PartitionId,
+        owner: &str,
+        condition: Condition,
+    ) -> Result<ETag, StoreError> {
+        let (partition, owner) = (partition.clone(), owner.to_owned());
+        self.call(Call::Claim, move |store| {
+            store.claim(&partition, &owner, &condition)
+        })
+        .await
+    }
+
+    async fn release(
+        &self,
+        _: &GroupKey,
+        partition: &PartitionId,
+        etag: ETag,
+    ) -> Result<(), StoreError> {
+        let partition = partition.clone();
+        self.call(Call::Release, move |store| store.release(&partition, &etag))
+            .await
+    }
+
+    async fn read(
+        &self,
+        _: &GroupKey,
+        partition: &PartitionId,
+    ) -> Result<Option<StoredCheckpoint>, StoreError> {
+        let id = partition.clone();
+        let stored = self
+            .call(Call::Read, move |store| Ok(store.read(&id)))
+            .await?;
+        if let Some(stored) = &stored {
+            self.may_resume(partition, &stored.checkpoint);
+        }
+        Ok(stored)
+    }
+
+    async fn write(
+        &self,
+        _: &GroupKey,
+        partition: &PartitionId,
+        checkpoint: &Checkpoint,
+        condition: Condition,
+    ) -> Result<ETag, StoreError> {
+        if condition == Condition::Absent {
+            self.may_resume(partition, checkpoint);
+        }
+        let (writer, checkpoint) = (self.process.clone(), checkpoint.clone());
+        let partition = partition.clone();
+        let write = move |store: &Store| store.write(&writer, &partition, &checkpoint, &condition);
+        self.call(Call::Write, write).await
+    }
+}
+
+impl StoreHandle {
+    fn may_resume(&self, partition: &PartitionId, checkpoint: &Checkpoint) {
+        let position = &checkpoint.position;
+        let id = index(partition);
+        let place = {
+            let state = self.store.hub.lock();
+            state.partitions[id].place_of(&position.offset, position.sequence.0)
+        };
+        self.store.hub.may_resume(&self.process, id, place);
+    }
+}
