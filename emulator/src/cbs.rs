@@ -41,7 +41,11 @@ impl Grants {
     pub(crate) fn allow(&self, path: &str, listen: bool, now_ms: i64) -> bool {
         self.valid(now_ms).any(|grant| {
             address::covers(&grant.path, path)
-                && (if listen { grant.rights.listen } else { grant.rights.send })
+                && (if listen {
+                    grant.rights.listen
+                } else {
+                    grant.rights.send
+                })
         })
     }
 
@@ -70,7 +74,12 @@ impl Grants {
 ///
 /// # Errors
 /// The text for a 401 answer.
-pub(crate) fn check(broker: &Broker, kind: &str, audience: &str, token: &str) -> Result<Grant, String> {
+pub(crate) fn check(
+    broker: &Broker,
+    kind: &str,
+    audience: &str,
+    token: &str,
+) -> Result<Grant, String> {
     let now_ms = broker.now_ms();
     let path = address::path(audience).to_ascii_lowercase();
     if kind.eq_ignore_ascii_case("jwt") {
@@ -111,7 +120,9 @@ fn jwt(broker: &Broker, token: &str, now_ms: i64) -> Result<i64, String> {
     let plain = |text: &str| text.trim_end_matches('/').to_ascii_lowercase();
     let known = &broker.options.jwt_audiences;
     if !known.iter().any(|one| plain(one) == plain(audience)) {
-        return Err(format!("InvalidAudience: The audience '{audience}' is not accepted."));
+        return Err(format!(
+            "InvalidAudience: The audience '{audience}' is not accepted."
+        ));
     }
     let expires_ms = claims
         .get("exp")

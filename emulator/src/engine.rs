@@ -197,6 +197,9 @@ impl Engine {
     }
 
     fn links(&self) -> usize {
-        self.sessions.values().map(|session| session.links.len()).sum()
+        self.sessions
+            .values()
+            .map(|session| session.links.len())
+            .sum()
     }
 }

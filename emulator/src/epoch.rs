@@ -73,16 +73,30 @@ impl Readers {
     pub(crate) fn admit(&mut self, new: Reader) -> Result<(), Condition> {
         let highest = self.0.iter().filter_map(|reader| reader.epoch).max();
         match (new.epoch, highest) {
-            (None, Some(highest)) => return Err(Condition::new(STOLEN, format!(
-                "At least one receiver for the endpoint is created with epoch of '{highest}', and so non-epoch receiver is not allowed. Either reconnect with a higher epoch, or make sure all epoch receivers are closed or disconnected."
-            ))),
-            (None, None) if self.0.len() >= MOST_READERS => return Err(Condition::new(
-                "amqp:resource-limit-exceeded",
-                format!("Exceeded the maximum number of allowed receivers per partition in a consumer group which is {MOST_READERS}."),
-            )),
-            (Some(epoch), Some(highest)) if epoch < highest => return Err(Condition::new(STOLEN, format!(
-                "A receiver with a higher epoch '{highest}' already exists. A new receiver with epoch {epoch} cannot be created. Make sure you are creating receiver with increasing epoch value to ensure connectivity, or ensure all old epoch receivers are closed or disconnected."
-            ))),
+            (None, Some(highest)) => {
+                return Err(Condition::new(
+                    STOLEN,
+                    format!(
+                        "At least one receiver for the endpoint is created with epoch of '{highest}', and so non-epoch receiver is not allowed. Either reconnect with a higher epoch, or make sure all epoch receivers are closed or disconnected."
+                    ),
+                ));
+            }
+            (None, None) if self.0.len() >= MOST_READERS => {
+                return Err(Condition::new(
+                    "amqp:resource-limit-exceeded",
+                    format!(
+                        "Exceeded the maximum number of allowed receivers per partition in a consumer group which is {MOST_READERS}."
+                    ),
+                ));
+            }
+            (Some(epoch), Some(highest)) if epoch < highest => {
+                return Err(Condition::new(
+                    STOLEN,
+                    format!(
+                        "A receiver with a higher epoch '{highest}' already exists. A new receiver with epoch {epoch} cannot be created. Make sure you are creating receiver with increasing epoch value to ensure connectivity, or ensure all old epoch receivers are closed or disconnected."
+                    ),
+                ));
+            }
             (None, None) => {}
             (Some(epoch), _) => {
                 for old in self.0.drain(..) {

@@ -283,8 +283,9 @@ impl Faults {
             if fault.action.scope() != scope || !fault.at.matches(&occasion) {
                 continue;
             }
-            let immediate =
-                fault.when.after == 0 && fault.when.every.is_none() && fault.when.sequence.is_none();
+            let immediate = fault.when.after == 0
+                && fault.when.every.is_none()
+                && fault.when.sequence.is_none();
             if scope == Scope::Sent && immediate != now {
                 continue;
             }
@@ -343,9 +344,9 @@ impl Faults {
 impl Matcher {
     fn matches(&self, occasion: &Occasion<'_>) -> bool {
         let same = |wanted: &Option<String>, given: Option<&str>| {
-            wanted.as_ref().is_none_or(|wanted| {
-                given.is_some_and(|given| given.eq_ignore_ascii_case(wanted))
-            })
+            wanted
+                .as_ref()
+                .is_none_or(|wanted| given.is_some_and(|given| given.eq_ignore_ascii_case(wanted)))
         };
         same(&self.hub, occasion.hub)
             && same(&self.group, occasion.group)
@@ -394,7 +395,10 @@ mod tests {
         assert_eq!(fired_at(detach(), Scope::Sent, 10), [] as [u64; 0]);
         let delay = || Fault::once(Action::DelayEvent { ms: 1 });
         assert_eq!(fired_at(delay(), Scope::Event, 5), [1]);
-        assert_eq!(fired_at(delay().after(2).times(Some(2)), Scope::Event, 9), [3, 4]);
+        assert_eq!(
+            fired_at(delay().after(2).times(Some(2)), Scope::Event, 9),
+            [3, 4]
+        );
         assert_eq!(fired_at(delay().every(3), Scope::Event, 7), [1, 4, 7]);
     }
 

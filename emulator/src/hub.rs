@@ -208,7 +208,8 @@ impl Hub {
             ..self.options.clone()
         };
         for id in have..have.saturating_add(count) {
-            life.partitions.push(Partition::new(&self.name, id, &options));
+            life.partitions
+                .push(Partition::new(&self.name, id, &options));
         }
         have.saturating_add(count)
     }

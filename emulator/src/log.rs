@@ -192,11 +192,13 @@ impl PartitionLog {
             }
             let Some(last) = self.last else { break };
             let sequence = last.sequence - 1;
-            self.last = self.position_of(sequence).map(|(offset, enqueued_ms)| Last {
-                sequence,
-                offset,
-                enqueued_ms,
-            });
+            self.last = self
+                .position_of(sequence)
+                .map(|(offset, enqueued_ms)| Last {
+                    sequence,
+                    offset,
+                    enqueued_ms,
+                });
         }
         if self.last.is_none() {
             self.begin = self.first;
@@ -276,7 +278,11 @@ impl PartitionLog {
             StartAt::Earliest => Ok(self.begin),
             StartAt::Latest => Ok(self.next()),
             StartAt::Time(ms) => {
-                let from = if start.inclusive { *ms } else { ms.saturating_add(1) };
+                let from = if start.inclusive {
+                    *ms
+                } else {
+                    ms.saturating_add(1)
+                };
                 Ok(self.first_at_time(from))
             }
             StartAt::Sequence(number) => {
@@ -286,7 +292,11 @@ impl PartitionLog {
                         self.last_sequence()
                     ));
                 }
-                Ok(if start.inclusive { *number } else { number.saturating_add(1) })
+                Ok(if start.inclusive {
+                    *number
+                } else {
+                    number.saturating_add(1)
+                })
             }
             StartAt::Offset(text) => self.resolve_offset(text, start.inclusive),
         }
@@ -305,9 +315,7 @@ impl PartitionLog {
         if self.last.is_none_or(|last| offset > last.offset) {
             return Err(refused());
         }
-        Ok(self.partition_point(|o, _| {
-            if inclusive { o < offset } else { o <= offset }
-        }))
+        Ok(self.partition_point(|o, _| if inclusive { o < offset } else { o <= offset }))
     }
 
     fn first_at_time(&self, ms: i64) -> i64 {
@@ -343,7 +351,9 @@ impl PartitionLog {
             return Some((stored.offset, stored.enqueued_ms));
         }
         let backlog = self.backlog.as_ref()?;
-        let index = self.index(sequence).filter(|index| *index < backlog.count)?;
+        let index = self
+            .index(sequence)
+            .filter(|index| *index < backlog.count)?;
         Some((self.backlog_offset(backlog, index), backlog.enqueued(index)))
     }
 

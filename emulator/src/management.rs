@@ -132,6 +132,8 @@ fn partition_body(partition: &Partition, broker: &Broker, stale_ms: i64) -> Byte
         state.last_enqueued_ms.unwrap_or(NEVER_MS),
     );
     map.time("runtime_info_retrieval_time_utc", now_ms);
-    map.put("is_partition_empty", |out| wire::put_bool(out, state.is_empty));
+    map.put("is_partition_empty", |out| {
+        wire::put_bool(out, state.is_empty)
+    });
     map.finish()
 }

@@ -49,7 +49,11 @@ impl SharedKey {
     /// `RootManageSharedAccessKey` with all rights and 32 random bytes.
     pub fn generate() -> Self {
         let random: [u8; 32] = rand::random();
-        Self::new("RootManageSharedAccessKey", &STANDARD.encode(random), Rights::ALL)
+        Self::new(
+            "RootManageSharedAccessKey",
+            &STANDARD.encode(random),
+            Rights::ALL,
+        )
     }
 
     /// A key of one's own.
@@ -163,7 +167,11 @@ mod tests {
         assert_eq!(granted.audience, "sb://localhost/hub");
         assert_eq!(granted.expires_ms, 2_000_000);
         assert_eq!(granted.rights, Rights::LISTEN);
-        assert!(check(&token, &keys, 2_000_000).unwrap_err().starts_with("Expired"));
+        assert!(
+            check(&token, &keys, 2_000_000)
+                .unwrap_err()
+                .starts_with("Expired")
+        );
         assert!(check(&token.replace("se=2000", "se=3000"), &keys, 0).is_err());
         assert!(check(&token.replace("hub", "hux"), &keys, 0).is_err());
         assert!(check(&token.replace("skn=reader", "skn=other"), &keys, 0).is_err());

@@ -141,11 +141,14 @@ impl Engine {
 
     fn node_end(&self, attach: &Attach, cbs: bool, sends: bool) -> Result<LinkEnd, Condition> {
         if sends {
-            return Ok(sender(attach, Feed::Replies(Replies {
-                cbs,
-                target: target_address(attach),
-                queue: Default::default(),
-            })));
+            return Ok(sender(
+                attach,
+                Feed::Replies(Replies {
+                    cbs,
+                    target: target_address(attach),
+                    queue: Default::default(),
+                }),
+            ));
         }
         if cbs && self.broker.options.quirks.single_cbs_link && self.has_cbs() {
             return Err(Condition::new(
@@ -158,9 +161,18 @@ impl Engine {
     }
 
     fn has_cbs(&self) -> bool {
-        let mut links = self.sessions.values().flat_map(|session| session.links.values());
+        let mut links = self
+            .sessions
+            .values()
+            .flat_map(|session| session.links.values());
         links.any(|link| {
-            matches!(&link.end, LinkEnd::Receiver(Incoming { inlet: Inlet::Cbs, .. }))
+            matches!(
+                &link.end,
+                LinkEnd::Receiver(Incoming {
+                    inlet: Inlet::Cbs,
+                    ..
+                })
+            )
         })
     }
 
@@ -182,7 +194,10 @@ impl Engine {
         if !self.grants.allow(&path, false, self.broker.now_ms()) {
             return Err(unauthorized(false, address));
         }
-        let hub = self.broker.find_hub(hub).ok_or_else(|| not_found(address))?;
+        let hub = self
+            .broker
+            .find_hub(hub)
+            .ok_or_else(|| not_found(address))?;
         let partition = match partition {
             Some(id) => Some(find_partition(&hub, id)?),
             None => None,
@@ -237,8 +252,14 @@ impl Engine {
                 return Err(unauthorized(true, address));
             }
             let start = start.map_err(|text| Condition::new(ARGUMENT, text))?;
-            let hub = self.broker.find_hub(hub_name).ok_or_else(|| not_found(address))?;
-            let group: Arc<str> = hub.group(group_name).ok_or_else(|| not_found(address))?.into();
+            let hub = self
+                .broker
+                .find_hub(hub_name)
+                .ok_or_else(|| not_found(address))?;
+            let group: Arc<str> = hub
+                .group(group_name)
+                .ok_or_else(|| not_found(address))?
+                .into();
             let partition = find_partition(&hub, id)?;
             let (next, dead) = self.begin_at(&partition, &start, occasion)?;
             let reader = Reader {
@@ -352,7 +373,10 @@ fn target_address(attach: &Attach) -> Option<String> {
 
 fn address_of(attach: &Attach, sends: bool) -> String {
     let address = match sends {
-        true => attach.source.as_ref().and_then(|source| source.address.clone()),
+        true => attach
+            .source
+            .as_ref()
+            .and_then(|source| source.address.clone()),
         false => target_address(attach),
     };
     address.unwrap_or_default()
@@ -360,7 +384,10 @@ fn address_of(attach: &Attach, sends: bool) -> String {
 
 /// The start position in the source's filter.
 fn start_of(attach: &Attach) -> Result<Start, String> {
-    let filters = attach.source.as_ref().and_then(|source| source.filter.as_ref());
+    let filters = attach
+        .source
+        .as_ref()
+        .and_then(|source| source.filter.as_ref());
     let selector = filters.and_then(|filters| {
         filters
             .iter()

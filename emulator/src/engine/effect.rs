@@ -50,7 +50,9 @@ impl Engine {
                 false
             }
             Action::GarbageFrame => {
-                self.outbox.small().put_slice(b"\x00\x00\x00\x10\x02\x00\x00\x00garbage!");
+                self.outbox
+                    .small()
+                    .put_slice(b"\x00\x00\x00\x10\x02\x00\x00\x00garbage!");
                 true
             }
             Action::OversizedFrame => {

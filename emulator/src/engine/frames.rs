@@ -41,17 +41,23 @@ impl Engine {
         };
         match header {
             [b'A', b'M', b'Q', b'P', 3, 1, 0, 0] => {
-                self.outbox.small().extend_from_slice(b"AMQP\x03\x01\x00\x00");
+                self.outbox
+                    .small()
+                    .extend_from_slice(b"AMQP\x03\x01\x00\x00");
                 performative::sasl_mechanisms(self.outbox.small());
                 self.stage = Stage::Sasl;
             }
             [b'A', b'M', b'Q', b'P', 0, 1, 0, 0] => {
-                self.outbox.small().extend_from_slice(b"AMQP\x00\x01\x00\x00");
+                self.outbox
+                    .small()
+                    .extend_from_slice(b"AMQP\x00\x01\x00\x00");
                 self.stage = Stage::Open;
             }
             _ => {
                 // The answer to an unknown protocol is the one that is spoken.
-                self.outbox.small().extend_from_slice(b"AMQP\x03\x01\x00\x00");
+                self.outbox
+                    .small()
+                    .extend_from_slice(b"AMQP\x03\x01\x00\x00");
                 return Err("the protocol header is not AMQP 1.0");
             }
         }
@@ -133,7 +139,9 @@ impl Engine {
 
     fn on_open(&mut self, open: &Open) {
         self.stage = Stage::Running;
-        self.peer_max_frame = usize::try_from(open.max_frame_size.0).unwrap_or(usize::MAX).max(512);
+        self.peer_max_frame = usize::try_from(open.max_frame_size.0)
+            .unwrap_or(usize::MAX)
+            .max(512);
         self.heartbeat = open
             .idle_time_out
             .filter(|ms| *ms > 0)

@@ -57,9 +57,12 @@ impl Engine {
         let arrived = match incoming.gather(transfer, payload, limit) {
             Gathered::Part => return,
             Gathered::TooLarge(size) => {
-                let error = Condition::new("amqp:link:message-size-exceeded", format!(
-                    "The received message (size:{size} bytes) exceeds the limit ({limit} bytes) currently allowed on the link."
-                ));
+                let error = Condition::new(
+                    "amqp:link:message-size-exceeded",
+                    format!(
+                        "The received message (size:{size} bytes) exceeds the limit ({limit} bytes) currently allowed on the link."
+                    ),
+                );
                 return self.detach(channel, handle, Some(&error));
             }
             Gathered::Whole(arrived) => arrived,
@@ -181,7 +184,8 @@ fn contents(arrived: &Arrived) -> Result<Vec<Content>, &'static str> {
     let mut contents = Vec::new();
     for part in section::split(&envelope.tail)? {
         if part.code == section::DATA {
-            let message = section::binary_content(&part.value).ok_or("a data section is cut off")?;
+            let message =
+                section::binary_content(&part.value).ok_or("a data section is cut off")?;
             let mut content = Content::from_message(&message)?;
             content.key = content.key.or_else(|| envelope.key.clone());
             contents.push(content);

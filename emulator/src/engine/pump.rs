@@ -93,9 +93,7 @@ impl Engine {
                 LinkEnd::Receiver(incoming) => match &incoming.inlet {
                     Inlet::Cbs => (false, true),
                     Inlet::Management => (true, self.grants.any(now_ms)),
-                    Inlet::Producer { .. } => {
-                        (false, self.grants.allow(&link.path, false, now_ms))
-                    }
+                    Inlet::Producer { .. } => (false, self.grants.allow(&link.path, false, now_ms)),
                 },
             };
             (!holds).then(|| {
@@ -121,7 +119,10 @@ impl Engine {
         for ((channel, handle), reason) in idle {
             self.detach(channel, handle, Some(&reason));
         }
-        let links = self.sessions.values().flat_map(|session| session.links.values());
+        let links = self
+            .sessions
+            .values()
+            .flat_map(|session| session.links.values());
         if let Some(next) = links.map(|link| link.last_traffic + limit).min() {
             self.wake_by(next);
         }
@@ -140,10 +141,13 @@ impl Engine {
         if now < self.linkless + limit {
             return self.wake_by(self.linkless + limit);
         }
-        let error = Condition::new("amqp:connection:forced", format!(
-            "The connection was inactive for more than the allowed {} milliseconds and is closed by container 'entra-forwarder-emulator'.",
-            limit.as_millis()
-        ));
+        let error = Condition::new(
+            "amqp:connection:forced",
+            format!(
+                "The connection was inactive for more than the allowed {} milliseconds and is closed by container 'entra-forwarder-emulator'.",
+                limit.as_millis()
+            ),
+        );
         match self.stage {
             // The client gets as long again for its own Close.
             Stage::Closing => self.end(false),
@@ -194,13 +198,14 @@ impl Engine {
 
     /// Gives each link its turn until nothing more can be sent.
     fn send(&mut self, now: Instant) {
-        let mut order: Vec<(u16, u32)> = self.collect(|link| match &link.end {
-            LinkEnd::Sender(_) => Some(()),
-            LinkEnd::Receiver(_) => None,
-        })
-        .into_iter()
-        .map(|(at, ())| at)
-        .collect();
+        let mut order: Vec<(u16, u32)> = self
+            .collect(|link| match &link.end {
+                LinkEnd::Sender(_) => Some(()),
+                LinkEnd::Receiver(_) => None,
+            })
+            .into_iter()
+            .map(|(at, ())| at)
+            .collect();
         if order.is_empty() {
             return;
         }

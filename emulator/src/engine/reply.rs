@@ -45,7 +45,11 @@ impl Engine {
                 hub,
                 group,
                 partition,
-            }) => (Some(hub.as_str()), Some(group.as_str()), Some(partition.as_str())),
+            }) => (
+                Some(hub.as_str()),
+                Some(group.as_str()),
+                Some(partition.as_str()),
+            ),
             _ => (address::path(audience).split('/').next(), None, None),
         };
         let occasion = Occasion {

@@ -9,7 +9,10 @@ fn filled(first: i64, count: i64) -> PartitionLog {
 }
 
 fn at(start: StartAt, inclusive: bool) -> Start {
-    Start { at: start, inclusive }
+    Start {
+        at: start,
+        inclusive,
+    }
 }
 
 #[test]
@@ -63,8 +66,14 @@ fn starts() {
         refused,
         "The supplied sequence number '488' is invalid. The last sequence number in the system is '104'"
     );
-    assert!(log.resolve(&at(StartAt::Offset("999999".into()), false)).is_err());
-    assert!(log.resolve(&at(StartAt::Offset("abc".into()), false)).is_err());
+    assert!(
+        log.resolve(&at(StartAt::Offset("999999".into()), false))
+            .is_err()
+    );
+    assert!(
+        log.resolve(&at(StartAt::Offset("abc".into()), false))
+            .is_err()
+    );
 }
 
 #[test]

@@ -346,7 +346,10 @@ mod tests {
         assert!(out.len() <= TRANSFER_HEAD);
         match decoded(out) {
             Performative::Transfer(t) => {
-                assert_eq!((t.handle.0, t.delivery_id, t.settled), (2, Some(3), Some(true)));
+                assert_eq!(
+                    (t.handle.0, t.delivery_id, t.settled),
+                    (2, Some(3), Some(true))
+                );
             }
             other => panic!("{other:?}"),
         }

@@ -16,5 +16,8 @@ async fn a_link_is_detached_after_n_events() {
     let one = receiver(&client, 0, earliest()).await.unwrap();
     let (numbers, error) = receive_to_end(&one).await;
     assert_eq!(numbers, (0..700).collect::<Vec<_>>());
-    assert!(error.contains("DetachForced") || error.contains("detach-forced"), "{error}");
+    assert!(
+        error.contains("DetachForced") || error.contains("detach-forced"),
+        "{error}"
+    );
 }

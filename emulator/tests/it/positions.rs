@@ -1,7 +1,7 @@
 //! Start positions.
 
-use azure_messaging_eventhubs::StartLocation;
 use crate::support::*;
+use azure_messaging_eventhubs::StartLocation;
 use entra_forwarder_emulator::StartAt;
 
 #[tokio::test]
@@ -20,21 +20,34 @@ async fn every_kind_of_start() {
         (StartLocation::EnqueuedTime(std::time::UNIX_EPOCH), true, 0),
     ];
     for (location, inclusive, first) in cases {
-        let receiver = receiver(&client, 0, from(location, inclusive)).await.unwrap();
+        let receiver = receiver(&client, 0, from(location, inclusive))
+            .await
+            .unwrap();
         assert_eq!(sequences(&receive(&receiver, 1).await), [first]);
         in_time(receiver.close()).await.unwrap();
     }
-    let latest = receiver(&client, 0, from(StartLocation::Latest, false)).await.unwrap();
+    let latest = receiver(&client, 0, from(StartLocation::Latest, false))
+        .await
+        .unwrap();
     until("the attach", || emulator.attach_log().len() == 7).await;
     emulator.append(HUB, 0, "10").unwrap();
     assert_eq!(sequences(&receive(&latest, 1).await), [10]);
 
     let log = emulator.attach_log();
-    assert_eq!((&log[1].start, log[1].inclusive), (&StartAt::Sequence(4), false));
-    assert_eq!((&log[2].start, log[2].inclusive), (&StartAt::Sequence(4), true));
+    assert_eq!(
+        (&log[1].start, log[1].inclusive),
+        (&StartAt::Sequence(4), false)
+    );
+    assert_eq!(
+        (&log[2].start, log[2].inclusive),
+        (&StartAt::Sequence(4), true)
+    );
     assert_eq!(log[3].start, StartAt::Offset(positions[6].offset.clone()));
     assert_eq!(log[6].start, StartAt::Latest);
-    assert!(log.iter().all(|one| one.credit > 0 && one.refused.is_none()));
+    assert!(
+        log.iter()
+            .all(|one| one.credit > 0 && one.refused.is_none())
+    );
     assert_eq!(log[0].group, "$Default");
 }
 
@@ -50,7 +63,13 @@ async fn beyond_the_end_is_refused() {
         text.contains("The supplied sequence number '488' is invalid. The last sequence number in the system is '0'"),
         "{text}"
     );
-    assert!(text.contains("argument-error") || text.contains("Argument"), "{text}");
+    assert!(
+        text.contains("argument-error") || text.contains("Argument"),
+        "{text}"
+    );
     let log = emulator.attach_log();
-    assert_eq!(log[0].refused.as_deref(), Some("com.microsoft:argument-error"));
+    assert_eq!(
+        log[0].refused.as_deref(),
+        Some("com.microsoft:argument-error")
+    );
 }

@@ -23,7 +23,13 @@ async fn hub_and_partitions() {
     }
     emulator.trim_before(HUB, 1, 2).unwrap();
     let used = in_time(client.get_partition_properties("1")).await.unwrap();
-    assert_eq!((used.beginning_sequence_number, used.last_enqueued_sequence_number), (2, 4));
+    assert_eq!(
+        (
+            used.beginning_sequence_number,
+            used.last_enqueued_sequence_number
+        ),
+        (2, 4)
+    );
     assert!(!used.is_empty);
 
     emulator.add_partitions(HUB, 2).unwrap();

@@ -123,7 +123,11 @@ async fn odd_bodies() {
     let receiver = receiver(&client, 0, earliest()).await.unwrap();
     let events = receive(&receiver, 6).await;
     let text = |n: usize| format!("{:?}", events[n].raw_amqp_message().body);
-    assert!(text(0).starts_with("Binary") && text(0).contains("98"), "{}", text(0));
+    assert!(
+        text(0).starts_with("Binary") && text(0).contains("98"),
+        "{}",
+        text(0)
+    );
     assert!(text(1).contains("text"), "{}", text(1));
     assert!(text(2).contains("Value"), "{}", text(2));
     assert!(text(3).contains("List"), "{}", text(3));
@@ -135,8 +139,11 @@ async fn several_emulators_and_hubs() {
     let one = emulator(1).await;
     let two = emulator(1).await;
     assert_ne!(one.address(), two.address());
-    one.create_hub("other", entra_forwarder_emulator::HubOptions::new(2).group("g"))
-        .unwrap();
+    one.create_hub(
+        "other",
+        entra_forwarder_emulator::HubOptions::new(2).group("g"),
+    )
+    .unwrap();
     one.append("OTHER", 1, "x").unwrap();
     let string = one.connection_string(Some("other"));
     let client = consumer_of(&one, &string, "G").await.unwrap();
@@ -144,5 +151,9 @@ async fn several_emulators_and_hubs() {
     assert_eq!(bodies(&receive(&receiver, 1).await), ["x"]);
     // The other emulator has another key.
     let refused = consumer_of(&two, &string, "$Default").await.unwrap();
-    assert!(crate::support::receiver(&refused, 0, earliest()).await.is_err());
+    assert!(
+        crate::support::receiver(&refused, 0, earliest())
+            .await
+            .is_err()
+    );
 }

@@ -111,7 +111,10 @@ pub async fn receive_to_end(receiver: &EventReceiver) -> (Vec<i64>, String) {
     let mut stream = std::pin::pin!(receiver.stream_events());
     let mut numbers = Vec::new();
     loop {
-        match tokio::time::timeout(LONG, stream.next()).await.expect("an end") {
+        match tokio::time::timeout(LONG, stream.next())
+            .await
+            .expect("an end")
+        {
             Some(Ok(event)) => numbers.push(event.sequence_number().unwrap()),
             Some(Err(error)) => return (numbers, format!("{error:?}")),
             None => return (numbers, "end of stream".into()),
