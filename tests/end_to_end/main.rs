@@ -31,5 +31,7 @@ mod tied;
 
 mod kill;
 mod kill_storing;
+mod messages;
+mod scanner;
 
 mod stop;
