@@ -29,9 +29,13 @@ mod scene;
 #[path = "../support/tied.rs"]
 mod tied;
 
+mod broker;
 mod kill;
 mod kill_storing;
 mod messages;
+mod poison;
 mod scanner;
+mod sinks;
+mod start;
 
 mod stop;
