@@ -286,6 +286,10 @@ impl Drop for Forwarder {
     fn drop(&mut self) {
         // Both fail only when it has ended already.
         let _gone = self.child.kill();
-        let _gone = self.child.wait();
+        let status = self.child.wait();
+        if std::thread::panicking() {
+            // What it has said is what whoever looks for the cause wants to see.
+            eprintln!("the forwarder ({status:?}) said:\n{}", self.text());
+        }
     }
 }
