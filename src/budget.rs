@@ -71,6 +71,15 @@ impl Budget {
         u32::try_from(events.clamp(1, 300)).unwrap_or(300)
     }
 
+    /// The budget that would hold one prefetched event of every partition, as it is configured
+    /// (`"128MiB"`); `None` when the present one does.
+    pub fn needed_for(&self, partitions: usize, event_bytes: u64) -> Option<String> {
+        let needed = (partitions as u64)
+            .saturating_mul(event_bytes)
+            .saturating_mul(4);
+        (needed > self.total).then(|| format!("{}MiB", needed.div_ceil(1 << 20)))
+    }
+
     /// Bytes of batches that may be built at the same time.
     pub fn building(&self) -> u64 {
         self.total / 8
@@ -102,5 +111,7 @@ mod tests {
         assert_eq!(budget.prefetch(1_024, 1 << 20), 1);
         assert_eq!(budget.prefetch(1, 10), 300);
         assert_eq!(budget.partition_share(32), 8 << 20);
+        assert_eq!(budget.needed_for(32, 1 << 20), None);
+        assert_eq!(budget.needed_for(33, 1 << 20), Some("132MiB".to_owned()));
     }
 }

@@ -63,9 +63,12 @@ impl CompressionPool {
         }
     }
 
-    /// As many as there are cores for this process, as the container's limit tells them.
-    pub fn for_this_machine() -> Self {
-        Self::new(std::thread::available_parallelism().map_or(1, std::num::NonZero::get))
+    /// As many as there are cores for this process, as the container's limit tells them, and as
+    /// fit into `budget_bytes` when each takes up to `body_bytes` plain and as many compressed.
+    pub fn within(budget_bytes: u64, body_bytes: u64) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let fitting = budget_bytes / (2 * body_bytes.max(1));
+        Self::new(cores.min(usize::try_from(fitting).unwrap_or(usize::MAX)))
     }
 }
 

@@ -3,5 +3,6 @@
 pub mod handoff;
 pub mod order;
 pub mod ownership;
+pub mod prefetch;
 pub mod reader;
 pub mod start;

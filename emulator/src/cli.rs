@@ -1,8 +1,13 @@
 //! The command line, shared by the small binary and by the main program.
 
 use std::future::Future;
+use std::io::Write as _;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
+use tokio_util::sync::CancellationToken;
+
+use crate::control::Control;
 use crate::{Emulator, HubOptions, Options, Result, Rights, SharedKey};
 
 /// Options of the emulator's command line.
@@ -28,17 +33,47 @@ pub struct Args {
     pub max_message_size: usize,
 }
 
-/// Runs an emulator until `shutdown` completes. Prints one line for the control
-/// port when there is one (`control http://...`) and one with the connection
-/// string for every hub, then serves.
+/// Runs an emulator until `shutdown` completes. Prints one line with the
+/// connection string for every hub, and one for the control port when there is
+/// one (`control http://...`), then serves.
 ///
 /// # Errors
 /// What [`Emulator::start`] and the control port's socket answer.
 pub async fn run(args: Args, shutdown: impl Future<Output = ()>) -> Result<()> {
-    let emulator = Emulator::start(args.options()?).await?;
+    let emulator = Arc::new(Emulator::start(args.options()?).await?);
+    for (name, _) in &args.options()?.hubs {
+        say(&emulator.connection_string(Some(name)));
+    }
+    let ending = CancellationToken::new();
+    let mut serving = None;
+    if let Some(address) = args.control {
+        let control = Control::bind(address).await?;
+        say(&format!("control http://{}", control.address()));
+        let ended = ending.clone().cancelled_owned();
+        serving = Some(tokio::spawn(control.serve(emulator.clone(), ended)));
+    }
     shutdown.await;
-    emulator.stop().await;
+    ending.cancel();
+    if let Some(serving) = serving {
+        match serving.await {
+            Ok(served) => served?,
+            Err(error) => tracing::warn!(%error, "the control port failed"),
+        }
+    }
+    // The control port held the only other reference.
+    if let Some(emulator) = Arc::into_inner(emulator) {
+        let report = emulator.stop().await;
+        tracing::info!(?report, "stopped");
+    }
     Ok(())
+}
+
+/// Prints a line for whoever started the program; nobody listening is no error.
+fn say(line: &str) {
+    let mut out = std::io::stdout().lock();
+    if let Err(error) = writeln!(out, "{line}").and_then(|()| out.flush()) {
+        tracing::debug!(%error, "cannot print");
+    }
 }
 
 impl Args {

@@ -27,12 +27,25 @@ pub trait Transport: AsyncRead + AsyncWrite + Send + Unpin + 'static {
     /// Makes the coming drop of the stream a reset instead of an orderly end,
     /// where there is such a thing.
     fn reset_on_drop(&self) {}
+
+    /// Called after each read: acknowledge without delay, where there is such a
+    /// thing. Clients that leave Nagle's algorithm on send their next credit only
+    /// when the last small frame is acknowledged, which else takes 40 ms.
+    fn acknowledge(&self) {}
 }
 
 impl Transport for tokio::net::TcpStream {
     fn reset_on_drop(&self) {
         if let Err(error) = self.set_zero_linger() {
             tracing::debug!(%error, "cannot reset");
+        }
+    }
+
+    fn acknowledge(&self) {
+        // Linux forgets this by itself, so it is said again after each read.
+        #[cfg(target_os = "linux")]
+        if let Err(error) = self.set_quickack(true) {
+            tracing::debug!(%error, "cannot acknowledge at once");
         }
     }
 }
@@ -99,6 +112,7 @@ pub(crate) async fn serve(mut stream: impl Transport, broker: Arc<Broker>) {
             Ok((Moved::Read(0), _)) | Err(_) => return,
             Ok((Moved::Read(_), wrote)) => {
                 bucket.spend(wrote);
+                stream.acknowledge();
                 engine.take(&mut inbox);
             }
             Ok((Moved::Wrote, wrote)) => {

@@ -13,7 +13,7 @@ use crate::epoch::Condition;
 use crate::error::{Error, Result};
 use crate::faults::Faults;
 use crate::log::{Backlog, Content, Event, PartitionState, Position};
-use crate::observe::{AttachRecord, SentRecord, StopReport};
+use crate::observe::{AttachRecord, PartitionOverview, SentRecord, StopReport};
 use crate::options::{HubOptions, Options};
 use crate::sas::SharedKey;
 
@@ -278,8 +278,27 @@ impl Emulator {
         }
     }
 
-    pub(crate) fn broker(&self) -> Arc<Broker> {
-        self.broker.clone()
+    /// All partitions of all hubs.
+    pub fn overview(&self) -> Vec<PartitionOverview> {
+        let now_ms = self.broker.now_ms();
+        let hubs = self.broker.hubs();
+        let partitions = hubs.iter().flat_map(|hub| hub.partitions());
+        partitions
+            .map(|partition| {
+                let state = {
+                    let mut log = partition.log.lock();
+                    log.retain(now_ms);
+                    log.state()
+                };
+                PartitionOverview {
+                    hub: partition.hub.to_string(),
+                    partition: partition.id,
+                    state,
+                    readers: partition.readers(),
+                    sent: partition.sent_count(),
+                }
+            })
+            .collect()
     }
 }
 

@@ -10,8 +10,6 @@ mod event;
 
 use std::collections::VecDeque;
 
-use bytes::Bytes;
-
 pub use backlog::Backlog;
 pub(crate) use event::Content;
 pub use event::{Body, Event};
@@ -366,11 +364,6 @@ impl PartitionLog {
             + OFFSET_OVERHEAD
             + index.saturating_mul(backlog.stride.max(2))
     }
-}
-
-/// Whether `body` would fit under `limit` bytes.
-pub(crate) fn fits(body: &Bytes, limit: usize) -> bool {
-    body.len() <= limit
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use parking_lot::Mutex;
 
 use crate::filter::StartAt;
+use crate::log::PartitionState;
 
 /// The most attaches that are remembered; older ones are forgotten.
 const ATTACHES_REMEMBERED: usize = 100_000;
@@ -48,6 +49,22 @@ pub struct SentRecord {
     pub link: std::sync::Arc<str>,
     /// Consumer group of the link.
     pub group: std::sync::Arc<str>,
+}
+
+/// One partition at a glance.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct PartitionOverview {
+    /// Name of the hub.
+    pub hub: String,
+    /// Partition id.
+    pub partition: u32,
+    /// What it holds.
+    #[serde(flatten)]
+    pub state: PartitionState,
+    /// Readers over all groups.
+    pub readers: usize,
+    /// Events sent so far, repetitions included.
+    pub sent: u64,
 }
 
 /// What a stop found.

@@ -7,6 +7,7 @@ use azure_core::credentials::TokenCredential;
 
 use super::Seams;
 use crate::auth;
+use crate::budget::Budget;
 use crate::checkpoint::CheckpointStore;
 use crate::checkpoint::blob::{BlobStore, Container};
 use crate::checkpoint::directory::DirectoryStore;
@@ -77,7 +78,7 @@ impl Outside {
             transports,
             store,
             dead_letters,
-            compressor: Arc::new(CompressionPool::for_this_machine()),
+            compressor: Arc::new(compressor(config)),
             rng: Arc::new(SharedRng::from_entropy()),
         };
         Ok(Self { seams, hubs })
@@ -149,6 +150,17 @@ fn hubs(
         Ok(Arc::new(EventHubSource::new(settings, Timeouts::default())))
     };
     config.sources.iter().map(reach).collect()
+}
+
+/// The bodies that are being built have a share of the memory budget.
+fn compressor(config: &Config) -> CompressionPool {
+    let largest = config
+        .sinks
+        .values()
+        .map(|sink| sink.batch.bytes)
+        .max()
+        .unwrap_or(1);
+    CompressionPool::within(Budget::new(config.limits.memory_budget).building(), largest)
 }
 
 type Stores = (Arc<dyn CheckpointStore>, Arc<dyn DeadLetterStore>);

@@ -275,3 +275,6 @@ impl Checkpointer {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests;

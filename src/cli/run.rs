@@ -37,6 +37,7 @@ pub(super) async fn run(args: Args) -> Exit {
     for warning in &loaded.warnings {
         tracing::warn!(event = "configuration", "{warning}");
     }
+    raise_open_files();
     let (mut terminate, mut interrupt) = match signals() {
         Ok(signals) => signals,
         Err(error) => {
@@ -78,6 +79,20 @@ pub(super) async fn run(args: Args) -> Exit {
             tracing::warn!(event = "interrupted", "second signal: ending at once");
             Exit::Interrupted
         }
+    }
+}
+
+/// Lets the process have as many open files as it may: each partition has a connection, and the
+/// usual soft limit of 1,024 ends there.
+fn raise_open_files() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    if limit.current == limit.maximum {
+        return;
+    }
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::warn!(event = "open_files", %error, "the limit of open files cannot be raised");
     }
 }
 

@@ -25,6 +25,8 @@ pub(super) async fn deliver(batch: Batch, context: Arc<SinkContext>) {
     };
     let mut backoff = Backoff::new(context.config.retry.initial, context.config.retry.max);
     let mut hurried = false;
+    // An endpoint that asked everybody to wait means new batches too.
+    wait_until(Instant::now(), &context, &mut hurried).await;
     loop {
         if !batch
             .slices()

@@ -151,3 +151,6 @@ fn report(ended: Result<(), tokio::task::JoinError>, context: &SinkContext) {
         );
     }
 }
+
+#[cfg(test)]
+mod tests;

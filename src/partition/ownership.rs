@@ -12,7 +12,8 @@ use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use super::handoff::Stages;
-use super::reader::{ReadLimits, Reader, SeenSizes};
+use super::prefetch::Prefetch;
+use super::reader::{ReadLimits, Reader};
 use super::start;
 use crate::checkpoint::checkpointer::{Checkpointer, Holding};
 use crate::checkpoint::ledgers::LedgerId;
@@ -137,7 +138,7 @@ impl Owner {
         let component = format!("source {}", self.stages.source);
         let owner = Arc::new(self);
         let mut backoff =
-            crate::deliver::retry::Backoff::new(BALANCE_INTERVAL, 15 * BALANCE_INTERVAL);
+            crate::deliver::retry::Backoff::new(BALANCE_INTERVAL, 5 * BALANCE_INTERVAL);
         let run = loop {
             let begun = tokio::select! {
                 biased;
@@ -189,6 +190,20 @@ impl Run {
             "{component}: {} partitions",
             hub.partitions.len()
         );
+        let needed = owner
+            .stages
+            .budget
+            .needed_for(hub.partitions.len(), owner.max_event_size);
+        if let Some(needed) = needed {
+            tracing::warn!(
+                event = "budget_small",
+                source = owner.stages.source,
+                "{} partitions with events of up to {} bytes need limits.memory_budget = \"{needed}\"; \
+                 with less, prefetched events may go beyond it",
+                hub.partitions.len(),
+                owner.max_event_size
+            );
+        }
         Ok(Self {
             owner,
             component,
@@ -434,7 +449,11 @@ impl Run {
             on_undecodable: owner.on_undecodable,
             stop: stop.clone(),
             last: taken.position,
-            seen: SeenSizes::default(),
+            prefetch: Prefetch::new(
+                owner.stages.budget.clone(),
+                self.hub.partitions.len(),
+                owner.max_event_size,
+            ),
         };
         let is_lost = lost.clone();
         let task = self.readers.spawn(async move {
@@ -464,8 +483,6 @@ impl Run {
             open_events_max: owner.limits.open_events_max,
             open_bytes_max: owner.stages.budget.partition_share(partitions),
             uncommitted_max: owner.limits.uncommitted_max,
-            event_bytes_max: owner.max_event_size,
-            partitions,
         }
     }
 

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::handoff::Stages;
 use super::order::{Follows, Last, follows};
+use super::prefetch::Prefetch;
 use crate::checkpoint::checkpointer::Checkpointer;
 use crate::checkpoint::ledger::{Backlog, Generation, LedgerError};
 use crate::checkpoint::ledgers::LedgerId;
@@ -29,9 +30,6 @@ const PAUSE_MAX: Duration = Duration::from_secs(30);
 const THROTTLED_WAIT: Duration = Duration::from_secs(4);
 /// Ends in a row at the same place from which a message counts as undecodable.
 const UNDECODABLE_ENDS: u32 = 3;
-/// Events after which the largest one seen replaces the largest that the hub allows.
-const SIZE_KNOWN_AFTER: u64 = 100;
-
 /// Bounds of one partition.
 #[derive(Clone, Copy, Debug)]
 pub struct ReadLimits {
@@ -41,17 +39,28 @@ pub struct ReadLimits {
     pub open_bytes_max: u64,
     /// Most events that are read beyond the stored checkpoint.
     pub uncommitted_max: u64,
-    /// Largest event that the hub allows.
-    pub event_bytes_max: u64,
-    /// Number of partitions that share the prefetch.
-    pub partitions: usize,
 }
 
 impl ReadLimits {
     fn has_room(&self, backlog: Backlog) -> bool {
-        backlog.open_events < self.open_events_max
-            && (backlog.open_bytes < self.open_bytes_max || backlog.open_events == 0)
-            && backlog.uncommitted < self.uncommitted_max
+        self.full(backlog).is_none()
+    }
+
+    /// Which bound is reached, and what that means; `None` when there is room.
+    fn full(&self, backlog: Backlog) -> Option<&'static str> {
+        if backlog.uncommitted >= self.uncommitted_max {
+            Some(
+                "reads no further than limits.uncommitted_max beyond the stored checkpoint: the checkpoint store takes none",
+            )
+        } else if backlog.open_events >= self.open_events_max {
+            Some("reads no further than limits.open_events_max: a sink does not take what was read")
+        } else if backlog.open_bytes >= self.open_bytes_max && backlog.open_events > 0 {
+            Some(
+                "reads no further than its share of limits.memory_budget: a sink does not take what was read",
+            )
+        } else {
+            None
+        }
     }
 }
 
@@ -75,15 +84,8 @@ pub struct Reader {
     pub stop: CancellationToken,
     /// The last position that is known to be done with or handed on.
     pub last: Position,
-    /// Sizes of the bodies that were read.
-    pub seen: SeenSizes,
-}
-
-/// Sizes of the bodies that were read, from which the prefetch follows.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct SeenSizes {
-    largest: u64,
-    count: u64,
+    /// How many events a receiver may buffer.
+    pub prefetch: Prefetch,
 }
 
 /// Why a receiver was left.
@@ -122,7 +124,14 @@ impl Reader {
             }
             let error = match end {
                 End::Stopped => break,
-                End::Paused => continue,
+                End::Paused => {
+                    let (id, generation) = self.ledger;
+                    let backlog = self.stages.ledgers.backlog(id, generation);
+                    if let Some(reason) = self.limits.full(backlog) {
+                        self.stages.status.waits(&component, reason);
+                    }
+                    continue;
+                }
                 End::Reopen => {
                     self.stages.stats.reopenings.fetch_add(1, Ordering::Relaxed);
                     continue;
@@ -167,7 +176,7 @@ impl Reader {
         } else {
             OpenAt::last_seen(&self.last)
         };
-        let opening = self.source.open(&self.partition, at, self.prefetch());
+        let opening = self.source.open(&self.partition, at, self.prefetch.open());
         let opened = tokio::select! {
             biased;
             () = self.stop.cancelled() => return End::Stopped,
@@ -249,7 +258,10 @@ impl Reader {
         }
         *suspicion = None;
         *fresh = true;
-        self.note_size(&event);
+        let is_off = match &event.body {
+            Body::Bytes(bytes) => self.prefetch.is_off_after(bytes.len() as u64),
+            Body::Unsupported(_) => false,
+        };
         let position = event.position.clone();
         if let Err(error) = self
             .stages
@@ -259,7 +271,7 @@ impl Reader {
             return Some(End::Broken(error));
         }
         self.last = position;
-        None
+        is_off.then_some(End::Reopen)
     }
 
     fn confirm_gap(&self, expected: SequenceNumber, found: SequenceNumber) {
@@ -347,24 +359,6 @@ impl Reader {
             biased;
             () = self.stop.cancelled() => {}
             () = self.stages.ledgers.wait_for_room(id, generation, |it| self.limits.has_room(it)) => {}
-        }
-    }
-
-    fn prefetch(&self) -> u32 {
-        let event_bytes = if self.seen.count < SIZE_KNOWN_AFTER {
-            self.limits.event_bytes_max
-        } else {
-            self.seen.largest
-        };
-        self.stages
-            .budget
-            .prefetch(self.limits.partitions, event_bytes)
-    }
-
-    fn note_size(&mut self, event: &ReceivedEvent) {
-        if let Body::Bytes(bytes) = &event.body {
-            self.seen.largest = self.seen.largest.max(bytes.len() as u64);
-            self.seen.count += 1;
         }
     }
 

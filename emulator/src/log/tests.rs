@@ -1,3 +1,5 @@
+use bytes::Bytes;
+
 use super::*;
 
 fn filled(first: i64, count: i64) -> PartitionLog {

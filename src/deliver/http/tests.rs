@@ -1,0 +1,226 @@
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+use super::*;
+use crate::config::{BatchConfig, Encoding, RetryConfig, Secret};
+
+/// A server that reads one request per connection, keeps it, writes these bytes, and then closes
+/// or keeps the connection open.
+struct Server {
+    address: std::net::SocketAddr,
+    requests: Arc<Mutex<Vec<String>>>,
+    _tasks: JoinSet<()>,
+}
+
+impl Server {
+    async fn start(answer: &'static [u8], stays_open: bool) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let requests = Arc::<Mutex<Vec<String>>>::default();
+        let kept = Arc::clone(&requests);
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async move {
+            let mut open = Vec::new();
+            loop {
+                let (mut socket, _) = listener.accept().await.unwrap();
+                let mut request = Vec::new();
+                // The body that the tests send ends with "end".
+                while !request.ends_with(b"end") {
+                    let mut buffer = [0; 4096];
+                    let bytes = socket.read(&mut buffer).await.unwrap();
+                    if bytes == 0 {
+                        break;
+                    }
+                    request.extend_from_slice(&buffer[..bytes]);
+                }
+                kept.lock()
+                    .unwrap()
+                    .push(String::from_utf8_lossy(&request).into_owned());
+                socket.write_all(answer).await.unwrap();
+                if stays_open {
+                    open.push(socket);
+                }
+            }
+        });
+        Self {
+            address,
+            requests,
+            _tasks: tasks,
+        }
+    }
+
+    fn requests(&self) -> Vec<String> {
+        self.requests.lock().unwrap().clone()
+    }
+}
+
+fn transport(endpoint: &str, timeout: Duration) -> HttpTransport {
+    let _installed_before = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let sink = SinkConfig {
+        endpoint: Secret::new(endpoint),
+        encoding: Encoding::Ndjson,
+        prefix: String::new(),
+        suffix: String::new(),
+        headers: BTreeMap::from([
+            (
+                "authorization".to_owned(),
+                Secret::new("Bearer marked-secret"),
+            ),
+            ("x-index".to_owned(), Secret::new("entra")),
+        ]),
+        gzip_level: 6,
+        batch: BatchConfig {
+            records: 1,
+            bytes: 1,
+            age: Duration::from_secs(1),
+        },
+        concurrency: 1,
+        connect_timeout: timeout,
+        timeout,
+        retry: RetryConfig {
+            initial: timeout,
+            max: timeout,
+            retry_after_max: timeout,
+        },
+    };
+    HttpTransport::new(&sink).unwrap()
+}
+
+async fn send(endpoint: &str, timeout: Duration) -> Result<Answer, TransportError> {
+    let request = Request {
+        body: Bytes::from_static(b"the body ... end"),
+        content_type: "application/x-ndjson",
+    };
+    transport(endpoint, timeout).send(request).await
+}
+
+const LONG: Duration = Duration::from_secs(20);
+const SHORT: Duration = Duration::from_millis(200);
+
+#[tokio::test]
+async fn a_request_carries_what_was_configured() {
+    let server = Server::start(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok", true).await;
+    let answer = send(&format!("http://{}/in?a=b", server.address), LONG)
+        .await
+        .unwrap();
+    assert_eq!((answer.status, answer.body.as_ref()), (200, &b"ok"[..]));
+    let request = &server.requests()[0];
+    assert!(
+        request.starts_with("POST /in?a=b HTTP/1.1\r\n"),
+        "{request}"
+    );
+    for line in [
+        "content-encoding: gzip",
+        "content-type: application/x-ndjson",
+        "content-length: 16",
+        "authorization: Bearer marked-secret",
+        "x-index: entra",
+    ] {
+        assert!(
+            request.contains(&format!("\r\n{line}\r\n")),
+            "{line} in {request}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_redirect_is_an_answer_and_is_not_followed() {
+    let other = Server::start(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n", true).await;
+    let listener = format!(
+        "HTTP/1.1 302 Found\r\nlocation: http://{}/login\r\ncontent-length: 0\r\n\r\n",
+        other.address
+    );
+    let server = Server::start(Box::leak(listener.into_boxed_str()).as_bytes(), true).await;
+    let answer = send(&format!("http://{}/", server.address), LONG)
+        .await
+        .unwrap();
+    assert_eq!(answer.status, 302);
+    assert!(other.requests().is_empty());
+}
+
+#[tokio::test]
+async fn retry_after_is_read() {
+    let server = Server::start(
+        b"HTTP/1.1 503 Busy\r\nretry-after: 7\r\ncontent-length: 0\r\n\r\n",
+        true,
+    )
+    .await;
+    let answer = send(&format!("http://{}/", server.address), LONG)
+        .await
+        .unwrap();
+    assert_eq!(
+        (answer.status, answer.retry_after),
+        (503, Some(Duration::from_secs(7)))
+    );
+}
+
+#[tokio::test]
+async fn no_answer_and_half_an_answer_are_told_apart() {
+    let silent = Server::start(b"", true).await;
+    let endpoint = format!("http://{}/", silent.address);
+    assert_eq!(
+        send(&endpoint, SHORT).await.unwrap_err(),
+        TransportError::Timeout
+    );
+    let closing = Server::start(b"", false).await;
+    let endpoint = format!("http://{}/", closing.address);
+    assert!(matches!(
+        send(&endpoint, LONG).await,
+        Err(TransportError::Broken(_))
+    ));
+    let cut = Server::start(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nok", false).await;
+    let endpoint = format!("http://{}/", cut.address);
+    assert!(matches!(
+        send(&endpoint, LONG).await,
+        Err(TransportError::Broken(_))
+    ));
+    let slow = Server::start(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nok", true).await;
+    let endpoint = format!("http://{}/", slow.address);
+    assert_eq!(
+        send(&endpoint, SHORT).await.unwrap_err(),
+        TransportError::Timeout
+    );
+    let nonsense = Server::start(b"nonsense\r\n\r\n", false).await;
+    let endpoint = format!("http://{}/", nonsense.address);
+    assert!(matches!(
+        send(&endpoint, LONG).await,
+        Err(TransportError::Broken(_))
+    ));
+}
+
+#[tokio::test]
+async fn a_body_is_read_to_its_bound() {
+    let body = "x".repeat(3 * BODY_BYTES_MAX);
+    let answer = format!(
+        "HTTP/1.1 500 Oh\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let server = Server::start(Box::leak(answer.into_boxed_str()).as_bytes(), true).await;
+    let answer = send(&format!("http://{}/", server.address), LONG)
+        .await
+        .unwrap();
+    assert_eq!((answer.status, answer.body.len()), (500, BODY_BYTES_MAX));
+}
+
+#[tokio::test]
+async fn errors_name_no_secret() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let endpoints = [
+        format!("http://user:marked-secret@{address}/marked-secret?token=marked-secret"),
+        "http://marked-secret.invalid/?token=marked-secret".replace("marked-secret.", "no."),
+    ];
+    for endpoint in endpoints {
+        let error = send(&endpoint, LONG).await.unwrap_err();
+        assert!(matches!(error, TransportError::Connect(_)), "{error:?}");
+        assert!(
+            !format!("{error} {error:?}").contains("marked-secret"),
+            "{error:?}"
+        );
+    }
+}

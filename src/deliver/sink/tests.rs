@@ -1,0 +1,343 @@
+use std::collections::VecDeque;
+use std::io::Read;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use smallvec::smallvec;
+
+use super::*;
+use crate::budget::Budget;
+use crate::checkpoint::ledger::{Generation, SinkBalance};
+use crate::checkpoint::ledgers::LedgerId;
+use crate::clock::SharedRng;
+use crate::compress::InlineCompressor;
+use crate::config::{BatchConfig, Encoding, RetryConfig, Secret};
+use crate::deliver::http::Request;
+use crate::deliver::response::{Answer, TransportError};
+use crate::envelope;
+use crate::event_hub::{Offset, Position, SequenceNumber};
+use crate::record::EventBody;
+use crate::telemetry::status::Status;
+
+/// Answers from a script, then 200; keeps what was sent, and when.
+#[derive(Default)]
+struct Script {
+    answers: Mutex<VecDeque<Result<Answer, TransportError>>>,
+    sent: Mutex<Vec<(Instant, Bytes)>>,
+    in_flight_max: Mutex<(usize, usize)>,
+    takes: Duration,
+}
+
+fn answer(status: u16) -> Result<Answer, TransportError> {
+    Ok(Answer {
+        status,
+        retry_after: None,
+        body: Bytes::new(),
+    })
+}
+
+fn after(status: u16, seconds: u64) -> Result<Answer, TransportError> {
+    let retry_after = Some(Duration::from_secs(seconds));
+    Ok(Answer {
+        status,
+        retry_after,
+        body: Bytes::new(),
+    })
+}
+
+#[async_trait]
+impl Transport for Script {
+    async fn send(&self, request: Request) -> Result<Answer, TransportError> {
+        self.sent
+            .lock()
+            .unwrap()
+            .push((Instant::now(), request.body));
+        {
+            let mut in_flight = self.in_flight_max.lock().unwrap();
+            in_flight.0 += 1;
+            in_flight.1 = in_flight.1.max(in_flight.0);
+        }
+        tokio::time::sleep(self.takes).await;
+        self.in_flight_max.lock().unwrap().0 -= 1;
+        self.answers
+            .lock()
+            .unwrap()
+            .pop_front()
+            .unwrap_or_else(|| answer(200))
+    }
+}
+
+struct Case {
+    script: Arc<Script>,
+    ledgers: Arc<Ledgers>,
+    status: Arc<Status>,
+    draining: CancellationToken,
+    ledger: (LedgerId, Generation),
+    queue: mpsc::Sender<Slice>,
+    running: JoinSet<()>,
+    next: i64,
+}
+
+impl Case {
+    fn new(script: Script, concurrency: usize) -> Self {
+        let (script, ledgers) = (Arc::new(script), Arc::new(Ledgers::new(1)));
+        let (status, draining) = (Arc::<Status>::default(), CancellationToken::new());
+        let config = SinkConfig {
+            endpoint: Secret::new("http://127.0.0.1/"),
+            encoding: Encoding::Ndjson,
+            prefix: String::new(),
+            suffix: String::new(),
+            headers: std::collections::BTreeMap::new(),
+            gzip_level: 6,
+            batch: BatchConfig {
+                records: 2,
+                bytes: 1 << 20,
+                age: Duration::from_secs(5),
+            },
+            concurrency,
+            connect_timeout: Duration::from_secs(10),
+            timeout: Duration::from_secs(60),
+            retry: RetryConfig {
+                initial: Duration::from_secs(1),
+                max: Duration::from_secs(60),
+                retry_after_max: Duration::from_secs(300),
+            },
+        };
+        let context = Arc::new(SinkContext {
+            id: SinkId(0),
+            name: "siem".into(),
+            format: Format::new(config.encoding, "", ""),
+            config,
+            transport: Arc::clone(&script) as _,
+            compressor: Arc::new(InlineCompressor),
+            ledgers: Arc::clone(&ledgers),
+            rng: Arc::new(SharedRng::seeded(1)),
+            draining: draining.clone(),
+            condition: Condition::new("siem", Arc::clone(&status)),
+            stats: SinkStats::default(),
+            held_until: Mutex::default(),
+        });
+        let id = ledgers.add();
+        let ledger = (id, ledgers.start(id, None));
+        let (queue, slices) = mpsc::channel(4);
+        let mut running = JoinSet::new();
+        running.spawn(run(slices, context));
+        Self {
+            script,
+            ledgers,
+            status,
+            draining,
+            ledger,
+            queue,
+            running,
+            next: 0,
+        }
+    }
+
+    /// Gives the sink an event with these records.
+    async fn give(&mut self, records: &[&str]) {
+        let body = Bytes::from(format!("{{\"records\":[{}]}}", records.join(",")));
+        let sequence = SequenceNumber(self.next);
+        self.next += 1;
+        let position = Position {
+            sequence,
+            offset: Offset::new("0"),
+            enqueued_at: None,
+        };
+        let owed = records.len() as u32;
+        let (id, generation) = self.ledger;
+        let mut receipts = self
+            .ledgers
+            .open(id, generation, position, 1, owed, smallvec![owed])
+            .unwrap();
+        let permit = Budget::new(1 << 20).reserve(1).await;
+        let split = envelope::split(&body);
+        let body = Arc::new(EventBody::new(body, split, permit));
+        self.queue
+            .send(Slice::whole(body, receipts.pop().unwrap()))
+            .await
+            .unwrap();
+    }
+
+    /// Closes the queue and waits until the sink has ended.
+    async fn end(mut self) -> (Vec<(Instant, Bytes)>, SinkBalance) {
+        drop(self.queue);
+        while let Some(ended) = self.running.join_next().await {
+            ended.unwrap();
+        }
+        let sent = self.script.sent.lock().unwrap().clone();
+        (sent, self.ledgers.balance().sinks[0])
+    }
+}
+
+fn text(body: &Bytes) -> String {
+    let mut text = String::new();
+    flate2::bufread::MultiGzDecoder::new(body.as_ref())
+        .take(1 << 20)
+        .read_to_string(&mut text)
+        .unwrap();
+    text
+}
+
+#[tokio::test(start_paused = true)]
+async fn batches_are_cut_by_size_and_the_rest_by_age() {
+    let started = Instant::now();
+    let mut case = Case::new(Script::default(), 4);
+    case.give(&["1", "2", "3"]).await;
+    case.ledgers.wait_until_settled().await;
+    let (sent, balance) = case.end().await;
+    let bodies: Vec<_> = sent.iter().map(|(_, body)| text(body)).collect();
+    assert_eq!(bodies, ["1\n2\n", "3\n"]);
+    assert_eq!(sent[0].0 - started, Duration::ZERO);
+    assert_eq!(sent[1].0 - started, Duration::from_secs(5));
+    assert_eq!((balance.delivered, balance.in_flight), (3, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_same_bytes_are_sent_until_they_are_accepted() {
+    let refusals = [503, 429, 400, 413, 422, 302, 401, 404, 203, 260];
+    let mut answers: VecDeque<_> = refusals.into_iter().map(answer).collect();
+    answers.push_back(Err(TransportError::Timeout));
+    let mut case = Case::new(
+        Script {
+            answers: answers.into(),
+            ..Script::default()
+        },
+        1,
+    );
+    case.give(&["1", "2"]).await;
+    case.ledgers.wait_until_settled().await;
+    assert!(case.status.has_answered("sink siem"));
+    let (sent, balance) = case.end().await;
+    assert_eq!(sent.len(), 12);
+    assert!(sent.iter().all(|(_, body)| *body == sent[0].1));
+    assert_eq!(balance.delivered, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_settled_while_it_is_refused_and_the_reason_is_said() {
+    let answers = (0..5).map(|_| answer(401)).collect::<VecDeque<_>>();
+    let mut case = Case::new(
+        Script {
+            answers: answers.into(),
+            ..Script::default()
+        },
+        1,
+    );
+    case.give(&["1", "2"]).await;
+    while case.script.sent.lock().unwrap().len() < 3 {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    let waiting = case.status.waiting();
+    assert_eq!(waiting[0].0, "sink siem");
+    assert!(
+        waiting[0].1.starts_with("refusing: status 401"),
+        "{}",
+        waiting[0].1
+    );
+    assert_eq!(case.ledgers.balance().sinks[0].delivered, 0);
+    let (_, balance) = case.end().await;
+    assert_eq!(balance.delivered, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn retry_after_holds_the_whole_sink_and_is_capped() {
+    let started = Instant::now();
+    let answers = VecDeque::from([after(429, 100), after(503, 31_536_000)]);
+    let mut case = Case::new(
+        Script {
+            answers: answers.into(),
+            ..Script::default()
+        },
+        1,
+    );
+    case.give(&["1", "2"]).await;
+    case.ledgers.wait_until_settled().await;
+    let (sent, _) = case.end().await;
+    assert!(sent[1].0 - started >= Duration::from_secs(100));
+    assert!(sent[1].0 - started < Duration::from_secs(161));
+    assert!(sent[2].0 - sent[1].0 >= Duration::from_secs(300));
+    assert!(sent[2].0 - sent[1].0 < Duration::from_secs(361));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_batch_waits_as_the_endpoint_asked() {
+    let started = Instant::now();
+    let answers = VecDeque::from([after(429, 100)]);
+    let mut case = Case::new(
+        Script {
+            answers: answers.into(),
+            ..Script::default()
+        },
+        4,
+    );
+    case.give(&["1", "2"]).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    case.give(&["3", "4"]).await;
+    case.ledgers.wait_until_settled().await;
+    let (sent, _) = case.end().await;
+    assert_eq!(sent.len(), 3);
+    assert!(sent[1].0 - started >= Duration::from_secs(100));
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_more_requests_are_in_flight_than_there_are_slots() {
+    let mut case = Case::new(
+        Script {
+            takes: Duration::from_secs(1),
+            ..Script::default()
+        },
+        3,
+    );
+    for _ in 0..20 {
+        case.give(&["1", "2"]).await;
+    }
+    let script = Arc::clone(&case.script);
+    let (sent, balance) = case.end().await;
+    assert_eq!((sent.len(), balance.delivered), (20, 40));
+    assert_eq!(script.in_flight_max.lock().unwrap().1, 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_cuts_a_wait_short_once() {
+    let answers = VecDeque::from([after(503, 200), answer(503)]);
+    let mut case = Case::new(
+        Script {
+            answers: answers.into(),
+            ..Script::default()
+        },
+        1,
+    );
+    case.give(&["1", "2"]).await;
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    let stopped = Instant::now();
+    case.draining.cancel();
+    let (sent, balance) = case.end().await;
+    assert_eq!(sent.len(), 3);
+    assert_eq!(sent[1].0, stopped);
+    assert!(
+        sent[2].0 - stopped >= Duration::from_secs(180),
+        "the endpoint still asked to wait"
+    );
+    assert_eq!(balance.delivered, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_whose_partitions_are_all_lost_is_dropped() {
+    let answers = (0..3).map(|_| answer(503)).collect::<VecDeque<_>>();
+    let mut case = Case::new(
+        Script {
+            answers: answers.into(),
+            ..Script::default()
+        },
+        1,
+    );
+    case.give(&["1", "2"]).await;
+    while case.script.sent.lock().unwrap().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    case.ledgers.end(case.ledger.0);
+    let (sent, balance) = case.end().await;
+    assert_eq!(sent.len(), 1);
+    assert_eq!((balance.delivered, balance.abandoned), (0, 2));
+}
