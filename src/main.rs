@@ -8,8 +8,12 @@ use entra_forwarder::cli::exit::Exit;
 use entra_forwarder::telemetry::logs;
 
 /// The AMQP decoder recurses: a message of 1 MB can nest 111,000 lists, which take 64 MiB of
-/// stack in a release build. Only what is touched takes memory.
-const STACK_BYTES: usize = 256 * 1024 * 1024;
+/// stack in a release build and more than 512 MiB in a debug build. Only what is touched takes
+/// memory.
+const STACK_BYTES: usize = match cfg!(debug_assertions) {
+    true => 1024 * 1024 * 1024,
+    false => 256 * 1024 * 1024,
+};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();

@@ -20,7 +20,7 @@ const FIRST_EVENT_WAIT: Duration = Duration::from_secs(30);
 /// |---|---|
 /// | earliest | before the first event that can be read |
 /// | latest | the last event |
-/// | sequence N | N - 1 |
+/// | sequence N | N - 1, or the last event when there are fewer: what comes later is wanted |
 /// | time | before the first event of that time; the last event when there is none |
 ///
 /// # Errors
@@ -37,7 +37,8 @@ pub async fn first_position(
     };
     match start {
         Start::Earliest => Ok(before(properties.first_readable())),
-        Start::Sequence(sequence) => Ok(before(sequence)),
+        // Partitions are of different lengths, and the service refuses a start behind the end.
+        Start::Sequence(sequence) => Ok(before(sequence.min(properties.last_sequence.next()))),
         Start::Latest => Ok(last(&properties)),
         Start::Time(moment) => match properties.last_enqueued_at {
             Some(enqueued_at) if enqueued_at >= moment && !properties.is_empty => {

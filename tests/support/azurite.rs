@@ -75,9 +75,15 @@ impl TestContainer {
     /// Makes a container.
     pub(crate) async fn create() -> Self {
         let container = Self::missing();
+        container.make().await;
+        container
+    }
+
+    /// Makes it, when it was missing.
+    pub(crate) async fn make(&self) {
         let url = format!(
             "{}?restype=container&{}",
-            container.plain_url(),
+            self.plain_url(),
             account_signature()
         );
         let answer = reqwest::Client::builder()
@@ -91,7 +97,6 @@ impl TestContainer {
             .await
             .unwrap();
         assert_eq!(answer.status(), 201, "{}", answer.text().await.unwrap());
-        container
     }
 
     /// A container that does not exist.

@@ -1,0 +1,41 @@
+//! The real program between an emulated hub and a scripted endpoint: what arrives, what is
+//! repeated, how it ends.
+
+#![cfg(feature = "demo")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "clippy.toml allows them in test functions only, not in what those share"
+)]
+
+#[path = "../support/azurite.rs"]
+mod azurite;
+#[path = "../support/bag.rs"]
+mod bag;
+#[path = "../support/endpoint.rs"]
+mod endpoint;
+#[path = "../support/eventually.rs"]
+mod eventually;
+#[path = "../support/forwarder.rs"]
+mod forwarder;
+#[path = "../support/hub.rs"]
+mod hub;
+#[path = "../support/proxy.rs"]
+mod proxy;
+#[path = "../support/scene.rs"]
+mod scene;
+#[path = "../support/tied.rs"]
+mod tied;
+
+mod broker;
+mod kill;
+mod kill_storing;
+mod messages;
+mod poison;
+mod scanner;
+mod sinks;
+mod start;
+
+mod stop;

@@ -1,0 +1,267 @@
+//! An HTTP endpoint that does what a test tells it to, and remembers every request.
+//!
+//! It shares no code with the forwarder: it decompresses and decodes by itself.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::header::HeaderMap;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+use crate::bag::Bag;
+
+/// What the endpoint does with a request whose body it has.
+#[derive(Clone, Debug)]
+pub(crate) enum Reply {
+    /// Answers with this status.
+    Status(u16),
+    /// Answers with this status and this header.
+    With(u16, &'static str, String),
+    /// Answers with this status after a while.
+    After(Duration, u16),
+    /// Never answers; the connection stays open.
+    Hang,
+    /// Closes the connection without an answer.
+    Close,
+}
+
+/// A request, as it came.
+#[derive(Clone, Debug)]
+pub(crate) struct Arrival {
+    /// Method and path with query.
+    pub(crate) line: String,
+    /// Its headers.
+    pub(crate) headers: HeaderMap,
+    /// Its body on the wire.
+    pub(crate) wire: Bytes,
+    /// Its body without the compression.
+    pub(crate) body: Bytes,
+    /// The records in it.
+    pub(crate) records: Vec<Bytes>,
+    /// The status that it was answered with; `None` while it is not answered.
+    pub(crate) answered: Option<u16>,
+}
+
+type Script = Box<dyn FnMut(usize) -> Reply + Send>;
+
+struct State {
+    script: Script,
+    arrivals: Vec<Arrival>,
+    held: usize,
+    taken: Bag,
+    accepted: Bag,
+}
+
+/// A request that waits for its answer; dropped with the answer, or when the client is gone.
+struct Held(Arc<Mutex<State>>);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        lock(&self.0).held -= 1;
+    }
+}
+
+/// The running endpoint; it ends, with all its connections, when this is dropped.
+pub(crate) struct Endpoint {
+    /// Where it listens.
+    pub(crate) address: SocketAddr,
+    state: Arc<Mutex<State>>,
+    _server: JoinSet<()>,
+}
+
+impl Endpoint {
+    /// Starts on a free port and answers 200.
+    pub(crate) async fn start() -> Self {
+        Self::start_at(([127, 0, 0, 1], 0).into()).await
+    }
+
+    /// Starts at an address.
+    pub(crate) async fn start_at(address: SocketAddr) -> Self {
+        let listener = TcpListener::bind(address).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let state = Arc::new(Mutex::new(State {
+            script: Box::new(|_| Reply::Status(200)),
+            arrivals: Vec::new(),
+            held: 0,
+            taken: Bag::default(),
+            accepted: Bag::default(),
+        }));
+        let mut server = JoinSet::new();
+        server.spawn(serve(listener, Arc::clone(&state)));
+        Self {
+            address,
+            state,
+            _server: server,
+        }
+    }
+
+    /// Its URL.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}/ingest", self.address)
+    }
+
+    /// From now on does the same with every request.
+    pub(crate) fn behave(&self, reply: Reply) {
+        self.script(move |_| reply.clone());
+    }
+
+    /// From now on asks `script` with the number of the request, counted from 0 since the start.
+    pub(crate) fn script(&self, script: impl FnMut(usize) -> Reply + Send + 'static) {
+        lock(&self.state).script = Box::new(script);
+    }
+
+    /// All requests so far.
+    pub(crate) fn arrivals(&self) -> Vec<Arrival> {
+        lock(&self.state).arrivals.clone()
+    }
+
+    /// How many requests came.
+    pub(crate) fn count(&self) -> usize {
+        lock(&self.state).arrivals.len()
+    }
+
+    /// How many requests there are whose body is here, whose client waits, and that have no
+    /// answer.
+    pub(crate) fn held(&self) -> usize {
+        lock(&self.state).held
+    }
+
+    /// The records of all requests, also of those that were refused or not answered.
+    pub(crate) fn taken(&self) -> Bag {
+        lock(&self.state).taken.clone()
+    }
+
+    /// The records of the requests that were answered with 2xx.
+    pub(crate) fn accepted(&self) -> Bag {
+        lock(&self.state).accepted.clone()
+    }
+
+    /// How many different records were accepted.
+    pub(crate) fn distinct(&self) -> u64 {
+        lock(&self.state).accepted.distinct()
+    }
+
+    /// Whether every one of these records was accepted.
+    pub(crate) fn has(&self, produced: &Bag) -> bool {
+        lock(&self.state).accepted.contains(produced)
+    }
+}
+
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap()
+}
+
+async fn serve(listener: TcpListener, state: Arc<Mutex<State>>) {
+    let mut connections = JoinSet::new();
+    while let Ok((stream, _)) = listener.accept().await {
+        let state = Arc::clone(&state);
+        connections.spawn(async move {
+            let service = service_fn(move |request| answer(request, Arc::clone(&state)));
+            // It ends with an error whenever the client is killed or the script says `Close`.
+            let _ended = hyper::server::conn::http1::Builder::new()
+                .serve_connection(TokioIo::new(stream), service)
+                .await;
+        });
+        while connections.try_join_next().is_some() {}
+    }
+}
+
+/// Closes the connection.
+#[derive(Debug, thiserror::Error)]
+#[error("closed")]
+struct Closed;
+
+async fn answer(
+    request: Request<Incoming>,
+    shared: Arc<Mutex<State>>,
+) -> Result<Response<Full<Bytes>>, Closed> {
+    let line = format!("{} {}", request.method(), request.uri());
+    let headers = request.headers().clone();
+    let wire = request.into_body().collect().await;
+    let wire = wire.map_err(|_| Closed)?.to_bytes();
+    let body = plain(&headers, &wire);
+    let records = records(&headers, &body);
+    let (number, reply, _held) = {
+        let mut state = lock(&shared);
+        let number = state.arrivals.len();
+        let reply = (state.script)(number);
+        state.taken.extend(records.iter().cloned());
+        state.arrivals.push(Arrival {
+            line,
+            headers,
+            wire,
+            body,
+            records,
+            answered: None,
+        });
+        state.held += 1;
+        (number, reply, Held(Arc::clone(&shared)))
+    };
+    let (status, header) = match reply {
+        Reply::Status(status) => (status, None),
+        Reply::With(status, name, value) => (status, Some((name, value))),
+        Reply::After(wait, status) => {
+            tokio::time::sleep(wait).await;
+            (status, None)
+        }
+        Reply::Hang => std::future::pending().await,
+        Reply::Close => return Err(Closed),
+    };
+    let mut state = lock(&shared);
+    let arrival = &mut state.arrivals[number];
+    arrival.answered = Some(status);
+    let records = arrival.records.clone();
+    if (200..300).contains(&status) {
+        state.accepted.extend(records);
+    }
+    drop(state);
+    let mut response = Response::builder().status(status);
+    if let Some((name, value)) = header {
+        response = response.header(name, value);
+    }
+    Ok(response.body(Full::default()).unwrap())
+}
+
+fn plain(headers: &HeaderMap, wire: &Bytes) -> Bytes {
+    if headers
+        .get("content-encoding")
+        .is_none_or(|it| it != "gzip")
+    {
+        return wire.clone();
+    }
+    // This one checks length and checksum at its end.
+    let mut decoder = flate2::write::GzDecoder::new(Vec::new());
+    decoder.write_all(wire).unwrap();
+    decoder.finish().unwrap().into()
+}
+
+/// The records in a body, by its content type.
+fn records(headers: &HeaderMap, body: &Bytes) -> Vec<Bytes> {
+    if headers
+        .get("content-type")
+        .is_some_and(|it| it == "application/json")
+    {
+        let values: Vec<&serde_json::value::RawValue> = serde_json::from_slice(body).unwrap();
+        return values
+            .iter()
+            .map(|it| body.slice_ref(it.get().as_bytes()))
+            .collect();
+    }
+    let Some(lines) = body.strip_suffix(b"\n") else {
+        assert!(body.is_empty(), "the last line is cut off");
+        return Vec::new();
+    };
+    lines
+        .split(|byte| *byte == b'\n')
+        .map(|line| body.slice_ref(line))
+        .collect()
+}

@@ -1,0 +1,115 @@
+//! A TCP proxy that can hold one request, or its answer, for as long as a test wants.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+
+/// What is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hold {
+    /// The request: the server never sees it.
+    Request,
+    /// The answer: the server has done it, and the client does not know.
+    Answer,
+}
+
+#[derive(Default)]
+struct State {
+    /// Holds the next request whose first line contains all of these.
+    armed: Option<(Hold, Vec<String>)>,
+    held: usize,
+}
+
+/// The running proxy; it ends, with all its connections, when this is dropped.
+pub(crate) struct Proxy {
+    /// Where it listens.
+    pub(crate) address: SocketAddr,
+    state: Arc<Mutex<State>>,
+    _server: JoinSet<()>,
+}
+
+impl Proxy {
+    /// Starts on a free port, in front of `server`.
+    pub(crate) async fn start(server: SocketAddr) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let state = Arc::<Mutex<State>>::default();
+        let shared = Arc::clone(&state);
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async move {
+            let mut connections = JoinSet::new();
+            while let Ok((client, _)) = listener.accept().await {
+                connections.spawn(pass(client, server, Arc::clone(&shared)));
+            }
+        });
+        Self {
+            address,
+            state,
+            _server: tasks,
+        }
+    }
+
+    /// Holds the next request whose first line contains all of `words`.
+    pub(crate) fn hold(&self, hold: Hold, words: &[&str]) {
+        let words = words.iter().map(|&word| word.to_owned()).collect();
+        self.state.lock().unwrap().armed = Some((hold, words));
+    }
+
+    /// How many were held so far.
+    pub(crate) fn held(&self) -> usize {
+        self.state.lock().unwrap().held
+    }
+}
+
+/// Passes bytes on until one side closes. Requests without a body come in one piece, so that a
+/// piece's beginning is a request's.
+async fn pass(mut client: TcpStream, server: SocketAddr, state: Arc<Mutex<State>>) {
+    let Ok(mut server) = TcpStream::connect(server).await else {
+        return;
+    };
+    let (mut request, mut answer) = (vec![0; 64 * 1024], vec![0; 64 * 1024]);
+    let mut holds_answer = false;
+    loop {
+        tokio::select! {
+            read = client.read(&mut request) => {
+                let piece = match read {
+                    Ok(length) if length > 0 => &request[..length],
+                    _ => return,
+                };
+                let hold = due(&state, piece);
+                holds_answer |= hold == Some(Hold::Answer);
+                if hold != Some(Hold::Request) && server.write_all(piece).await.is_err() {
+                    return;
+                }
+            }
+            read = server.read(&mut answer) => match read {
+                Ok(length) if length > 0 => {
+                    if holds_answer {
+                        // Only now the server has done it.
+                        state.lock().unwrap().held += 1;
+                    } else if client.write_all(&answer[..length]).await.is_err() {
+                        return;
+                    }
+                }
+                _ => return,
+            }
+        }
+    }
+}
+
+/// Whether this request is to be held. One that never gets to the server counts at once.
+fn due(state: &Mutex<State>, piece: &[u8]) -> Option<Hold> {
+    let text = String::from_utf8_lossy(piece);
+    let line = text.lines().next().unwrap_or_default();
+    let mut state = state.lock().unwrap();
+    let (hold, _) = state
+        .armed
+        .take_if(|(_, words)| words.iter().all(|word| line.contains(word)))?;
+    if hold == Hold::Request {
+        state.held += 1;
+    }
+    Some(hold)
+}
