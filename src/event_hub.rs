@@ -14,6 +14,7 @@ mod control;
 mod error;
 mod message;
 pub mod position;
+pub mod runtime;
 mod stream;
 
 pub use position::{Offset, OpenAt, PartitionId, Position, SequenceNumber, Timestamp};

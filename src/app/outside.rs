@@ -22,6 +22,7 @@ use crate::deliver::dead_letter::memory::MemoryDeadLetters;
 use crate::deliver::http::{HttpTransport, Transport};
 use crate::event_hub::Source;
 use crate::event_hub::client::{Access, EventHubSource, Settings, Timeouts};
+use crate::event_hub::runtime::AmqpRuntime;
 
 /// Folder of the dead letters in a directory store.
 const DEAD_LETTERS_FOLDER: &str = "dead-letters";
@@ -57,9 +58,6 @@ impl Outside {
     ///
     /// # Errors
     /// When something cannot be as configured.
-    ///
-    /// # Panics
-    /// Outside a Tokio runtime: the hubs' management tasks are started.
     pub fn reach(config: &Config, default_client_id: Option<&str>) -> Result<Self, OutsideError> {
         let credentials = credentials(config, default_client_id)?;
         let (store, dead_letters) = stores(config, &credentials)?;
@@ -132,6 +130,7 @@ fn hubs(
     config: &Config,
     credentials: &Credentials,
 ) -> Result<Vec<Arc<EventHubSource>>, OutsideError> {
+    let runtime = AmqpRuntime::start().map_err(|error| at("sources")(&error))?;
     let reach = |(name, source): (&String, &crate::config::SourceConfig)| {
         let access = match &source.access {
             SourceAccess::ConnectionString(text) => Access::ConnectionString(text.clone()),
@@ -147,7 +146,11 @@ fn hubs(
             custom_endpoint: source.custom_endpoint.clone(),
             access,
         };
-        Ok(Arc::new(EventHubSource::new(settings, Timeouts::default())))
+        Ok(Arc::new(EventHubSource::new(
+            settings,
+            Timeouts::default(),
+            &runtime,
+        )))
     };
     config.sources.iter().map(reach).collect()
 }

@@ -14,6 +14,7 @@ use crate::demo::generator::Generator;
 use crate::demo::producer::{Load, Producer, ProducerError};
 use crate::demo::proof::Proof;
 use crate::demo::sabotage::{Damage, Sabotage};
+use crate::event_hub::runtime::AmqpRuntime;
 use crate::telemetry::status::Status;
 use report::Report;
 use setup::Stage;
@@ -118,18 +119,11 @@ async fn play(args: &Args, stage: Stage) -> Result<Report, ProducerError> {
             *transport = Arc::new(Sabotage::new(Arc::clone(transport), damage));
         }
     }
+    let amqp = AmqpRuntime::start()?;
     let store = Arc::clone(&seams.store);
     let mut app = App::start(&config, seams, "demo", Arc::new(Status::default()));
     let connection_string = emulator.connection_string(Some(setup::HUB));
     let generator = Generator::new(args.seed);
-    let producer = Producer::connect(
-        &connection_string,
-        emulator.address(),
-        args.partitions,
-        generator,
-        Arc::clone(&proof),
-    )
-    .await?;
     let load = Load {
         records_per_second: args.rate,
         records_per_event: usize::try_from(args.records_per_event).unwrap_or(1),
@@ -137,13 +131,17 @@ async fn play(args: &Args, stage: Stage) -> Result<Report, ProducerError> {
         partitions: args.partitions,
     };
     let mut progress = report::Progress::new(load.duration);
-    let producing = producer.run(load);
+    let (address, produced) = (emulator.address(), Arc::clone(&proof));
+    let producing = amqp.run(async move {
+        let producer = Producer::connect(&connection_string, address, generator, produced);
+        producer.await?.run(load).await
+    });
     tokio::pin!(producing);
     let mut ticks = tokio::time::interval(PROGRESS_INTERVAL);
     loop {
         tokio::select! {
             biased;
-            produced = &mut producing => break produced?,
+            produced = &mut producing => break produced.unwrap_or(Err(ProducerError::Panicked))?,
             _ = ticks.tick() => progress.show(&app, &proof),
         }
     }

@@ -36,6 +36,12 @@ pub enum ProducerError {
     /// The client failed.
     #[error("the producer failed: {0}")]
     Client(#[from] azure_messaging_eventhubs::EventHubsError),
+    /// It panicked.
+    #[error("bug: the producer panicked")]
+    Panicked,
+    /// There is no thread for it.
+    #[error("the producer gets no thread: {0}")]
+    Thread(#[from] std::io::Error),
     /// The client did not answer.
     #[error("the producer got no answer within {STEP_MAX:?}")]
     Timeout(#[from] tokio::time::error::Elapsed),
@@ -49,15 +55,14 @@ pub struct Producer {
 }
 
 impl Producer {
-    /// Connects to the hub of a connection string at `address` (plain AMQP), and to each of its
-    /// partitions.
+    /// Connects to the hub of a connection string at `address` (plain AMQP). Call this and
+    /// [`Self::run`] on an [`AmqpRuntime`](crate::event_hub::runtime::AmqpRuntime).
     ///
     /// # Errors
     /// When the hub cannot be reached.
     pub async fn connect(
         connection_string: &str,
         address: std::net::SocketAddr,
-        partitions: u32,
         generator: Generator,
         proof: Arc<Proof>,
     ) -> Result<Self, ProducerError> {
@@ -65,12 +70,6 @@ impl Producer {
             .with_custom_endpoint(format!("amqp://{address}"))
             .open_with_connection_string(connection_string, None);
         let client = tokio::time::timeout(STEP_MAX, opening).await??;
-        // One link after the other: the client was seen to stop for ever when it authorises one
-        // link while it sends on another.
-        for partition in 0..partitions {
-            let creating = client.create_batch(Some(to_partition(partition)));
-            tokio::time::timeout(STEP_MAX, creating).await??;
-        }
         Ok(Self {
             client,
             generator,

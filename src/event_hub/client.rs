@@ -10,6 +10,7 @@ use tokio::time::timeout;
 use super::connection::{Closer, connect};
 use super::control::Control;
 use super::error::{self, Target};
+use super::runtime::AmqpRuntime;
 use super::{
     EventStream, HubProperties, OpenAt, PartitionId, PartitionProperties, Source, SourceError,
     SourceErrorKind, stream,
@@ -117,23 +118,28 @@ pub struct EventHubSource {
     timeouts: Timeouts,
     closer: Arc<Closer>,
     control: Control,
+    runtime: AmqpRuntime,
 }
 
 impl EventHubSource {
-    /// Connects to nothing yet. `rustls` needs its default crypto provider before the first call.
-    ///
-    /// # Panics
-    /// Outside a Tokio runtime: the management task is started.
-    pub fn new(settings: Settings, timeouts: Timeouts) -> Self {
+    /// Connects to nothing yet; what connects will run on `runtime`. `rustls` needs its default
+    /// crypto provider before the first call.
+    pub fn new(settings: Settings, timeouts: Timeouts, runtime: &AmqpRuntime) -> Self {
         let settings = Arc::new(settings);
-        let closer = Closer::new(timeouts.close);
-        let control = Control::start(Arc::clone(&settings), Arc::clone(&closer), timeouts.call);
+        let closer = Closer::new(timeouts.close, runtime.handle().clone());
+        let control = Control::start(
+            Arc::clone(&settings),
+            Arc::clone(&closer),
+            timeouts.call,
+            runtime.handle(),
+        );
         Self {
             target: settings.target(),
             settings,
             timeouts,
             closer,
             control,
+            runtime: runtime.clone(),
         }
     }
 
@@ -170,20 +176,31 @@ impl Source for EventHubSource {
         at: OpenAt,
         prefetch: u32,
     ) -> Result<Box<dyn EventStream>, SourceError> {
-        let open = async {
-            let connection = connect(&self.settings, &self.closer)
-                .await
-                .map_err(|error| error::classify(&error, &self.target))?;
-            stream::open(connection, partition, &at, prefetch, &self.target).await
-        };
-        match timeout(self.timeouts.open, open).await {
-            Ok(opened) => Ok(Box::new(opened?)),
-            Err(_) => Err(SourceError::new(
-                SourceErrorKind::Unavailable,
-                format!(
-                    "{} did not open the receiver within {:?}",
-                    self.target.namespace, self.timeouts.open
-                ),
+        let (settings, closer) = (Arc::clone(&self.settings), Arc::clone(&self.closer));
+        let (target, partition, bound) =
+            (self.target.clone(), partition.clone(), self.timeouts.open);
+        let opened = self.runtime.run(async move {
+            let open = async {
+                let connection = connect(&settings, &closer)
+                    .await
+                    .map_err(|error| error::classify(&error, &target))?;
+                stream::open(connection, &partition, &at, prefetch, &target).await
+            };
+            timeout(bound, open).await.unwrap_or_else(|_| {
+                Err(SourceError::new(
+                    SourceErrorKind::Unavailable,
+                    format!(
+                        "{} did not open the receiver within {bound:?}",
+                        target.namespace
+                    ),
+                ))
+            })
+        });
+        match opened.await {
+            Some(opened) => Ok(Box::new(opened?)),
+            None => Err(SourceError::new(
+                SourceErrorKind::Protocol,
+                "opening the receiver panicked",
             )),
         }
     }

@@ -95,11 +95,11 @@ pub(super) struct Closer {
 }
 
 impl Closer {
-    /// Made within the runtime that the closes will run on.
-    pub(super) fn new(patience: Duration) -> Arc<Self> {
+    /// The closes will run on `runtime`.
+    pub(super) fn new(patience: Duration, runtime: Handle) -> Arc<Self> {
         Arc::new(Self {
             patience,
-            runtime: Handle::current(),
+            runtime,
             tasks: Mutex::default(),
             abandoned: Arc::default(),
         })

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use azure_messaging_eventhubs::models::{EventHubPartitionProperties, EventHubProperties};
 use futures::FutureExt;
+use tokio::runtime::Handle;
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, timeout};
@@ -56,11 +57,19 @@ pub(super) struct Control {
 }
 
 impl Control {
-    /// Starts the task, in the current runtime. It connects when the first question comes.
-    pub(super) fn start(settings: Arc<Settings>, closer: Arc<Closer>, patience: Duration) -> Self {
+    /// Starts the task on `runtime`. It connects when the first question comes.
+    pub(super) fn start(
+        settings: Arc<Settings>,
+        closer: Arc<Closer>,
+        patience: Duration,
+        runtime: &Handle,
+    ) -> Self {
         let (questions, asked) = mpsc::channel(QUESTIONS_MAX);
         let stop = tokio_util::sync::CancellationToken::new();
+        // A timer belongs to the runtime in which it is made.
+        let entered = runtime.enter();
         let mut calls = interval(CALL_INTERVAL);
+        drop(entered);
         calls.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let target = settings.target();
         let node = Node {
@@ -72,7 +81,7 @@ impl Control {
             calls,
         };
         let mut task = JoinSet::new();
-        task.spawn(node.run(asked, stop.clone()));
+        task.spawn_on(node.run(asked, stop.clone()), runtime);
         Self {
             questions,
             stop,

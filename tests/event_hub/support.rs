@@ -1,10 +1,11 @@
 //! An emulator and a source that reads it.
 
-use std::sync::Once;
+use std::sync::{LazyLock, Once};
 use std::time::Duration;
 
 use entra_forwarder::config::Secret;
 use entra_forwarder::event_hub::client::{Access, EventHubSource, Settings, Timeouts};
+use entra_forwarder::event_hub::runtime::AmqpRuntime;
 use entra_forwarder::event_hub::{
     Body, EventStream, OpenAt, PartitionId, ReceivedEvent, Source, SourceError, SourceErrorKind,
 };
@@ -53,7 +54,9 @@ pub(crate) fn source_with(settings: Settings) -> EventHubSource {
             .install_default()
             .unwrap();
     });
-    EventHubSource::new(settings, TIMEOUTS)
+    // One thread for all tests: it outlives each source, as it does in the program.
+    static RUNTIME: LazyLock<AmqpRuntime> = LazyLock::new(|| AmqpRuntime::start().unwrap());
+    EventHubSource::new(settings, TIMEOUTS, &RUNTIME)
 }
 
 pub(crate) fn partition(id: u32) -> PartitionId {
