@@ -178,6 +178,7 @@ impl Engine {
                 next_incoming: begin.next_outgoing_id,
                 unreported: 0,
                 accepted: None,
+                accepted_due: tokio::time::Instant::now(),
                 links: Default::default(),
             },
         );

@@ -24,6 +24,8 @@ pub(crate) struct Session {
     pub(crate) unreported: u32,
     /// Deliveries to be accepted, first and last.
     pub(crate) accepted: Option<(u32, u32)>,
+    /// When that is said.
+    pub(crate) accepted_due: tokio::time::Instant,
     /// By the client's handle, which is also the broker's.
     pub(crate) links: BTreeMap<u32, Link>,
 }

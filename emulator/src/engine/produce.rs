@@ -1,5 +1,7 @@
 //! Receiving: produced events, and requests to the broker's nodes.
 
+use std::time::Duration;
+
 use bytes::{Bytes, BytesMut};
 use fe2o3_amqp_types::performatives::Transfer;
 use tokio::time::Instant;
@@ -15,6 +17,11 @@ use crate::wire::section;
 
 /// Message format of a batch: each data section is an encoded message.
 const BATCH: u32 = 0x8001_3700;
+
+/// A delivery is accepted this long after it came. The service takes longer; an outcome that is
+/// there within microseconds is lost on the Rust client (fe2o3-amqp 0.16 notes a delivery as
+/// unsettled only after it was handed to the connection), which then waits for it for ever.
+const ACCEPTED_AFTER: Duration = Duration::from_millis(10);
 
 /// A message that has arrived whole.
 pub(super) struct Arrived {
@@ -111,6 +118,7 @@ impl Engine {
                 _ => {
                     flush(session, &mut self.outbox);
                     session.accepted = Some((id, id));
+                    session.accepted_due = Instant::now() + ACCEPTED_AFTER;
                 }
             },
             Outcome::Rejected(condition) => {
@@ -121,10 +129,18 @@ impl Engine {
         }
     }
 
-    /// Tells the clients what has been accepted since the last time.
+    /// Tells the clients what has been accepted, when its time has come.
     pub(super) fn flush_accepted(&mut self) {
+        let now = Instant::now();
         for session in self.sessions.values_mut() {
-            flush(session, &mut self.outbox);
+            if session.accepted.is_none() {
+                continue;
+            }
+            if session.accepted_due <= now {
+                flush(session, &mut self.outbox);
+            } else {
+                self.due = self.due.min(session.accepted_due);
+            }
         }
     }
 

@@ -35,6 +35,7 @@ impl Engine {
             return;
         }
         self.release(false);
+        self.flush_accepted();
         self.send(now);
         self.look_for_unused(now);
     }
