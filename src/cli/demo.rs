@@ -19,8 +19,6 @@ use crate::telemetry::status::Status;
 use report::Report;
 use setup::Stage;
 
-/// After the last record was produced: how long nothing may move before the demo gives up.
-const STILL_MAX: Duration = Duration::from_secs(30);
 /// How often progress is shown.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -55,6 +53,9 @@ pub struct Args {
     /// How records become a body for `--sink`.
     #[arg(long, value_enum, default_value = "ndjson", requires = "sink")]
     pub(super) encoding: EncodingArg,
+    /// Seconds in which nothing moves, after the last record was produced, until it gives up.
+    #[arg(long, hide = true, default_value_t = 30)]
+    pub(super) patience: u64,
     #[command(flatten)]
     pub(super) file: ConfigFile,
 }
@@ -145,7 +146,8 @@ async fn play(args: &Args, stage: Stage) -> Result<Report, ProducerError> {
             _ = ticks.tick() => progress.show(&app, &proof),
         }
     }
-    let failed = wait_for_rest(&mut app, &proof, &mut progress).await;
+    let patience = Duration::from_secs(args.patience);
+    let failed = wait_for_rest(&mut app, &proof, &mut progress, patience).await;
     progress.end();
     let mut report = Report::of(&app, &proof, endpoint.as_ref());
     if let Some(failed) = failed {
@@ -169,6 +171,7 @@ async fn wait_for_rest(
     app: &mut App,
     proof: &Proof,
     progress: &mut report::Progress,
+    patience: Duration,
 ) -> Option<String> {
     let (mut last, mut still_since) = (None, tokio::time::Instant::now());
     let mut ticks = tokio::time::interval(Duration::from_millis(50));
@@ -193,14 +196,14 @@ async fn wait_for_rest(
         if last != now {
             (last, still_since) = (now, tokio::time::Instant::now());
         }
-        if still_since.elapsed() > STILL_MAX {
+        if still_since.elapsed() > patience {
             let waiting = app.waiting();
             let reasons: Vec<_> = waiting
                 .iter()
                 .map(|(who, why)| format!("{who}: {why}"))
                 .collect();
             return Some(format!(
-                "nothing moved for {STILL_MAX:?}; {}",
+                "nothing moved for {patience:?}; {}",
                 reasons.join("; ")
             ));
         }

@@ -34,11 +34,13 @@ pub fn start(filter: &str) -> Result<(), BadFilter> {
     let bad = || BadFilter(filter.to_owned());
     // A level alone is meant for this program; the libraries below it have their own words.
     let asked = match filter.parse::<Level>() {
-        // The Azure SDK warns several times of each refusal that this program reports once.
+        // The Azure SDK reports each refusal several times at each attempt, as warnings and as
+        // errors; this program reports it once.
         Ok(level) => format!(
-            "warn,azure_messaging_eventhubs=error,azure_core_amqp=error,fe2o3_amqp=error,\
+            "warn,azure_messaging_eventhubs=off,azure_core_amqp=off,fe2o3_amqp=off,\
              entra_forwarder={level},entra_forwarder_emulator={level}"
         ),
+        Err(_) if names_no_level(filter) => return Err(bad()),
         Err(_) => filter.to_owned(),
     };
     let asked = EnvFilter::try_new(asked).map_err(|_| bad())?;
@@ -57,6 +59,15 @@ pub fn start(filter: &str) -> Result<(), BadFilter> {
         .with(lines.with_filter(asked.and(ceiling())))
         .try_init();
     Ok(())
+}
+
+/// Whether a part of the filter is a word alone that is no level. The library would take it for a
+/// crate's name and show nothing.
+fn names_no_level(filter: &str) -> bool {
+    filter
+        .split(',')
+        .map(str::trim)
+        .any(|part| !part.contains('=') && part.parse::<LevelFilter>().is_err())
 }
 
 /// What no setting lifts: below `info`, the libraries print frames, with bodies and tokens in them.
@@ -89,10 +100,13 @@ mod tests {
 
     #[test]
     fn a_filter_that_cannot_be_read_is_named() {
-        let error = start("entra_forwarder=loud").unwrap_err().to_string();
-        assert!(
-            error.starts_with("`entra_forwarder=loud` is no log filter"),
-            "{error}"
-        );
+        for filter in ["entra_forwarder=loud", "nonsense", "info,nonsense"] {
+            let error = start(filter).unwrap_err().to_string();
+            let expected = format!("`{filter}` is no log filter");
+            assert!(error.starts_with(&expected), "{error}");
+        }
+        for filter in ["off", "warn,entra_forwarder=debug", "entra_forwarder=info"] {
+            assert!(!names_no_level(filter), "{filter}");
+        }
     }
 }
