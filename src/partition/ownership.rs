@@ -3,6 +3,9 @@
 //! Today one process reads every partition of its hub. Claims, renewals and releases go through
 //! the store all the same, with their versions, so that a process that was replaced finds out.
 
+mod claims;
+mod readers;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,17 +14,15 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
+use self::claims::ClaimError;
+pub use self::claims::Released;
 use super::handoff::Stages;
-use super::prefetch::Prefetch;
-use super::reader::{ReadLimits, Reader};
-use super::start;
-use crate::checkpoint::checkpointer::{Checkpointer, Holding};
+use crate::checkpoint::checkpointer::Checkpointer;
 use crate::checkpoint::ledgers::LedgerId;
-use crate::checkpoint::{
-    Checkpoint, CheckpointStore, Condition, ETag, GroupKey, Ownership, StoreError,
-};
+use crate::checkpoint::{CheckpointStore, ETag, GroupKey, StoreError};
 use crate::config::{LimitsConfig, OnUndecodable, Start};
-use crate::event_hub::{HubProperties, PartitionId, Position, Source, SourceError};
+use crate::deliver::retry::Backoff;
+use crate::event_hub::{HubProperties, PartitionId, Source};
 
 /// How often the owners are listed.
 const BALANCE_INTERVAL: Duration = Duration::from_secs(2);
@@ -71,53 +72,14 @@ struct Owned {
     lost: CancellationToken,
 }
 
-/// What is released at the end.
-pub struct Released {
-    store: Arc<dyn CheckpointStore>,
-    group: GroupKey,
-    owned: Vec<(PartitionId, ETag)>,
-}
-
-impl Released {
-    /// Gives the partitions up, so that others may claim them at once. Call it after the last
-    /// checkpoint.
-    pub async fn release(self) {
-        let Self {
-            store,
-            group,
-            owned,
-        } = self;
-        let (store, group) = (&store, &group);
-        let releases = owned.into_iter().map(|(partition, etag)| async move {
-            if let Err(error) = store.release(group, &partition, etag).await {
-                tracing::warn!(
-                    event = "release_failed",
-                    %partition,
-                    %error,
-                    "the partition is not released; it expires after {EXPIRY:?}"
-                );
-            }
-        });
-        futures::future::join_all(releases).await;
-    }
-}
-
-/// Errors of a claim.
-#[derive(Debug, thiserror::Error)]
-enum ClaimError {
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    #[error(transparent)]
-    Source(#[from] SourceError),
-}
-
 /// The task's state.
 struct Run {
     owner: Arc<Owner>,
     component: String,
     hub: HubProperties,
     hub_read_at: Instant,
-    /// Whether the group had no checkpoint at all when this process started.
+    /// Whether the group had no checkpoint at all when this process started, and not every
+    /// partition has been claimed yet.
     is_first_start: bool,
     /// The first round takes every partition, whoever has it.
     is_first_round: bool,
@@ -137,8 +99,7 @@ impl Owner {
         let stop = self.stop.clone();
         let component = format!("source {}", self.stages.source);
         let owner = Arc::new(self);
-        let mut backoff =
-            crate::deliver::retry::Backoff::new(BALANCE_INTERVAL, 5 * BALANCE_INTERVAL);
+        let mut backoff = Backoff::new(BALANCE_INTERVAL, 5 * BALANCE_INTERVAL);
         let run = loop {
             let begun = tokio::select! {
                 biased;
@@ -162,11 +123,7 @@ impl Owner {
     }
 
     fn released(&self, owned: Vec<(PartitionId, ETag)>) -> Released {
-        Released {
-            store: Arc::clone(&self.store),
-            group: self.group.clone(),
-            owned,
-        }
+        Released::new(Arc::clone(&self.store), self.group.clone(), owned)
     }
 }
 
@@ -265,16 +222,17 @@ impl Run {
     }
 
     async fn round(&mut self) -> Result<(), ClaimError> {
-        if self.hub_read_at.elapsed() >= PARTITIONS_REFRESH {
-            self.hub_read_at = Instant::now();
-            self.hub = self.owner.source.hub_properties().await?;
-        }
         let owners = self.owner.store.list_owners(&self.owner.group).await?;
         let owners: BTreeMap<_, _> = owners
             .into_iter()
             .map(|owner| (owner.partition.clone(), owner))
             .collect();
+        // Renewals first: a hub that does not answer must not let the claims expire.
         self.renew(&owners).await?;
+        if self.hub_read_at.elapsed() >= PARTITIONS_REFRESH {
+            self.hub_read_at = Instant::now();
+            self.hub = self.owner.source.hub_properties().await?;
+        }
         let wanted: Vec<_> = self
             .hub
             .partitions
@@ -299,224 +257,8 @@ impl Run {
             }
         }
         self.is_first_round = false;
+        // A partition that comes later must not skip what came before it was seen.
+        self.is_first_start = false;
         Ok(())
     }
-
-    /// Under which condition a partition may be claimed; `None` when it may not.
-    fn condition(&self, present: Option<&Ownership>) -> Option<Condition> {
-        let Some(present) = present else {
-            return Some(Condition::Absent);
-        };
-        let is_free = match &present.owner {
-            None => true,
-            // A claim of ours whose answer was lost.
-            Some(owner) if *owner == self.owner.owner_id => true,
-            Some(_) => present.age >= EXPIRY || self.is_first_round,
-        };
-        is_free.then(|| Condition::Matches(present.etag.clone()))
-    }
-
-    /// Renews what is due, and finds out what was taken by somebody else.
-    async fn renew(&mut self, owners: &BTreeMap<PartitionId, Ownership>) -> Result<(), StoreError> {
-        let owner = Arc::clone(&self.owner);
-        for (partition, owned) in &mut self.owned {
-            let present = owners.get(partition);
-            let is_ours = present
-                .is_some_and(|present| present.owner.as_deref() == Some(owner.owner_id.as_str()));
-            if let Some(present) = present.filter(|_| is_ours) {
-                // Also repairs a renewal whose answer was lost.
-                owned.etag = present.etag.clone();
-            }
-            if present.is_some() && !is_ours {
-                tracing::warn!(
-                    event = "partition_taken",
-                    source = owner.stages.source,
-                    %partition,
-                    "another replica took the partition"
-                );
-                owned.lost.cancel();
-                continue;
-            }
-            if owned.renewed_at.elapsed() < RENEW_INTERVAL {
-                continue;
-            }
-            let condition = match present {
-                Some(_) => Condition::Matches(owned.etag.clone()),
-                None => Condition::Absent,
-            };
-            match owner
-                .store
-                .claim(&owner.group, partition, &owner.owner_id, condition)
-                .await
-            {
-                Ok(etag) => {
-                    owned.etag = etag;
-                    owned.renewed_at = Instant::now();
-                }
-                // Seen in the next list, and decided there.
-                Err(StoreError::Conflict) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
-    }
-
-    /// Claims a partition and takes its checkpoint over, or writes the first one.
-    async fn claim(
-        &self,
-        partition: PartitionId,
-        condition: Condition,
-    ) -> Result<(PartitionId, Taken), ClaimError> {
-        let owner = &self.owner;
-        let etag = owner
-            .store
-            .claim(&owner.group, &partition, &owner.owner_id, condition)
-            .await?;
-        let renewed_at = Instant::now();
-        let (position, checkpoint_etag) = match owner
-            .checkpointer
-            .take_over(&owner.group, &partition)
-            .await?
-        {
-            Some(stored) => (stored.checkpoint.position, stored.etag),
-            None => self.first_checkpoint(&partition).await?,
-        };
-        Ok((
-            partition,
-            Taken {
-                etag,
-                renewed_at,
-                position,
-                checkpoint_etag,
-            },
-        ))
-    }
-
-    async fn first_checkpoint(
-        &self,
-        partition: &PartitionId,
-    ) -> Result<(Position, ETag), ClaimError> {
-        let owner = &self.owner;
-        // A partition that comes later, or whose checkpoint was deleted, must not skip anything.
-        let start = if self.is_first_start {
-            owner.start
-        } else {
-            Start::Earliest
-        };
-        let source = owner.source.as_ref();
-        let position = start::first_position(source, partition, start).await?;
-        let properties = source.partition_properties(partition).await?;
-        tracing::info!(
-            event = "first_start",
-            source = owner.stages.source,
-            %partition,
-            backlog = start::backlog(&properties, &position),
-            "no checkpoint: starts behind sequence number {}", position.sequence
-        );
-        let hub_created_at = Some(self.hub.created_at);
-        let checkpoint = Checkpoint {
-            position: position.clone(),
-            hub_created_at,
-        };
-        let etag = owner
-            .checkpointer
-            .create(&owner.group, partition, &checkpoint)
-            .await?;
-        Ok((position, etag))
-    }
-
-    /// Starts the reader of a partition.
-    fn read(&mut self, partition: PartitionId, taken: Taken) {
-        let owner = &self.owner;
-        let ledgers = &owner.stages.ledgers;
-        let ledger = *self
-            .ledgers
-            .entry(partition.clone())
-            .or_insert_with(|| ledgers.add());
-        let generation = ledgers.start(ledger, Some(taken.position.clone()));
-        let (stop, lost) = (CancellationToken::new(), CancellationToken::new());
-        owner.checkpointer.hold(Holding {
-            group: owner.group.clone(),
-            partition: partition.clone(),
-            ledger: (ledger, generation),
-            hub_created_at: Some(self.hub.created_at),
-            owner_id: owner.owner_id.clone(),
-            etag: taken.checkpoint_etag,
-            lost: lost.clone(),
-        });
-        let reader = Reader {
-            source: Arc::clone(&owner.source),
-            partition: partition.clone(),
-            stages: Arc::clone(&owner.stages),
-            checkpointer: Arc::clone(&owner.checkpointer),
-            ledger: (ledger, generation),
-            limits: self.read_limits(),
-            on_undecodable: owner.on_undecodable,
-            stop: stop.clone(),
-            last: taken.position,
-            is_last_received: false,
-            prefetch: Prefetch::new(
-                owner.stages.budget.clone(),
-                self.hub.partitions.len(),
-                owner.max_event_size,
-            ),
-        };
-        let is_lost = lost.clone();
-        let task = self.readers.spawn(async move {
-            tokio::select! {
-                biased;
-                () = is_lost.cancelled() => {}
-                () = reader.run() => {}
-            }
-        });
-        self.reader_of.insert(task.id(), partition.clone());
-        let (etag, renewed_at) = (taken.etag, taken.renewed_at);
-        self.owned.insert(
-            partition,
-            Owned {
-                etag,
-                renewed_at,
-                ledger,
-                stop,
-                lost,
-            },
-        );
-    }
-
-    fn read_limits(&self) -> ReadLimits {
-        let (owner, partitions) = (&self.owner, self.hub.partitions.len());
-        ReadLimits {
-            open_events_max: owner.limits.open_events_max,
-            open_bytes_max: owner.stages.budget.partition_share(partitions),
-            uncommitted_max: owner.limits.uncommitted_max,
-        }
-    }
-
-    /// A reader ended although nobody asked: the partition was lost, or its reader broke. Either
-    /// way its generation ends, and the next round decides whose the partition is.
-    async fn reader_ended(&mut self, ended: Result<(tokio::task::Id, ()), tokio::task::JoinError>) {
-        let task = match ended {
-            Ok((task, ())) => task,
-            Err(error) => {
-                tracing::error!(event = "reader_died", %error, "bug: a reader panicked");
-                error.id()
-            }
-        };
-        let Some(partition) = self.reader_of.remove(&task) else {
-            return;
-        };
-        let Some(owned) = self.owned.remove(&partition) else {
-            return;
-        };
-        self.owner.checkpointer.let_go(owned.ledger).await;
-        self.owner.stages.ledgers.end(owned.ledger);
-    }
-}
-
-/// What a claim brought.
-struct Taken {
-    etag: ETag,
-    renewed_at: Instant,
-    position: Position,
-    checkpoint_etag: ETag,
 }
