@@ -2,10 +2,6 @@
 SHELL := /bin/bash
 SEEDS ?= 200
 SEED ?=
-CARGO_TEST := cargo nextest run
-ifeq ($(shell cargo nextest --version 2>/dev/null),)
-CARGO_TEST := cargo test
-endif
 
 .PHONY: help test node_modules demo simulate mutants check docs
 help:
@@ -28,7 +24,7 @@ node_modules:
 
 simulate:
 	SIMULATION_SEEDS=$(SEEDS) SIMULATION_SEED=$(SEED) \
-	  cargo test --release --locked --no-default-features --test simulation -- --nocapture seeds
+	  cargo test --locked --test simulation -- --exact seeds --nocapture
 
 mutants:
 	scripts/mutants
