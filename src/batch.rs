@@ -3,7 +3,7 @@
 use tokio::time::Instant;
 
 use crate::checkpoint::ledger::SinkId;
-use crate::checkpoint::ledgers::Receipts;
+use crate::checkpoint::receipts::Receipts;
 use crate::config::BatchConfig;
 use crate::format::Format;
 use crate::record::{Record, Slice};

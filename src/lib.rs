@@ -7,7 +7,7 @@
 //!    goes on where it stopped;
 //! 3. [`envelope`] finds the records in an event's body;
 //! 4. [`record`] is a slice of that body, together with what it owes;
-//! 5. [`format`] turns records into the bytes of a sink's wire format;
+//! 5. [`mod@format`] turns records into the bytes of a sink's wire format;
 //! 6. [`batch`] collects slices until they make a request;
 //! 7. [`compress`] makes the gzip body;
 //! 8. [`deliver`] sends it until the endpoint has it, and settles the receipts;

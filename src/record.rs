@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::budget::Permit;
-use crate::checkpoint::ledgers::Receipts;
+use crate::checkpoint::receipts::Receipts;
 use crate::envelope::{RecordRange, Records, Shape};
 
 /// The body of one event, shared by all slices of it. Its memory counts against the budget until

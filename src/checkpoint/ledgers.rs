@@ -1,4 +1,4 @@
-//! The ledgers of all partitions, and the receipts that settle them.
+//! The ledgers of all partitions, settled by receipts.
 //!
 //! Deliveries settle directly: a mutex is held for microseconds and never across an await, so
 //! settling waits for nobody (a channel of receipts back to the reader would close a circle of
@@ -11,88 +11,12 @@ use smallvec::SmallVec;
 use tokio::sync::Notify;
 
 use super::ledger::{Backlog, Generation, Ledger, LedgerError, Settlement, SinkBalance, SinkId};
+use super::receipts::{Receipts, Run};
 use crate::event_hub::Position;
 
 /// Index of a partition's ledger, stable over its generations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LedgerId(usize);
-
-/// Proof that records of one sink are owed, in wire order: consumed by being settled.
-///
-/// Neither `Clone` nor `Copy`, so that settling twice does not compile:
-/// ```compile_fail
-/// # use entra_forwarder::checkpoint::ledger::Settlement;
-/// # use entra_forwarder::checkpoint::ledgers::{Ledgers, Receipts};
-/// fn twice(ledgers: &Ledgers, receipts: Receipts) {
-///     ledgers.settle(receipts, Settlement::Delivered);
-///     ledgers.settle(receipts, Settlement::Delivered);
-/// }
-/// ```
-#[derive(Debug)]
-#[must_use = "records whose receipts are dropped stay owed, and their partition waits for them"]
-pub struct Receipts {
-    sink: SinkId,
-    runs: SmallVec<[Run; 2]>,
-    records: u64,
-}
-
-/// Records of one event that stand side by side in the batch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Run {
-    ledger: LedgerId,
-    generation: Generation,
-    index: u64,
-    records: u32,
-}
-
-impl Receipts {
-    /// No receipts yet, for a batch of this sink.
-    pub fn none(sink: SinkId) -> Self {
-        Self {
-            sink,
-            runs: SmallVec::new(),
-            records: 0,
-        }
-    }
-
-    /// The number of records that these receipts stand for.
-    pub fn records(&self) -> u64 {
-        self.records
-    }
-
-    /// Puts the receipts of later records behind these. Both belong to the same sink.
-    pub fn append(&mut self, later: Self) {
-        debug_assert_eq!(self.sink, later.sink);
-        self.records += later.records;
-        for run in later.runs {
-            match self.runs.last_mut() {
-                Some(last)
-                    if (last.ledger, last.generation, last.index)
-                        == (run.ledger, run.generation, run.index) =>
-                {
-                    last.records += run.records;
-                }
-                _ => self.runs.push(run),
-            }
-        }
-    }
-
-    /// Divides into the receipts of the first `records` records and the rest.
-    pub fn split_at(self, records: u64) -> (Self, Self) {
-        let (mut first, mut rest) = (Self::none(self.sink), Self::none(self.sink));
-        for run in self.runs {
-            let room = records.saturating_sub(first.records);
-            let taken = u32::try_from(room).unwrap_or(u32::MAX).min(run.records);
-            for (part, records) in [(&mut first, taken), (&mut rest, run.records - taken)] {
-                if records > 0 {
-                    part.records += u64::from(records);
-                    part.runs.push(Run { records, ..run });
-                }
-            }
-        }
-        (first, rest)
-    }
-}
 
 /// Totals of everything that was read since the start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

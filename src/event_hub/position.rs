@@ -100,7 +100,7 @@ impl fmt::Display for Timestamp {
 /// Opaque place of an event in its partition: never parsed, never compared, never invented.
 ///
 /// Other SDKs resume from it, so a stored position carries the settled event's own offset, or
-/// [`Offset::BEGINNING`] when no event has been settled yet.
+/// [`Offset::beginning`] when no event has been settled yet.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Offset(Arc<str>);
 
