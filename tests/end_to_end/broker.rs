@@ -31,8 +31,9 @@ fn start_of(attach: &AttachRecord) -> i64 {
 }
 
 /// Asserts that each link starts, inclusively, at an event that the links before it have brought,
-/// and not before where an earlier one started. When links ended in order, it is the last event
-/// of the link before. Gives the number of attaches.
+/// and not before where an earlier one started. When the broker ends links in order, it is the
+/// last event of the link before; only once per partition may the reader itself have left a link,
+/// for a larger prefetch. Gives the number of attaches.
 fn assert_each_goes_on(emulator: &Emulator, in_order: bool) -> usize {
     let mut count = 0;
     for (partition, attaches) in attaches(emulator) {
@@ -43,6 +44,7 @@ fn assert_each_goes_on(emulator: &Emulator, in_order: bool) -> usize {
         };
         count += attaches.len();
         let (mut last, mut start) = (-1, -1);
+        let mut left = 0;
         for (index, attach) in attaches.iter().enumerate() {
             if index == 0 {
                 assert_eq!(attach.start, StartAt::Earliest);
@@ -52,7 +54,8 @@ fn assert_each_goes_on(emulator: &Emulator, in_order: bool) -> usize {
                     (start.max(0)..=last).contains(&from),
                     "{from} not in {start}..={last}"
                 );
-                assert!(!in_order || from == last, "{from} is not {last}");
+                left += u32::from(from != last);
+                assert!(!in_order || left <= 1, "{from} is not {last}");
                 start = from;
             }
             let sent = sent_on(attach);

@@ -10,6 +10,7 @@
     reason = "clippy.toml allows them in test functions only, not in what those share"
 )]
 
+#[allow(dead_code, reason = "tests of the stores use the rest")]
 #[path = "../support/azurite.rs"]
 mod azurite;
 #[path = "../support/bag.rs"]
@@ -22,6 +23,8 @@ mod eventually;
 mod forwarder;
 #[path = "../support/hub.rs"]
 mod hub;
+#[path = "../support/ports.rs"]
+mod ports;
 #[path = "../support/proxy.rs"]
 mod proxy;
 #[path = "../support/scene.rs"]
@@ -30,11 +33,16 @@ mod scene;
 mod tied;
 
 mod broker;
+mod demo;
+mod input;
+mod javascript;
 mod kill;
 mod kill_storing;
 mod messages;
+mod outside;
 mod poison;
 mod scanner;
+mod secrets;
 mod sinks;
 mod start;
 

@@ -28,6 +28,8 @@ pub(crate) enum Reply {
     With(u16, &'static str, String),
     /// Answers with this status after a while.
     After(Duration, u16),
+    /// Answers with this status and the request's own body.
+    Echo(u16),
     /// Never answers; the connection stays open.
     Hang,
     /// Closes the connection without an answer.
@@ -199,18 +201,23 @@ async fn answer(
             line,
             headers,
             wire,
-            body,
+            body: body.clone(),
             records,
             answered: None,
         });
         state.held += 1;
         (number, reply, Held(Arc::clone(&shared)))
     };
+    let mut echo = Bytes::new();
     let (status, header) = match reply {
         Reply::Status(status) => (status, None),
         Reply::With(status, name, value) => (status, Some((name, value))),
         Reply::After(wait, status) => {
             tokio::time::sleep(wait).await;
+            (status, None)
+        }
+        Reply::Echo(status) => {
+            echo = body;
             (status, None)
         }
         Reply::Hang => std::future::pending().await,
@@ -228,7 +235,7 @@ async fn answer(
     if let Some((name, value)) = header {
         response = response.header(name, value);
     }
-    Ok(response.body(Full::default()).unwrap())
+    Ok(response.body(Full::new(echo)).unwrap())
 }
 
 fn plain(headers: &HeaderMap, wire: &Bytes) -> Bytes {
