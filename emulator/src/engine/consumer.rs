@@ -61,6 +61,7 @@ impl Sending<'_> {
         };
         let mut window = Window {
             next_outgoing: session.next_outgoing,
+            next_delivery: session.next_delivery,
             remote: session.remote_window,
         };
         let before = self.outbox.len();
@@ -97,6 +98,7 @@ impl Sending<'_> {
             touch(link, self.now);
         }
         session.next_outgoing = window.next_outgoing;
+        session.next_delivery = window.next_delivery;
         session.remote_window = window.remote;
         turn
     }
@@ -154,11 +156,13 @@ impl Sending<'_> {
                 encode(event)
             }
         };
-        // A delivery's id is the number of its first transfer: unique in the session.
+        // Deliveries are numbered without gaps in a session, whatever number of transfers they take:
+        // the JavaScript client refuses anything else.
         out.partial = Some(Partial {
-            delivery: window.next_outgoing,
+            delivery: window.next_delivery,
             pieces,
         });
+        window.next_delivery = window.next_delivery.wrapping_add(1);
         out.credit -= 1;
         out.delivery_count = out.delivery_count.wrapping_add(1);
         self.finish_partial(out, wire, window);
@@ -216,6 +220,7 @@ impl Sending<'_> {
 /// The session's numbers while one of its links sends.
 struct Window {
     next_outgoing: u32,
+    next_delivery: u32,
     remote: u32,
 }
 

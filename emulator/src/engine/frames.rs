@@ -174,6 +174,7 @@ impl Engine {
             Session {
                 channel,
                 next_outgoing: 0,
+                next_delivery: 0,
                 remote_window: begin.incoming_window,
                 next_incoming: begin.next_outgoing_id,
                 unreported: 0,

@@ -18,6 +18,8 @@ pub(crate) const CREDIT: u32 = 1000;
 pub(crate) struct Session {
     pub(crate) channel: u16,
     pub(crate) next_outgoing: u32,
+    /// Id of the next delivery that is sent.
+    pub(crate) next_delivery: u32,
     /// Transfers that the client still takes.
     pub(crate) remote_window: u32,
     pub(crate) next_incoming: u32,
