@@ -5,7 +5,7 @@
 //! | 1/2 | bodies of events that are read and not settled, with 8 bytes per record |
 //! | 1/4 | events that the receivers have prefetched |
 //! | 1/8 | bodies that are being built and compressed |
-//! | 1/8 | compressed bodies in flight |
+//! | 1/8 | compressed bodies in flight: left free for them, not reserved; they are bounded by each sink's `concurrency` times `batch.bytes` |
 //!
 //! Permits are returned by `Drop`, when the last slice of a body is gone.
 

@@ -14,7 +14,8 @@ use exit::Exit;
 
 /// Delivers Microsoft Entra ID diagnostic logs from Azure Event Hubs to HTTP endpoints.
 ///
-/// Nothing is lost: a position is checkpointed only when every record up to it was accepted.
+/// Nothing is lost: a position is checkpointed only when every record up to it was accepted, or is
+/// kept as a dead letter.
 /// Nothing is changed: records are forwarded as the bytes that Event Hubs delivered.
 ///
 /// Start with `entra-forwarder demo`: it needs no configuration and no cloud. Then

@@ -4,6 +4,7 @@
 //! give the same bytes.
 
 use std::io::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -111,7 +112,9 @@ impl Compressor for InlineCompressor {
 
 fn gzip(write: WriteBody, bytes_expected: u64, level: u32) -> Result<Compressed, CompressError> {
     let mut plain = Vec::with_capacity(usize::try_from(bytes_expected).unwrap_or(0));
-    write(&mut plain);
+    // What is half written is thrown away.
+    catch_unwind(AssertUnwindSafe(|| write(&mut plain)))
+        .map_err(|_| CompressError("writing it panicked".to_owned()))?;
     // Entra records shrink to an eighth or less.
     let out = Vec::with_capacity(plain.len() / 8 + 64);
     let mut encoder = GzEncoder::new(out, Compression::new(level));
@@ -160,8 +163,10 @@ mod tests {
     #[tokio::test]
     async fn a_panic_in_the_pool_is_an_error() {
         let pool = CompressionPool::new(1);
-        let write: WriteBody = Box::new(|_| panic!("as a test"));
-        assert!(pool.compress(write, 1 << 20, 6).await.is_err());
+        for size in [10, 1 << 20] {
+            let write: WriteBody = Box::new(|_| panic!("as a test"));
+            assert!(pool.compress(write, size, 6).await.is_err());
+        }
         let write: WriteBody = Box::new(|out| out.push(b'x'));
         assert!(
             pool.compress(write, 1 << 20, 6).await.is_ok(),

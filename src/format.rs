@@ -1,5 +1,10 @@
 //! 6. Formats: records become the bytes of one sink's wire format.
 
+use std::borrow::Cow;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD as BASE64;
+
 use crate::config::Encoding;
 use crate::record::Record;
 
@@ -14,7 +19,7 @@ use crate::record::Record;
 /// exceptions that the framing demands: in `ndjson`, a line break inside a record (which in a
 /// JSON text can only be white space between tokens) becomes a blank; in `json_array`, a record
 /// that is no JSON text is written as `{"message":"<text>"}`, since it would break the array
-/// for all the others.
+/// for all the others; one that is no UTF-8 either as `{"message_base64":"<bytes>"}`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Format {
     encoding: Encoding,
@@ -50,7 +55,7 @@ impl Format {
         let bytes = record.bytes.len() as u64;
         if self.wraps(record) {
             // A byte becomes six at most (`\u001f`); the rest is the wrapping.
-            6 * bytes + 15
+            6 * bytes + 24
         } else {
             bytes + 1
         }
@@ -100,9 +105,13 @@ fn write_line(record: &[u8], out: &mut Vec<u8>) {
     out.push(b'\n');
 }
 
-fn write_wrapped(text: &[u8], out: &mut Vec<u8>) {
-    out.extend_from_slice(br#"{"message":"#);
-    let text = String::from_utf8_lossy(text);
+fn write_wrapped(record: &[u8], out: &mut Vec<u8>) {
+    let text = std::str::from_utf8(record);
+    let (key, text) = match text {
+        Ok(text) => ("message", Cow::Borrowed(text)),
+        Err(_) => ("message_base64", Cow::Owned(BASE64.encode(record))),
+    };
+    out.extend_from_slice(format!("{{\"{key}\":").as_bytes());
     // Writing a string into memory cannot fail; should it, the array stays well-formed.
     match serde_json::to_vec(text.as_ref()) {
         Ok(quoted) => out.extend_from_slice(&quoted),
@@ -146,6 +155,22 @@ mod tests {
             ],
             "<{\"a\":1.50}\n{   \"b\":2 }\nno json\n>",
         );
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_can_be_had_back() {
+        let format = Format::new(Encoding::JsonArray, "", "");
+        let record = Record {
+            bytes: b"a\xffb",
+            is_json: false,
+        };
+        let mut out = Vec::new();
+        format.write([record].into_iter(), &mut out);
+        assert_eq!(out, br#"[{"message_base64":"Yf9i"}]"#);
+        assert!(out.len() as u64 <= format.record_bytes_max(&record) + format.frame_bytes());
+        let mut out = Vec::new();
+        Format::new(Encoding::Ndjson, "", "").write([record].into_iter(), &mut out);
+        assert_eq!(out, b"a\xffb\n");
     }
 
     #[test]

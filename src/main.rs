@@ -5,15 +5,8 @@ use std::process::ExitCode;
 use clap::Parser;
 use entra_forwarder::cli::Cli;
 use entra_forwarder::cli::exit::Exit;
+use entra_forwarder::event_hub::runtime::STACK_BYTES;
 use entra_forwarder::telemetry::logs;
-
-/// The AMQP decoder recurses: a message of 1 MB can nest 111,000 lists, which take 64 MiB of
-/// stack in a release build and more than 512 MiB in a debug build. Only what is touched takes
-/// memory.
-const STACK_BYTES: usize = match cfg!(debug_assertions) {
-    true => 1024 * 1024 * 1024,
-    false => 256 * 1024 * 1024,
-};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -21,6 +14,7 @@ fn main() -> ExitCode {
         eprintln!("error: --log: {error}");
         return ExitCode::from(2);
     }
+    logs::keep_panics_short();
     // Several crates bring TLS; without a default the first handshake would panic. It is set only
     // here, so it cannot be set already.
     let _first = rustls::crypto::aws_lc_rs::default_provider().install_default();

@@ -20,8 +20,6 @@ use crate::telemetry::status::Status;
 
 /// Writes in flight at the same time.
 const WRITES_MAX: usize = 16;
-/// Name of the store in the status table.
-const COMPONENT: &str = "checkpoint store";
 
 /// Stores the watermarks of all owned partitions.
 pub struct Checkpointer {
@@ -43,6 +41,13 @@ struct Held {
     version: tokio::sync::Mutex<Version>,
     /// Cancelled when somebody else writes this checkpoint.
     lost: CancellationToken,
+}
+
+impl Held {
+    /// Its name in the status table.
+    fn component(&self) -> String {
+        format!("checkpoint {}", self.group.checkpoint(&self.partition))
+    }
 }
 
 /// What is known of the stored object.
@@ -217,7 +222,7 @@ impl Checkpointer {
         match answer {
             Ok(()) => {
                 self.ledgers.stored(held.ledger, held.generation, index);
-                self.status.is_well(COMPONENT);
+                self.status.is_well(&held.component());
                 true
             }
             Err(StoreError::Conflict) => {
@@ -231,7 +236,7 @@ impl Checkpointer {
                 false
             }
             Err(error) => {
-                self.status.waits(COMPONENT, &error.to_string());
+                self.status.waits(&held.component(), &error.to_string());
                 false
             }
         }

@@ -4,8 +4,10 @@
 //! event open, and the watermark waits before it: a lost receipt stalls, it never skips.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use smallvec::SmallVec;
+use tokio::time::Instant;
 
 use crate::event_hub::{Position, SequenceNumber};
 
@@ -113,6 +115,8 @@ pub struct Ledger {
     last: Option<SequenceNumber>,
     /// Entries below this index are covered by the stored checkpoint.
     stored: u64,
+    /// Since when the watermark stands beyond the stored checkpoint.
+    unstored_since: Option<Instant>,
     balance: SmallVec<[SinkBalance; 2]>,
     broken: Option<LedgerError>,
 }
@@ -126,6 +130,8 @@ pub struct Backlog {
     pub open_bytes: u64,
     /// Events that are read and not covered by the stored checkpoint.
     pub uncommitted: u64,
+    /// How long the watermark has stood beyond the stored checkpoint.
+    pub unstored_for: Duration,
 }
 
 impl Ledger {
@@ -139,6 +145,7 @@ impl Ledger {
             last: resume.as_ref().map(|position| position.sequence),
             watermark: resume,
             stored: 0,
+            unstored_since: None,
             balance: SmallVec::from_elem(SinkBalance::default(), sinks),
             broken: None,
         }
@@ -240,6 +247,7 @@ impl Ledger {
     /// Notes that the watermark of [`Self::dirty`] with this index is stored.
     pub fn stored(&mut self, index: u64) {
         self.stored = self.stored.max(index);
+        self.unstored_since = (self.base > self.stored).then(Instant::now);
     }
 
     /// What is held beyond the watermark.
@@ -249,6 +257,10 @@ impl Ledger {
             open_events,
             open_bytes: self.open_bytes,
             uncommitted: self.base + open_events - self.stored,
+            unstored_for: self
+                .unstored_since
+                .map(|since| since.elapsed())
+                .unwrap_or_default(),
         }
     }
 
@@ -292,6 +304,7 @@ impl Ledger {
                 self.open_bytes -= entry.bytes;
                 self.watermark = Some(entry.position);
                 self.base += 1;
+                self.unstored_since.get_or_insert_with(Instant::now);
             }
         }
     }

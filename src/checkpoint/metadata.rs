@@ -74,8 +74,9 @@ pub(super) fn checkpoint(place: &str, fields: &Fields) -> Result<Checkpoint, Sto
             .map_err(|_| unreadable(format!("`{SEQUENCE}` is not a number: {text:?}")))?,
         (None, Some(_)) => {
             return Err(unreadable(format!(
-                "it holds an `{OFFSET}` and no `{SEQUENCE}`; store a number with it \
-                 (`checkpoints set`), or delete it to start over"
+                "it holds an `{OFFSET}` and no `{SEQUENCE}`: add the number of the event at that \
+                 offset to its metadata, or delete it to read the partition from its first \
+                 retained event"
             )));
         }
         (None, None) => {

@@ -138,20 +138,28 @@ async fn forward(
         sinks = config.sinks.len(),
         "forwarding"
     );
-    let exit = tokio::select! {
+    let failed = tokio::select! {
         biased;
         signal = stopped => {
             tracing::info!(event = "stopping", signal, "stops reading, delivers what it has");
-            end(app.stop(config.shutdown_grace).await)
+            false
         }
         error = app.failed() => {
             tracing::error!(event = "failed", %error, "bug: ends and gives its partitions up");
-            app.stop(config.shutdown_grace).await;
-            Exit::Internal
+            true
         }
-        () = health.pulse() => Exit::Internal,
+        () = health.pulse() => true,
     };
-    hubs.close().await;
+    let deadline = tokio::time::Instant::now() + config.shutdown_grace;
+    let ended = app.stop(config.shutdown_grace).await;
+    let exit = if failed { Exit::Internal } else { end(ended) };
+    // Connections that do not close in time are left to the end of the process.
+    if tokio::time::timeout_at(deadline, hubs.close())
+        .await
+        .is_err()
+    {
+        tracing::debug!("connections to the event hub are left open");
+    }
     if let Some(server) = server {
         server.stop();
     }

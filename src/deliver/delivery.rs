@@ -14,15 +14,17 @@ use crate::checkpoint::ledger::Settlement;
 use crate::compress::{Compressed, WriteBody};
 use crate::record::Slice;
 
+/// A delivery lost its records: a bug.
+#[derive(Debug)]
+pub(super) struct Unsettled;
+
 /// Delivers a batch: builds and compresses its body, sends the same bytes until the endpoint has
 /// them, settles. Returns without settling only when all partitions of the batch are lost.
 ///
 /// # Cancel safety
 /// A dropped delivery leaves its records owed: they are read again by the next owner.
-pub(super) async fn deliver(batch: Batch, context: Arc<SinkContext>) {
-    let Some((body, batch)) = build(batch, &context).await else {
-        return;
-    };
+pub(super) async fn deliver(batch: Batch, context: Arc<SinkContext>) -> Result<(), Unsettled> {
+    let (body, batch) = build(batch, &context).await.ok_or(Unsettled)?;
     let mut backoff = Backoff::new(context.config.retry.initial, context.config.retry.max);
     let mut hurried = false;
     // An endpoint that asked everybody to wait means new batches too.
@@ -35,7 +37,7 @@ pub(super) async fn deliver(batch: Batch, context: Arc<SinkContext>) {
             .any(|it| context.ledgers.are_wanted(it))
         {
             // Their next owner reads them again; sending them too would only make duplicates.
-            return;
+            return Ok(());
         }
         match attempt(&body, &context).await {
             Verdict::Accepted => {
@@ -53,7 +55,7 @@ pub(super) async fn deliver(batch: Batch, context: Arc<SinkContext>) {
                     .ledgers
                     .settle(batch.into_receipts(context.id), Settlement::Delivered);
                 context.condition.accepts();
-                return;
+                return Ok(());
             }
             Verdict::NotNow {
                 reason,

@@ -69,12 +69,17 @@ impl HttpTransport {
             value.set_sensitive(true);
             headers.insert(name, value);
         }
-        let endpoint = sink
+        let endpoint: reqwest::Url = sink
             .endpoint
             .expose()
             .parse()
             .map_err(|error| BuildError(format!("`endpoint` is no URL: {error}")))?;
-        let client = reqwest::Client::builder()
+        let mut client = reqwest::Client::builder();
+        // A proxy of the environment is for what lies beyond it.
+        if is_loopback(&endpoint) {
+            client = client.no_proxy();
+        }
+        let client = client
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
             .no_gzip()
@@ -130,6 +135,15 @@ impl Transport for HttpTransport {
         tokio::time::timeout(bound, attempt)
             .await
             .unwrap_or(Err(TransportError::Timeout))
+    }
+}
+
+fn is_loopback(endpoint: &reqwest::Url) -> bool {
+    match endpoint.host() {
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        Some(url::Host::Domain(name)) => name == "localhost",
+        None => false,
     }
 }
 

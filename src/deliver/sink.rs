@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::condition::Condition;
-use super::delivery::deliver;
+use super::delivery::{Unsettled, deliver};
 use super::http::Transport;
 use crate::batch::Batcher;
 use crate::checkpoint::ledger::SinkId;
@@ -90,6 +90,9 @@ pub struct SinkStats {
 /// A batch is taken when it is full or old enough, and then waits for a free slot: while it waits,
 /// nothing more is taken from the queue, so that an endpoint that is slow holds the readers back.
 ///
+/// A delivery that ends without settling is a bug, which only reading again from the checkpoint
+/// repairs: then this ends too, and with it the process.
+///
 /// # Cancel safety
 /// Dropping it ends its deliveries; their records stay owed.
 pub async fn run(mut queue: mpsc::Receiver<Slice>, context: Arc<SinkContext>) {
@@ -101,7 +104,11 @@ pub async fn run(mut queue: mpsc::Receiver<Slice>, context: Arc<SinkContext>) {
             // Finished deliveries first: they make room. Age before arrivals, so that a steady
             // stream cannot keep a batch from being closed.
             biased;
-            Some(ended) = deliveries.join_next() => report(ended, &context),
+            Some(ended) = deliveries.join_next() => {
+                if has_died(ended, &context) {
+                    return;
+                }
+            }
             () = due(&batcher) => send(&mut batcher, &mut deliveries, &context).await,
             slice = queue.recv() => match slice {
                 Some(slice) => {
@@ -119,7 +126,9 @@ pub async fn run(mut queue: mpsc::Receiver<Slice>, context: Arc<SinkContext>) {
     }
     send(&mut batcher, &mut deliveries, &context).await;
     while let Some(ended) = deliveries.join_next().await {
-        report(ended, &context);
+        if has_died(ended, &context) {
+            return;
+        }
     }
 }
 
@@ -130,26 +139,38 @@ async fn due(batcher: &Batcher) {
     }
 }
 
-async fn send(batcher: &mut Batcher, deliveries: &mut JoinSet<()>, context: &Arc<SinkContext>) {
+async fn send(
+    batcher: &mut Batcher,
+    deliveries: &mut JoinSet<Result<(), Unsettled>>,
+    context: &Arc<SinkContext>,
+) {
     let Some(batch) = batcher.take() else { return };
+    // What has died is left to be seen by `run`, which takes no more then.
     while deliveries.len() >= context.config.concurrency {
-        if let Some(ended) = deliveries.join_next().await {
-            report(ended, context);
+        match deliveries.join_next().await {
+            Some(Ok(Ok(()))) => {}
+            Some(Ok(Err(Unsettled))) | Some(Err(_)) => {
+                deliveries.spawn(async { Err(Unsettled) });
+                break;
+            }
+            None => break,
         }
     }
     deliveries.spawn(deliver(batch, Arc::clone(context)));
 }
 
-fn report(ended: Result<(), tokio::task::JoinError>, context: &SinkContext) {
-    if let Err(error) = ended {
-        // Its receipts are gone, so its partitions wait: said loudly, since nothing else will.
+/// Whether a delivery ended without settling: its receipts are gone, and its partitions would wait
+/// for them for ever.
+fn has_died(ended: Result<Result<(), Unsettled>, JoinError>, context: &SinkContext) -> bool {
+    let died = !matches!(ended, Ok(Ok(())));
+    if died {
         tracing::error!(
             event = "delivery_died",
             sink = context.name,
-            %error,
-            "bug: a delivery ended without settling; its partitions wait until the next start"
+            "bug: a delivery ended without settling; its records are read again at the next start"
         );
     }
+    died
 }
 
 #[cfg(test)]

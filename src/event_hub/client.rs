@@ -20,6 +20,9 @@ use crate::config::Secret;
 /// Port of the development emulator when its connection string names none.
 const EMULATOR_PORT: u16 = 5672;
 
+/// Beyond its bound, how long an opening is waited for.
+const STUCK: Duration = Duration::from_secs(5);
+
 /// Which hub, and how it is reached.
 #[derive(Clone)]
 pub struct Settings {
@@ -196,7 +199,14 @@ impl Source for EventHubSource {
                 ))
             })
         });
-        match opened.await {
+        // The thread bounds it by itself; this one holds when the thread does not go on.
+        let opened = timeout(bound + STUCK, opened).await.map_err(|_| {
+            SourceError::new(
+                SourceErrorKind::Unavailable,
+                "the AMQP thread does not go on",
+            )
+        })?;
+        match opened {
             Some(opened) => Ok(Box::new(opened?)),
             None => Err(SourceError::new(
                 SourceErrorKind::Protocol,

@@ -17,12 +17,13 @@ use tokio_util::sync::CancellationToken;
 use self::claims::ClaimError;
 pub use self::claims::Released;
 use super::handoff::Stages;
+use super::start;
 use crate::checkpoint::checkpointer::Checkpointer;
 use crate::checkpoint::ledgers::LedgerId;
 use crate::checkpoint::{CheckpointStore, ETag, GroupKey, StoreError};
 use crate::config::{LimitsConfig, OnUndecodable, Start};
 use crate::deliver::retry::Backoff;
-use crate::event_hub::{HubProperties, PartitionId, Source};
+use crate::event_hub::{HubProperties, PartitionId, Position, Source};
 
 /// How often the owners are listed.
 const BALANCE_INTERVAL: Duration = Duration::from_secs(2);
@@ -81,6 +82,8 @@ struct Run {
     /// Whether the group had no checkpoint at all when this process started, and not every
     /// partition has been claimed yet.
     is_first_start: bool,
+    /// Where a first start with `start = "latest"` begins.
+    latest: BTreeMap<PartitionId, Position>,
     /// The first round takes every partition, whoever has it.
     is_first_round: bool,
     ledgers: BTreeMap<PartitionId, LedgerId>,
@@ -135,7 +138,21 @@ impl Run {
         for chunk in hub.partitions.chunks(CLAIMS_MAX) {
             let reads = chunk.iter().map(|partition| store.read(group, partition));
             for stored in futures::future::join_all(reads).await {
-                is_first_start &= stored?.is_none();
+                is_first_start &= match stored {
+                    Ok(stored) => stored.is_none(),
+                    // It is there, whatever is wrong with it; its own partition will say so.
+                    Err(StoreError::Unreadable { .. }) => false,
+                    Err(error) => return Err(error.into()),
+                };
+            }
+        }
+        let mut latest = BTreeMap::new();
+        if is_first_start && owner.start == Start::Latest {
+            // All at once, before any claim can fail: what comes from now on is wanted.
+            for partition in &hub.partitions {
+                let source = owner.source.as_ref();
+                let position = start::first_position(source, partition, Start::Latest).await?;
+                latest.insert(partition.clone(), position);
             }
         }
         tracing::info!(
@@ -167,6 +184,7 @@ impl Run {
             hub,
             hub_read_at: Instant::now(),
             is_first_start,
+            latest,
             is_first_round: true,
             ledgers: BTreeMap::new(),
             owned: BTreeMap::new(),
@@ -243,22 +261,39 @@ impl Run {
                     .map(|condition| (partition.clone(), condition))
             })
             .collect();
+        let mut failure = None;
         for chunk in wanted.chunks(CLAIMS_MAX) {
             let claims = chunk
                 .iter()
-                .map(|(partition, condition)| self.claim(partition.clone(), condition.clone()));
-            for claimed in futures::future::join_all(claims).await {
+                .map(|(partition, condition)| self.claim(partition, condition.clone()));
+            let claimed = futures::future::join_all(claims).await;
+            for ((partition, _), claimed) in chunk.iter().zip(claimed) {
                 match claimed {
-                    Ok((partition, taken)) => self.read(partition, taken),
+                    Ok(taken) => self.read(partition.clone(), taken),
                     // Somebody else was faster; the next round sees who.
                     Err(ClaimError::Store(StoreError::Conflict)) => {}
-                    Err(error) => return Err(error),
+                    // One partition that cannot be had must not keep the others from being read.
+                    Err(error) => {
+                        let component = format!("{} partition {partition}", self.component);
+                        self.owner
+                            .stages
+                            .status
+                            .waits(&component, &error.to_string());
+                        failure = Some(error);
+                    }
                 }
             }
         }
         self.is_first_round = false;
         // A partition that comes later must not skip what came before it was seen.
-        self.is_first_start = false;
-        Ok(())
+        self.is_first_start &= !self
+            .hub
+            .partitions
+            .iter()
+            .all(|partition| self.ledgers.contains_key(partition));
+        match failure {
+            Some(error) if self.owned.is_empty() => Err(error),
+            _ => Ok(()),
+        }
     }
 }

@@ -4,10 +4,12 @@
 //! the next one asks for the last event again and checks that it is the same one before anything
 //! is handed on. So "it goes on where it stopped" is seen, not hoped.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::handoff::Stages;
@@ -28,6 +30,8 @@ const PAUSE_MAX: Duration = Duration::from_secs(30);
 /// First wait after the service asked to slow down
 /// (<https://learn.microsoft.com/azure/event-hubs/event-hubs-messaging-exceptions>).
 const THROTTLED_WAIT: Duration = Duration::from_secs(4);
+/// How long a checkpoint may fail to be stored until nothing more is read.
+const UNSTORED_MAX: Duration = Duration::from_secs(5 * 60);
 /// Ends in a row at the same place from which a message counts as undecodable.
 const UNDECODABLE_ENDS: u32 = 3;
 /// Bounds of one partition.
@@ -48,9 +52,9 @@ impl ReadLimits {
 
     /// Which bound is reached, and what that means; `None` when there is room.
     fn full(&self, backlog: Backlog) -> Option<&'static str> {
-        if backlog.uncommitted >= self.uncommitted_max {
+        if backlog.uncommitted >= self.uncommitted_max || backlog.unstored_for >= UNSTORED_MAX {
             Some(
-                "reads no further than limits.uncommitted_max beyond the stored checkpoint: the checkpoint store takes none",
+                "reads no further beyond the stored checkpoint (limits.uncommitted_max, or 5 minutes): the checkpoint store takes none",
             )
         } else if backlog.open_events >= self.open_events_max {
             Some("reads no further than limits.open_events_max: a sink does not take what was read")
@@ -88,6 +92,8 @@ pub struct Reader {
     pub is_last_received: bool,
     /// How many events a receiver may buffer.
     pub prefetch: Prefetch,
+    /// Where it stalls at a message that cannot be decoded; said once, until it goes on.
+    pub stalled_at: Option<SequenceNumber>,
 }
 
 /// Why a receiver was left.
@@ -146,7 +152,9 @@ impl Reader {
                 End::Failed(error) => error,
             };
             self.stages.stats.reopenings.fetch_add(1, Ordering::Relaxed);
-            self.stages.status.waits(&component, &error.to_string());
+            if self.stalled_at.is_none() {
+                self.stages.status.waits(&component, &error.to_string());
+            }
             undecodable = match (error.kind, undecodable) {
                 (SourceErrorKind::Undecodable, (at, ends)) if at == self.last.sequence => {
                     (at, ends + 1)
@@ -192,41 +200,57 @@ impl Reader {
             () = self.stop.cancelled() => return End::Stopped,
             opened = opening => opened,
         };
-        let mut stream = match opened {
+        let stream = match opened {
             Ok(stream) => stream,
             Err(error) => return End::Failed(error),
         };
-        self.stages.status.is_well(component);
-        let end = self.drain(stream.as_mut(), suspicion).await;
-        stream.close().await;
-        end
+        if self.stalled_at.is_none() {
+            self.stages.status.is_well(component);
+        }
+        self.drain(stream, suspicion).await
     }
 
-    async fn drain(&mut self, stream: &mut dyn EventStream, suspicion: &mut Suspicion) -> End {
+    /// Takes events until the receiver ends or is to be left, and closes it.
+    async fn drain(&mut self, mut stream: Box<dyn EventStream>, suspicion: &mut Suspicion) -> End {
         // Whether this receiver has brought something new: before that, what it brings is what
         // the reopening asked for.
         let mut fresh = false;
-        loop {
-            let room = tokio::time::timeout(PAUSE_MAX, self.wait_for_room()).await;
+        let end = loop {
+            let room = timeout(PAUSE_MAX, self.wait_for_room()).await;
             if self.stop.is_cancelled() {
-                return End::Stopped;
+                break End::Stopped;
             }
             if room.is_err() {
-                return End::Paused;
+                break End::Paused;
             }
             let next = tokio::select! {
                 biased;
-                () = self.stop.cancelled() => return End::Stopped,
+                () = self.stop.cancelled() => break End::Stopped,
                 next = stream.next() => next,
             };
             let event = match next {
                 Ok(event) => event,
-                Err(error) => return End::Failed(error),
+                Err(error) => break End::Failed(error),
             };
-            if let Some(end) = self.take(event, &mut fresh, suspicion).await {
-                return end;
+            let (stages, component) = (Arc::clone(&self.stages), self.component());
+            let mut taking = pin!(self.take(event, &mut fresh, suspicion));
+            match timeout(PAUSE_MAX, &mut taking).await {
+                Ok(None) => {}
+                Ok(Some(end)) => break end,
+                Err(_) => {
+                    // The event waits for memory or for a sink's queue. It is not given up, but
+                    // what the receiver has prefetched behind it is.
+                    stages.status.waits(
+                        &component,
+                        "reads no further: a sink does not take what was read",
+                    );
+                    stream.close().await;
+                    return taking.await.unwrap_or(End::Paused);
+                }
             }
-        }
+        };
+        stream.close().await;
+        end
     }
 
     /// Judges one event by its place and hands it on.
@@ -291,6 +315,7 @@ impl Reader {
         }
         self.last = position;
         self.is_last_received = true;
+        self.stalled_at = None;
         is_off.then_some(End::Reopen)
     }
 
@@ -353,6 +378,7 @@ impl Reader {
                 self.stages.source
             );
             self.stages.status.waits(component, &reason);
+            self.stalled_at = Some(sequence);
             return false;
         }
         tracing::error!(

@@ -61,6 +61,20 @@ pub fn start(filter: &str) -> Result<(), BadFilter> {
     Ok(())
 }
 
+/// Lets a panic be one log line that names its place. Its message is left out: libraries quote what
+/// they were reading, and that may be payload. Those of the decoder are expected and caught.
+pub fn keep_panics_short() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic
+            .location()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        let thread = std::thread::current();
+        let thread = thread.name().unwrap_or_default();
+        tracing::error!(event = "panic", place, thread, "a panic at {place}");
+    }));
+}
+
 /// Whether a part of the filter is a word alone that is no level. The library would take it for a
 /// crate's name and show nothing.
 fn names_no_level(filter: &str) -> bool {

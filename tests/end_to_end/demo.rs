@@ -11,7 +11,14 @@ async fn demo(arguments: &[&str]) -> (Option<i32>, String) {
     let base = ["demo", "--seconds", "2", "--rate", "500", "--patience", "3"];
     let arguments: Vec<_> = base.iter().chain(arguments).copied().collect();
     let temporary = std::env::temp_dir().to_string_lossy().into_owned();
-    let mut demo = Forwarder::start(&arguments, vec![("TMPDIR".to_owned(), temporary)]);
+    // A proxy that is not there: nothing on this machine is asked for through it.
+    let variables = [
+        ("TMPDIR", temporary.as_str()),
+        ("HTTP_PROXY", "http://127.0.0.1:9"),
+        ("http_proxy", "http://127.0.0.1:9"),
+    ];
+    let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let mut demo = Forwarder::start(&arguments, variables.to_vec());
     let code = demo.exit().await;
     (code, demo.text())
 }

@@ -107,3 +107,37 @@ async fn latest_holds_from_the_first_start_on() {
     scene.produce(3, 2);
     run(&scene, &settings, &scene.hub.produced()).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_checkpoint_that_cannot_be_read_stops_its_partition_alone() {
+    let scene = Scene::set(2).await;
+    let forwarder = scene.settings().start();
+    eventually("first checkpoints", || scene.is_stored()).await;
+    forwarder.stop().await;
+    let checkpoint = scene.checkpoint_file(0);
+    std::fs::write(&checkpoint, "not what it was").unwrap();
+    scene.produce(20, 2);
+    let forwarder = scene.settings().start();
+    eventually("the other partition", || {
+        scene.checkpoint(1).map(|(sequence, _)| sequence) == Some(scene.hub.last(1))
+    })
+    .await;
+    let component = "source logs partition 0";
+    eventually("a reason", || {
+        forwarder.waits().iter().any(|(name, reason)| {
+            name == component && reason.starts_with("unreadable checkpoint at")
+        })
+    })
+    .await;
+    let said = forwarder.waits();
+    assert_eq!(
+        said.iter().filter(|(name, _)| name == component).count(),
+        1,
+        "{said:?}"
+    );
+    std::fs::remove_file(&checkpoint).unwrap();
+    scene.everything_arrives().await;
+    forwarder.stop().await;
+    assert_eq!(scene.duplicates(), 0);
+    scene.assert_orderly();
+}

@@ -70,14 +70,21 @@ impl Scene {
             .duplicates_only()
     }
 
-    fn stored(&self, kind: &str, partition: u32) -> Option<Value> {
+    fn file(&self, kind: &str, partition: u32) -> PathBuf {
         let path: PathBuf = ["store", "localhost", HUB, GROUP, kind].iter().collect();
-        let file = self
-            .folder
+        self.folder
             .path()
             .join(path)
-            .join(format!("{partition}.json"));
-        let text = std::fs::read_to_string(file).ok()?;
+            .join(format!("{partition}.json"))
+    }
+
+    /// The file that holds the checkpoint of a partition.
+    pub(crate) fn checkpoint_file(&self, partition: u32) -> PathBuf {
+        self.file("checkpoint", partition)
+    }
+
+    fn stored(&self, kind: &str, partition: u32) -> Option<Value> {
+        let text = std::fs::read_to_string(self.file(kind, partition)).ok()?;
         Some(serde_json::from_str(&text).unwrap())
     }
 

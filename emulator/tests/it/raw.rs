@@ -195,12 +195,12 @@ async fn heartbeats_come_in_time() {
     let url = format!("amqp://{}", emulator.address());
     let mut connection = Connection::builder()
         .container_id("raw")
-        .idle_time_out(200u32)
+        .idle_time_out(600u32)
         .open(url.as_str())
         .await
         .unwrap();
-    // Three idle time-outs pass; a peer that hears nothing would have closed.
-    tokio::time::sleep(std::time::Duration::from_millis(700)).await;
+    // Two idle time-outs pass; a peer that hears nothing would have closed.
+    tokio::time::sleep(std::time::Duration::from_millis(1_400)).await;
     assert!(Session::begin(&mut connection).await.is_ok());
     let fault = emulator.faults().inject(Fault::once(Action::Reset));
     assert!(emulator.faults().remove(fault));

@@ -31,17 +31,32 @@ fn the_watermark_waits_for_the_oldest_event() {
     assert_eq!(ledger.dirty(), None);
     settle(&mut ledger, first, 0, 1);
     assert_eq!(ledger.dirty(), Some((position(1), 2)));
+    let backlog = ledger.backlog();
     assert_eq!(
-        ledger.backlog(),
-        Backlog {
-            open_events: 0,
-            open_bytes: 0,
-            uncommitted: 2
-        }
+        (backlog.open_events, backlog.open_bytes, backlog.uncommitted),
+        (0, 0, 2)
     );
     ledger.stored(2);
     assert_eq!(ledger.dirty(), None);
     assert_eq!(ledger.backlog().uncommitted, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_time_without_a_stored_checkpoint_counts_from_the_first_settled_event() {
+    let mut ledger = ledger(1);
+    let first = ledger.open(position(0), 1, smallvec![1]).unwrap();
+    tokio::time::advance(Duration::from_secs(60)).await;
+    assert_eq!(ledger.backlog().unstored_for, Duration::ZERO);
+    settle(&mut ledger, first, 0, 1);
+    tokio::time::advance(Duration::from_secs(60)).await;
+    ledger.open(position(1), 1, smallvec![0]).unwrap();
+    assert_eq!(ledger.backlog().unstored_for, Duration::from_secs(60));
+    ledger.stored(1);
+    assert_eq!(ledger.backlog().unstored_for, Duration::ZERO);
+    tokio::time::advance(Duration::from_secs(1)).await;
+    ledger.stored(2);
+    tokio::time::advance(Duration::from_secs(60)).await;
+    assert_eq!(ledger.backlog().unstored_for, Duration::ZERO);
 }
 
 #[test]

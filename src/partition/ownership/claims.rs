@@ -96,32 +96,29 @@ impl Run {
     /// Claims a partition and takes its checkpoint over, or writes the first one.
     pub(super) async fn claim(
         &self,
-        partition: PartitionId,
+        partition: &PartitionId,
         condition: Condition,
-    ) -> Result<(PartitionId, Taken), ClaimError> {
+    ) -> Result<Taken, ClaimError> {
         let owner = &self.owner;
         let etag = owner
             .store
-            .claim(&owner.group, &partition, &owner.owner_id, condition)
+            .claim(&owner.group, partition, &owner.owner_id, condition)
             .await?;
         let renewed_at = Instant::now();
-        let (position, checkpoint_etag) = match owner
+        let stored = owner
             .checkpointer
-            .take_over(&owner.group, &partition)
-            .await?
-        {
+            .take_over(&owner.group, partition)
+            .await?;
+        let (position, checkpoint_etag) = match stored {
             Some(stored) => (stored.checkpoint.position, stored.etag),
-            None => self.first_checkpoint(&partition).await?,
+            None => self.first_checkpoint(partition).await?,
         };
-        Ok((
-            partition,
-            Taken {
-                etag,
-                renewed_at,
-                position,
-                checkpoint_etag,
-            },
-        ))
+        Ok(Taken {
+            etag,
+            renewed_at,
+            position,
+            checkpoint_etag,
+        })
     }
 
     async fn first_checkpoint(
@@ -136,7 +133,10 @@ impl Run {
             Start::Earliest
         };
         let source = owner.source.as_ref();
-        let position = start::first_position(source, partition, start).await?;
+        let position = match self.latest.get(partition).filter(|_| self.is_first_start) {
+            Some(position) => position.clone(),
+            None => start::first_position(source, partition, start).await?,
+        };
         let properties = source.partition_properties(partition).await?;
         tracing::info!(
             event = "first_start",

@@ -42,6 +42,7 @@ impl Run {
             stop: stop.clone(),
             last: taken.position,
             is_last_received: false,
+            stalled_at: None,
             prefetch: Prefetch::new(
                 owner.stages.budget.clone(),
                 self.hub.partitions.len(),
