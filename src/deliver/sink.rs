@@ -95,7 +95,20 @@ pub struct SinkStats {
 ///
 /// # Cancel safety
 /// Dropping it ends its deliveries; their records stay owed.
-pub async fn run(mut queue: mpsc::Receiver<Slice>, context: Arc<SinkContext>) {
+pub async fn run(queue: mpsc::Receiver<Slice>, context: Arc<SinkContext>) {
+    if let Err(Unsettled) = collect(queue, &context).await {
+        tracing::error!(
+            event = "delivery_died",
+            sink = context.name,
+            "bug: a delivery ended without settling; its records are read again at the next start"
+        );
+    }
+}
+
+async fn collect(
+    mut queue: mpsc::Receiver<Slice>,
+    context: &Arc<SinkContext>,
+) -> Result<(), Unsettled> {
     let mut batcher = Batcher::new(context.config.batch, context.format.clone());
     let mut deliveries = JoinSet::new();
     let mut open = true;
@@ -104,19 +117,15 @@ pub async fn run(mut queue: mpsc::Receiver<Slice>, context: Arc<SinkContext>) {
             // Finished deliveries first: they make room. Age before arrivals, so that a steady
             // stream cannot keep a batch from being closed.
             biased;
-            Some(ended) = deliveries.join_next() => {
-                if has_died(ended, &context) {
-                    return;
-                }
-            }
-            () = due(&batcher) => send(&mut batcher, &mut deliveries, &context).await,
+            Some(ended) = deliveries.join_next() => settled(ended)?,
+            () = due(&batcher) => send(&mut batcher, &mut deliveries, context).await?,
             slice = queue.recv() => match slice {
                 Some(slice) => {
                     let mut rest = Some(slice);
                     while let Some(slice) = rest.take() {
                         rest = batcher.push(slice);
                         if batcher.is_full() {
-                            send(&mut batcher, &mut deliveries, &context).await;
+                            send(&mut batcher, &mut deliveries, context).await?;
                         }
                     }
                 }
@@ -124,12 +133,11 @@ pub async fn run(mut queue: mpsc::Receiver<Slice>, context: Arc<SinkContext>) {
             },
         }
     }
-    send(&mut batcher, &mut deliveries, &context).await;
+    send(&mut batcher, &mut deliveries, context).await?;
     while let Some(ended) = deliveries.join_next().await {
-        if has_died(ended, &context) {
-            return;
-        }
+        settled(ended)?;
     }
+    Ok(())
 }
 
 async fn due(batcher: &Batcher) {
@@ -139,38 +147,27 @@ async fn due(batcher: &Batcher) {
     }
 }
 
+/// Waits for a free slot and starts a delivery in it.
 async fn send(
     batcher: &mut Batcher,
     deliveries: &mut JoinSet<Result<(), Unsettled>>,
     context: &Arc<SinkContext>,
-) {
-    let Some(batch) = batcher.take() else { return };
-    // What has died is left to be seen by `run`, which takes no more then.
+) -> Result<(), Unsettled> {
+    let Some(batch) = batcher.take() else {
+        return Ok(());
+    };
     while deliveries.len() >= context.config.concurrency {
-        match deliveries.join_next().await {
-            Some(Ok(Ok(()))) => {}
-            Some(Ok(Err(Unsettled))) | Some(Err(_)) => {
-                deliveries.spawn(async { Err(Unsettled) });
-                break;
-            }
-            None => break,
+        if let Some(ended) = deliveries.join_next().await {
+            settled(ended)?;
         }
     }
     deliveries.spawn(deliver(batch, Arc::clone(context)));
+    Ok(())
 }
 
-/// Whether a delivery ended without settling: its receipts are gone, and its partitions would wait
-/// for them for ever.
-fn has_died(ended: Result<Result<(), Unsettled>, JoinError>, context: &SinkContext) -> bool {
-    let died = !matches!(ended, Ok(Ok(())));
-    if died {
-        tracing::error!(
-            event = "delivery_died",
-            sink = context.name,
-            "bug: a delivery ended without settling; its records are read again at the next start"
-        );
-    }
-    died
+/// A delivery that panicked has not settled either.
+fn settled(ended: Result<Result<(), Unsettled>, JoinError>) -> Result<(), Unsettled> {
+    ended.unwrap_or(Err(Unsettled))
 }
 
 #[cfg(test)]

@@ -26,6 +26,7 @@ struct Script {
     sent: Mutex<Vec<(Instant, Bytes)>>,
     in_flight_max: Mutex<(usize, usize)>,
     takes: Duration,
+    panics: bool,
 }
 
 fn answer(status: u16) -> Result<Answer, TransportError> {
@@ -48,6 +49,7 @@ fn after(status: u16, seconds: u64) -> Result<Answer, TransportError> {
 #[async_trait]
 impl Transport for Script {
     async fn send(&self, request: Request) -> Result<Answer, TransportError> {
+        assert!(!self.panics, "as a test");
         self.sent
             .lock()
             .unwrap()
@@ -340,4 +342,19 @@ async fn a_batch_whose_partitions_are_all_lost_is_dropped() {
     let (sent, balance) = case.end().await;
     assert_eq!(sent.len(), 1);
     assert_eq!((balance.delivered, balance.abandoned), (0, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delivery_that_dies_ends_the_sink() {
+    let script = Script {
+        panics: true,
+        ..Script::default()
+    };
+    let mut case = Case::new(script, 1);
+    case.give(&["1", "2"]).await;
+    // The queue is open: the sink ends by itself, and `App::failed` sees that.
+    let ended = tokio::time::timeout(Duration::from_secs(60), case.running.join_next()).await;
+    assert!(ended.unwrap().unwrap().is_ok());
+    let balance = case.ledgers.balance().sinks[0];
+    assert_eq!((balance.delivered, balance.in_flight), (0, 2));
 }
