@@ -69,6 +69,8 @@ pub struct StoredCheckpoint {
     pub checkpoint: Checkpoint,
     /// Version of it.
     pub etag: ETag,
+    /// When it was last written, by the store's clock.
+    pub modified_at: Timestamp,
 }
 
 /// Under which condition a write goes through.

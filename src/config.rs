@@ -80,6 +80,8 @@ pub struct Config {
     pub credentials: BTreeMap<String, CredentialConfig>,
     /// Where positions and ownerships are kept.
     pub checkpoints: CheckpointsConfig,
+    /// How replicas share the partitions.
+    pub ownership: OwnershipConfig,
     /// Where dead letters are kept.
     pub dead_letters: DeadLettersConfig,
     /// The health listener.
@@ -105,6 +107,14 @@ pub struct SourceConfig {
     pub custom_endpoint: Option<String>,
     /// Where a group without any checkpoint starts.
     pub start: Start,
+    /// The same for single partitions, by their ids.
+    pub start_partitions: BTreeMap<String, Start>,
+    /// What happens when a position does not belong to the hub that is there.
+    pub on_stale_checkpoint: OnStaleCheckpoint,
+    /// How far before a stale position's time reading goes on.
+    pub stale_margin: Duration,
+    /// How long a partition may want events that are there, and receive none.
+    pub stall_timeout: Duration,
     /// Largest event that the hub takes; counted against the memory budget per prefetched event.
     pub max_event_size: u64,
     /// What happens to a message that cannot be decoded.
@@ -131,6 +141,19 @@ pub enum Start {
     Time(Timestamp),
     /// At the event with this number.
     Sequence(SequenceNumber),
+}
+
+/// What happens when a position does not belong to the hub that is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnStaleCheckpoint {
+    /// Go on at the time of the position minus a margin; at the first event when no time is known.
+    Time,
+    /// Wait until somebody sets a position.
+    Fail,
+    /// Go on at the first retained event.
+    Earliest,
+    /// Go on behind the last event.
+    Latest,
 }
 
 /// What happens to a message that the AMQP decoder refuses again and again.
@@ -238,8 +261,10 @@ pub enum CredentialConfig {
 pub struct CheckpointsConfig {
     /// Which store.
     pub store: StoreConfig,
-    /// Time between two rounds of storing.
+    /// Shortest time between two checkpoints of a busy partition.
     pub interval: Duration,
+    /// Longest time until a position that moved is stored.
+    pub interval_max: Duration,
     /// Longest wait for one answer of the store.
     pub timeout: Duration,
 }
@@ -261,6 +286,21 @@ pub enum StoreConfig {
     },
     /// This process's memory: forgotten at its end.
     Memory,
+}
+
+/// How replicas share the partitions of a consumer group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OwnershipConfig {
+    /// How often the owners are listed.
+    pub balance_interval: Duration,
+    /// How often a claim is renewed.
+    pub renew_interval: Duration,
+    /// Age from which a claim counts as given up.
+    pub expiry: Duration,
+    /// How long an imbalance must last before a partition is taken from a live owner.
+    pub steal_after: Duration,
+    /// How long an endpoint may refuse until the partitions are left to another replica.
+    pub give_up_after: Duration,
 }
 
 /// Where dead letters are kept.

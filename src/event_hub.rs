@@ -131,6 +131,12 @@ pub trait EventStream: Send {
     /// Safe: an event that was not returned is returned by the next call.
     async fn next(&mut self) -> Result<ReceivedEvent, SourceError>;
 
+    /// When to leave the receiver as planned, since its token dies soon after; `None` when it
+    /// lasts.
+    fn leave_at(&self) -> Option<tokio::time::Instant> {
+        None
+    }
+
     /// Closes the receiver and its connection, within a few seconds.
     async fn close(self: Box<Self>);
 }

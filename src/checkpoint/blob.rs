@@ -58,15 +58,19 @@ impl BlobStore {
             return Ok(None);
         }
         let foreign = format!("{}/checkpoint/{partition}", group.case_kept_prefix());
-        let Some((fields, _)) = self.container.head(&foreign).await? else {
+        let Some(head) = self.container.head(&foreign).await? else {
             return Ok(None);
         };
-        let checkpoint = metadata::checkpoint(&foreign, &fields)?;
+        let checkpoint = metadata::checkpoint(&foreign, &head.fields)?;
         match self
             .write(group, partition, &checkpoint, Condition::Absent)
             .await
         {
-            Ok(etag) => Ok(Some(StoredCheckpoint { checkpoint, etag })),
+            Ok(etag) => Ok(Some(StoredCheckpoint {
+                checkpoint,
+                etag,
+                modified_at: head.modified_at,
+            })),
             // Another replica was faster; what it stored counts.
             Err(StoreError::Conflict) => self.read_own(group, partition).await,
             Err(error) => Err(error),
@@ -79,11 +83,14 @@ impl BlobStore {
         partition: &PartitionId,
     ) -> Result<Option<StoredCheckpoint>, StoreError> {
         let path = group.checkpoint(partition);
-        let Some((fields, etag)) = self.container.head(&path).await? else {
+        let Some(head) = self.container.head(&path).await? else {
             return Ok(None);
         };
-        let checkpoint = metadata::checkpoint(&path, &fields)?;
-        Ok(Some(StoredCheckpoint { checkpoint, etag }))
+        Ok(Some(StoredCheckpoint {
+            checkpoint: metadata::checkpoint(&path, &head.fields)?,
+            etag: head.etag,
+            modified_at: head.modified_at,
+        }))
     }
 }
 

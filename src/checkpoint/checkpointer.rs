@@ -103,15 +103,12 @@ impl Checkpointer {
         let Some(stored) = self.store.read(group, partition).await? else {
             return Ok(None);
         };
-        let unchanged = Condition::Matches(stored.etag);
+        let unchanged = Condition::Matches(stored.etag.clone());
         let etag = self
             .store
             .write(group, partition, &stored.checkpoint, unchanged)
             .await?;
-        Ok(Some(StoredCheckpoint {
-            checkpoint: stored.checkpoint,
-            etag,
-        }))
+        Ok(Some(StoredCheckpoint { etag, ..stored }))
     }
 
     /// Writes the first checkpoint of a partition.

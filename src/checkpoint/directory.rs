@@ -218,7 +218,7 @@ impl CheckpointStore for DirectoryStore {
         let name = group.checkpoint(partition);
         self.run(move |store, _| {
             let path = store.path(&name);
-            let Some((content, _)) = files::read(&path)? else {
+            let Some((content, written_at)) = files::read(&path)? else {
                 return Ok(None);
             };
             let fields = parse(&path, &content)?;
@@ -226,6 +226,7 @@ impl CheckpointStore for DirectoryStore {
             Ok(Some(StoredCheckpoint {
                 checkpoint,
                 etag: etag_of(&path, &fields)?,
+                modified_at: written_at.into(),
             }))
         })
         .await

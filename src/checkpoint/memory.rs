@@ -9,7 +9,8 @@ use tokio::time::Instant;
 use super::{
     Checkpoint, CheckpointStore, Condition, ETag, GroupKey, Ownership, StoreError, StoredCheckpoint,
 };
-use crate::event_hub::PartitionId;
+use crate::clock::{Clock, SystemClock};
+use crate::event_hub::{PartitionId, Timestamp};
 
 /// Ownerships and checkpoints that live as long as the last clone of the store.
 ///
@@ -30,6 +31,7 @@ struct Stored<T> {
     value: T,
     etag: ETag,
     written_at: Instant,
+    modified_at: Timestamp,
 }
 
 impl MemoryStore {
@@ -52,6 +54,7 @@ impl Content {
             value,
             etag,
             written_at: Instant::now(),
+            modified_at: SystemClock.now(),
         }
     }
 }
@@ -132,6 +135,7 @@ impl CheckpointStore for MemoryStore {
         Ok(stored.map(|stored| StoredCheckpoint {
             checkpoint: stored.value.clone(),
             etag: stored.etag.clone(),
+            modified_at: stored.modified_at,
         }))
     }
 

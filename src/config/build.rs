@@ -8,8 +8,8 @@ use super::settings::Settings;
 use super::view::View;
 use super::{
     BatchConfig, CheckpointsConfig, Config, CredentialConfig, DeadLettersConfig, Encoding,
-    HealthConfig, LimitsConfig, OnUndecodable, RetryConfig, SinkConfig, SourceAccess, SourceConfig,
-    StoreConfig,
+    HealthConfig, LimitsConfig, OnStaleCheckpoint, OnUndecodable, OwnershipConfig, RetryConfig,
+    SinkConfig, SourceAccess, SourceConfig, StoreConfig,
 };
 
 /// Builds the whole configuration.
@@ -19,6 +19,7 @@ pub(super) fn build(settings: &Settings) -> Option<Config> {
         sinks: named(settings, "sinks", sink)?,
         credentials: named(settings, "credentials", credential)?,
         checkpoints: checkpoints(&View::new(settings, &["checkpoints"]))?,
+        ownership: ownership(&View::new(settings, &["ownership"]))?,
         dead_letters: dead_letters(&View::new(settings, &["dead_letters"]))?,
         health: health(&View::new(settings, &["health"]))?,
         limits: limits(&View::new(settings, &["limits"]))?,
@@ -50,6 +51,12 @@ fn source(view: &View<'_>) -> Option<SourceConfig> {
         Typed::Start(start) => start,
         _ => return None,
     };
+    let start_partitions = view
+        .below("start_partitions")
+        .filter_map(|(id, setting)| match setting.typed {
+            Typed::Start(start) => Some((id.to_owned(), start)),
+            _ => None,
+        });
     Some(SourceConfig {
         access,
         namespace: view.text("namespace")?,
@@ -57,6 +64,15 @@ fn source(view: &View<'_>) -> Option<SourceConfig> {
         consumer_group: view.text("consumer_group")?,
         custom_endpoint: view.text("custom_endpoint"),
         start,
+        start_partitions: start_partitions.collect(),
+        on_stale_checkpoint: match view.word("on_stale_checkpoint")? {
+            "fail" => OnStaleCheckpoint::Fail,
+            "earliest" => OnStaleCheckpoint::Earliest,
+            "latest" => OnStaleCheckpoint::Latest,
+            _ => OnStaleCheckpoint::Time,
+        },
+        stale_margin: view.duration("stale_margin")?,
+        stall_timeout: view.duration("stall_timeout")?,
         max_event_size: view.bytes("max_event_size")?,
         on_undecodable: match view.word("on_undecodable")? {
             "skip" => OnUndecodable::Skip,
@@ -130,7 +146,18 @@ fn checkpoints(view: &View<'_>) -> Option<CheckpointsConfig> {
     Some(CheckpointsConfig {
         store,
         interval: view.duration("interval")?,
+        interval_max: view.duration("interval_max")?,
         timeout: view.duration("timeout")?,
+    })
+}
+
+fn ownership(view: &View<'_>) -> Option<OwnershipConfig> {
+    Some(OwnershipConfig {
+        balance_interval: view.duration("balance_interval")?,
+        renew_interval: view.duration("renew_interval")?,
+        expiry: view.duration("expiry")?,
+        steal_after: view.duration("steal_after")?,
+        give_up_after: view.duration("give_up_after")?,
     })
 }
 

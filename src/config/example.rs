@@ -84,6 +84,12 @@ const TABLES: &[Table] = &[
         comments: true,
     },
     Table {
+        section: "ownership",
+        name: "",
+        set: &[],
+        comments: true,
+    },
+    Table {
         section: "dead_letters",
         name: "",
         set: &[],
@@ -135,7 +141,7 @@ fn line(text: &mut String, table: &Table, key: &Key) {
     if table.comments {
         comment(text, key.doc);
     }
-    let name = key.short().replace('*', "Authorization");
+    let name = key.short().replace('*', chosen_name(key));
     let value = match key.kind {
         Kind::Integer { .. } | Kind::Bool => plain.to_owned(),
         _ => quoted(plain),
@@ -148,6 +154,14 @@ fn line(text: &mut String, table: &Table, key: &Key) {
         };
         let file = key.short().trim_end_matches(".*");
         text.push_str(&format!("# {name} = \"/run/secrets/{file}\"\n"));
+    }
+}
+
+/// A name that a user might choose in place of the star at the end of a key.
+fn chosen_name(key: &Key) -> &'static str {
+    match key.kind {
+        Kind::Start => "0",
+        _ => "Authorization",
     }
 }
 

@@ -45,6 +45,7 @@ pub(super) fn check(settings: &mut Settings, problems: &mut Vec<Problem>) -> Vec
         problems,
         &mut warnings,
     );
+    ownership(&View::new(settings, &["ownership"]), problems);
     dead_letters(
         &View::new(settings, &["dead_letters"]),
         problems,
@@ -76,29 +77,8 @@ fn sink(
     problems: &mut Vec<Problem>,
     warnings: &mut Vec<String>,
 ) {
-    let mut in_order = |smaller: &str, larger: &str| {
-        if let (Some(small), Some(large)) = (view.duration(smaller), view.duration(larger))
-            && small > large
-        {
-            // Blames the one that was set; the other may be a default.
-            let smaller_is_set = view.problem(smaller, "", "").origin.is_some();
-            let (key, expected) = if smaller_is_set {
-                (
-                    smaller,
-                    format!("at most {} ({})", view.shown(larger), shown(large)),
-                )
-            } else {
-                (
-                    larger,
-                    format!("at least {} ({})", view.shown(smaller), shown(small)),
-                )
-            };
-            let found = shown(if smaller_is_set { small } else { large });
-            problems.push(view.problem(key, found, expected));
-        }
-    };
-    in_order("retry.initial", "retry.max");
-    in_order("connect_timeout", "timeout");
+    in_order(view, "retry.initial", 1, "retry.max", problems);
+    in_order(view, "connect_timeout", 1, "timeout", problems);
     if let (Some(batch), Some(budget)) = (view.bytes("batch.bytes"), budget)
         && batch > budget / 8
     {
@@ -128,6 +108,44 @@ fn sink(
     }
 }
 
+/// Checks that `times` the first duration is at most the second. Blames the one that was set; the
+/// other may be a default.
+fn in_order(view: &View<'_>, smaller: &str, times: u32, larger: &str, problems: &mut Vec<Problem>) {
+    let (Some(small), Some(large)) = (view.duration(smaller), view.duration(larger)) else {
+        return;
+    };
+    if small * times <= large {
+        return;
+    }
+    let factor = match times {
+        1 => String::new(),
+        _ => format!("{times} times "),
+    };
+    let part = match times {
+        1 => String::new(),
+        _ => format!("1/{times} of "),
+    };
+    let smaller_is_set = view.problem(smaller, "", "").origin.is_some();
+    let (key, found, expected) = if smaller_is_set {
+        let bound = format!("at most {part}{} ({})", view.shown(larger), shown(large));
+        (smaller, small, bound)
+    } else {
+        let bound = format!(
+            "at least {factor}{} ({})",
+            view.shown(smaller),
+            shown(small)
+        );
+        (larger, large, bound)
+    };
+    problems.push(view.problem(key, shown(found), expected));
+}
+
+/// Three tries to renew a claim before it expires, and a look at the owners before each of them.
+fn ownership(view: &View<'_>, problems: &mut Vec<Problem>) {
+    in_order(view, "renew_interval", 3, "expiry", problems);
+    in_order(view, "balance_interval", 1, "renew_interval", problems);
+}
+
 fn checkpoints(view: &View<'_>, problems: &mut Vec<Problem>, warnings: &mut Vec<String>) {
     let store = view.word("store");
     match store {
@@ -139,6 +157,7 @@ fn checkpoints(view: &View<'_>, problems: &mut Vec<Problem>, warnings: &mut Vec<
         ),
         _ => {}
     }
+    in_order(view, "interval", 1, "interval_max", problems);
     if store == Some("blob") {
         container(view, problems, warnings);
     }

@@ -19,10 +19,9 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval, timeout};
 use super::client::Settings;
 use super::connection::{Closer, Connection, connect};
 use super::error::{self, Target};
-use super::message::timestamp;
 use super::{
     HubProperties, Offset, PartitionId, PartitionProperties, SequenceNumber, SourceError,
-    SourceErrorKind,
+    SourceErrorKind, Timestamp,
 };
 
 /// Calls that a caller waits for: its own and those before it.
@@ -241,7 +240,7 @@ fn checked_hub(target: &Target, answer: EventHubProperties) -> Answer<HubPropert
         return Err(odd("no partitions"));
     }
     Ok(HubProperties {
-        created_at: timestamp(created_at),
+        created_at: created_at.into(),
         partitions: answer
             .partition_ids
             .into_iter()
@@ -269,7 +268,7 @@ fn checked_partition(
         last_enqueued_at: answer
             .last_enqueued_time_utc
             .filter(|_| last >= 0)
-            .map(timestamp),
+            .map(Timestamp::from),
         is_empty: answer.is_empty,
     })
 }

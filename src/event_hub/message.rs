@@ -1,15 +1,11 @@
 //! From the SDK's message to [`ReceivedEvent`].
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use azure_core_amqp::AmqpValue;
 use azure_core_amqp::message::AmqpMessageBody;
 use azure_messaging_eventhubs::models::ReceivedEventData;
 use bytes::{Bytes, BytesMut};
 
-use super::{
-    Body, Offset, Position, ReceivedEvent, SequenceNumber, SourceError, SourceErrorKind, Timestamp,
-};
+use super::{Body, Offset, Position, ReceivedEvent, SequenceNumber, SourceError, SourceErrorKind};
 
 /// Takes position and body out of a message.
 ///
@@ -33,7 +29,7 @@ pub(super) fn received(event: &ReceivedEventData) -> Result<ReceivedEvent, Sourc
     let position = Position {
         sequence: SequenceNumber(sequence),
         offset: Offset::new(offset),
-        enqueued_at: Some(timestamp(enqueued_at)),
+        enqueued_at: Some(enqueued_at.into()),
     };
     Ok(ReceivedEvent {
         position,
@@ -47,15 +43,6 @@ fn lacking(annotation: &str, sequence: Option<i64>) -> SourceError {
         None => format!("an event has no usable annotation {annotation}"),
     };
     SourceError::new(SourceErrorKind::Protocol, message)
-}
-
-/// Milliseconds since 1970, also for what lies before.
-pub(super) fn timestamp(moment: SystemTime) -> Timestamp {
-    let (sign, distance) = match moment.duration_since(UNIX_EPOCH) {
-        Ok(after) => (1, after),
-        Err(before) => (-1, before.duration()),
-    };
-    Timestamp(sign * i64::try_from(distance.as_millis()).unwrap_or(i64::MAX))
 }
 
 /// The body is copied once: to keep the message instead would keep its properties too, which may
@@ -116,12 +103,13 @@ fn kind_of(value: &AmqpValue) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::time::{Duration, UNIX_EPOCH};
 
     use azure_core_amqp::message::{AmqpAnnotationKey, AmqpAnnotations};
     use azure_core_amqp::{AmqpList, AmqpMessage, AmqpSymbol, AmqpTimestamp};
 
     use super::*;
+    use crate::event_hub::Timestamp;
 
     type Annotations = Vec<(&'static str, AmqpValue)>;
 
@@ -229,7 +217,7 @@ mod tests {
     #[test]
     fn times_before_1970_stay_times() {
         assert_eq!(
-            timestamp(UNIX_EPOCH - Duration::from_millis(5)),
+            Timestamp::from(UNIX_EPOCH - Duration::from_millis(5)),
             Timestamp(-5)
         );
     }

@@ -91,6 +91,17 @@ impl Timestamp {
     }
 }
 
+impl From<std::time::SystemTime> for Timestamp {
+    /// Milliseconds since 1970, also for what lies before.
+    fn from(moment: std::time::SystemTime) -> Self {
+        let (sign, distance) = match moment.duration_since(std::time::UNIX_EPOCH) {
+            Ok(after) => (1, after),
+            Err(before) => (-1, before.duration()),
+        };
+        Self(sign * i64::try_from(distance.as_millis()).unwrap_or(i64::MAX))
+    }
+}
+
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.to_rfc3339())

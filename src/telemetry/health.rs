@@ -31,8 +31,9 @@ pub struct Health {
 
 impl Health {
     /// Ready means that all `needed` components work: for each source, that hub and store have
-    /// answered and the ownership loop runs. Neither an owned partition nor an endpoint's answers
-    /// count, or a rolling update would wait for itself.
+    /// answered and the ownership loop runs; and that nothing is reported to fail
+    /// ([`Status::fails`]). Neither an owned partition nor an endpoint's outage counts, or a rolling
+    /// update would wait for itself.
     pub fn new(status: Arc<Status>, needed: Vec<String>) -> Self {
         Self {
             status,
@@ -74,8 +75,15 @@ impl Health {
                     |(name, reason)| format!("{name}: {reason}"),
                 )
             })
+            .chain(
+                self.status
+                    .failing()
+                    .into_iter()
+                    .map(|(component, reason)| format!("{component}: {reason}")),
+            )
             .collect();
         reasons.sort();
+        reasons.dedup();
         if reasons.is_empty() {
             Ok(())
         } else {
@@ -192,6 +200,9 @@ mod tests {
             get(address, "/readyz").await.1,
             "source entra: no such hub\n"
         );
+        status.is_well("source entra");
+        status.fails("partition 0", "stalls");
+        assert_eq!(get(address, "/readyz").await.1, "partition 0: stalls\n");
         health.last_pulse.store(0, Ordering::Relaxed);
         assert_eq!(get(address, "/livez").await.0, 503);
         assert_eq!(get(address, "/other").await.0, 404);

@@ -13,6 +13,16 @@ pub struct Status {
 enum State {
     Well,
     Waits(String),
+    Fails(String),
+}
+
+impl State {
+    fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Well => None,
+            Self::Waits(reason) | Self::Fails(reason) => Some(reason),
+        }
+    }
 }
 
 impl Status {
@@ -40,6 +50,22 @@ impl Status {
         }
     }
 
+    /// As [`Self::waits`], for what waiting alone will probably not mend: the process is not ready
+    /// while it lasts.
+    pub fn fails(&self, component: &str, reason: &str) {
+        if self
+            .change(component, State::Fails(reason.to_owned()))
+            .is_some()
+        {
+            tracing::error!(
+                event = "failing",
+                component,
+                reason,
+                "{component} fails: {reason}"
+            );
+        }
+    }
+
     /// Forgets a component that is no longer there.
     pub fn forget(&self, component: &str) {
         self.lock().remove(component);
@@ -49,9 +75,17 @@ impl Status {
     pub fn waiting(&self) -> Vec<(String, String)> {
         self.lock()
             .iter()
+            .filter_map(|(component, state)| Some((component.clone(), state.reason()?.to_owned())))
+            .collect()
+    }
+
+    /// The part of [`Self::waiting`] that makes the process not ready.
+    pub fn failing(&self) -> Vec<(String, String)> {
+        self.lock()
+            .iter()
             .filter_map(|(component, state)| match state {
-                State::Waits(reason) => Some((component.clone(), reason.clone())),
-                State::Well => None,
+                State::Fails(reason) => Some((component.clone(), reason.clone())),
+                State::Well | State::Waits(_) => None,
             })
             .collect()
     }
@@ -101,5 +135,10 @@ mod tests {
         status.is_well("hub");
         assert!(status.has_answered("hub"));
         assert!(status.waiting().is_empty());
+        status.fails("hub", "gone");
+        assert_eq!(status.failing(), [("hub".to_owned(), "gone".to_owned())]);
+        assert_eq!(status.failing(), status.waiting());
+        status.waits("hub", "away");
+        assert!(status.failing().is_empty());
     }
 }

@@ -62,7 +62,10 @@ async fn while_nothing_of_what_was_accepted_is_stored() {
     for round in 0..KILLS {
         let (before, distinct) = (scene.duplicates(), scene.endpoint.distinct());
         scene.produce(400, RECORDS_PER_EVENT);
-        let forwarder = settings(&scene).set("checkpoints.interval", "5min").start();
+        let forwarder = settings(&scene)
+            .set("checkpoints.interval", "5min")
+            .set("checkpoints.interval_max", "5min")
+            .start();
         eventually("accepted requests", || {
             scene.endpoint.distinct() >= distinct + 40 * RECORDS_PER_EVENT
         })
@@ -78,7 +81,10 @@ async fn while_nothing_of_what_was_accepted_is_stored() {
 async fn after_reading_as_far_as_an_old_checkpoint_lets_it() {
     let scene = Scene::set(PARTITIONS).await;
     scene.produce(400, RECORDS_PER_EVENT);
-    let forwarder = settings(&scene).set("checkpoints.interval", "5min").start();
+    let forwarder = settings(&scene)
+        .set("checkpoints.interval", "5min")
+        .set("checkpoints.interval_max", "5min")
+        .start();
     let allowed = UNCOMMITTED_MAX * RECORDS_PER_EVENT * u64::from(PARTITIONS);
     eventually("all that may be read", || {
         scene.endpoint.distinct() >= allowed

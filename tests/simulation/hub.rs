@@ -110,7 +110,7 @@ impl Hub {
         self.state.lock().unwrap()
     }
 
-    fn now(&self) -> i64 {
+    pub(crate) fn now(&self) -> i64 {
         BEGIN + i64::try_from(self.begun.elapsed().as_millis()).unwrap()
     }
 

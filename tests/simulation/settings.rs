@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use entra_forwarder::config::{
     BatchConfig, CheckpointsConfig, Config, DeadLettersConfig, Encoding, HealthConfig,
-    LimitsConfig, OnUndecodable, RetryConfig, Secret, SinkConfig, SourceAccess, SourceConfig,
-    Start, StoreConfig,
+    LimitsConfig, OnStaleCheckpoint, OnUndecodable, OwnershipConfig, RetryConfig, Secret,
+    SinkConfig, SourceAccess, SourceConfig, Start, StoreConfig,
 };
 
 use super::operations::{Setup, SinkSetup, ms};
@@ -23,7 +23,15 @@ pub(crate) fn config(setup: &Setup) -> Config {
         checkpoints: CheckpointsConfig {
             store: StoreConfig::Memory,
             interval: ms(setup.checkpoint_ms),
+            interval_max: Duration::from_secs(30).max(ms(setup.checkpoint_ms)),
             timeout: Duration::from_secs(5),
+        },
+        ownership: OwnershipConfig {
+            balance_interval: Duration::from_secs(2),
+            renew_interval: Duration::from_secs(20),
+            expiry: Duration::from_secs(60),
+            steal_after: Duration::from_secs(60),
+            give_up_after: Duration::from_secs(120),
         },
         dead_letters: DeadLettersConfig::Checkpoints,
         health: HealthConfig { listen: None },
@@ -48,6 +56,10 @@ fn source(setup: &Setup) -> SourceConfig {
         } else {
             Start::Earliest
         },
+        start_partitions: BTreeMap::new(),
+        on_stale_checkpoint: OnStaleCheckpoint::Time,
+        stale_margin: Duration::from_secs(15 * 60),
+        stall_timeout: Duration::from_secs(60),
         max_event_size: 1 << 20,
         on_undecodable: if setup.skips_undecodable {
             OnUndecodable::Skip

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use entra_forwarder::checkpoint::{Checkpoint, Condition, ETag, StoreError, StoredCheckpoint};
-use entra_forwarder::event_hub::PartitionId;
+use entra_forwarder::event_hub::{PartitionId, Timestamp};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -69,6 +69,7 @@ struct Written {
     checkpoint: Checkpoint,
     etag: ETag,
     writer: String,
+    modified_at: Timestamp,
 }
 
 impl State {
@@ -168,6 +169,7 @@ impl Store {
         Some(StoredCheckpoint {
             checkpoint: written.checkpoint.clone(),
             etag: written.etag.clone(),
+            modified_at: written.modified_at,
         })
     }
 
@@ -205,6 +207,7 @@ impl Store {
             checkpoint: checkpoint.clone(),
             etag: etag.clone(),
             writer: writer.to_owned(),
+            modified_at: Timestamp(self.hub.now()),
         };
         state.checkpoints.insert(partition.clone(), written);
         drop(state);

@@ -125,7 +125,9 @@ async fn checkpoints_of_other_sdks_are_read() {
         let stored = store.read(&group, &id).await;
         match expected {
             Some(expected) => {
-                let StoredCheckpoint { checkpoint, etag } = stored.unwrap().unwrap();
+                let StoredCheckpoint {
+                    checkpoint, etag, ..
+                } = stored.unwrap().unwrap();
                 assert_eq!(checkpoint, expected, "{id}");
                 store
                     .write(&group, &id, &checkpoint, Condition::Matches(etag))

@@ -21,6 +21,7 @@ use super::error::{Failure, classify};
 use super::{ETag, Fields, StoreError, metadata};
 use crate::auth::BlobCredential;
 use crate::config::Secret;
+use crate::event_hub::Timestamp;
 
 /// Bodies up to this size go in one request; an event is never larger.
 const ONE_REQUEST: NonZero<u64> = NonZero::new(256 << 20).unwrap();
@@ -70,6 +71,13 @@ pub(super) struct Listed {
     pub(super) fields: Fields,
     pub(super) etag: ETag,
     pub(super) age: Duration,
+}
+
+/// What is known of one blob without reading it.
+pub(crate) struct Head {
+    pub(crate) fields: Fields,
+    pub(in crate::checkpoint) etag: ETag,
+    pub(in crate::checkpoint) modified_at: Timestamp,
 }
 
 impl Container {
@@ -193,8 +201,8 @@ impl Container {
         self.etag(header(answer.headers(), "etag").map(Etag::from))
     }
 
-    /// Reads metadata and version of a blob; `None` when there is none.
-    pub(crate) async fn head(&self, path: &str) -> Result<Option<(Fields, ETag)>, StoreError> {
+    /// Reads metadata, version and age of a blob; `None` when there is none.
+    pub(crate) async fn head(&self, path: &str) -> Result<Option<Head>, StoreError> {
         let blob = self.client.blob_client(path);
         let answer = match self.within(self.timeout, blob.get_properties(None)).await {
             Ok(answer) => answer,
@@ -203,7 +211,14 @@ impl Container {
         };
         let etag = self.etag(header(answer.headers(), "etag").map(Etag::from))?;
         let pairs = answer.metadata().map_err(|_| self.garbled("metadata"))?;
-        Ok(Some((metadata::fields(pairs), etag)))
+        let modified_at = header(answer.headers(), "last-modified")
+            .and_then(|text| httpdate::parse_http_date(&text).ok())
+            .ok_or_else(|| self.garbled("last-modified time"))?;
+        Ok(Some(Head {
+            fields: metadata::fields(pairs),
+            etag,
+            modified_at: modified_at.into(),
+        }))
     }
 
     /// Lists the blobs whose names begin with `prefix`, all pages of them.

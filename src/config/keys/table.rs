@@ -35,6 +35,10 @@ pub(in crate::config) static SECTIONS: &[Section] = &[
         doc: "Where it is kept which events are done, and which replica owns which partition.",
     },
     Section {
+        path: "ownership",
+        doc: "How the replicas of one consumer group share its partitions. The same in all of them.",
+    },
+    Section {
         path: "dead_letters",
         doc: "Where records are kept that an endpoint refuses for good.",
     },
@@ -130,6 +134,46 @@ pub(in crate::config) static KEYS: &[Key] = &[
         doc: "Where to start when the consumer group has no checkpoint at all: `earliest` (the first \
               retained event), `latest`, an RFC 3339 time, or a sequence number.",
         example: "earliest",
+    },
+    Key {
+        path: "sources.*.start_partitions.*",
+        kind: Kind::Start,
+        need: Optional("every partition starts at `start`"),
+        doc: "The same for single partitions, by partition id.",
+        example: "1042",
+    },
+    Key {
+        path: "sources.*.on_stale_checkpoint",
+        kind: Kind::Word(&["time", "fail", "earliest", "latest"]),
+        need: Default("time"),
+        doc: "What happens when a position does not belong to the hub that is there: the hub was made \
+              again under its name, or failed over. `time` goes on at the time of the position minus \
+              `stale_margin` (repeats, loses nothing), `earliest` at the first retained event, \
+              `latest` behind the last one (skips what is there); `fail` waits for \
+              `checkpoints set`.",
+        example: "time",
+    },
+    Key {
+        path: "sources.*.stale_margin",
+        kind: Kind::Duration {
+            min_ms: 0,
+            max_ms: 7 * 24 * HOUR,
+        },
+        need: Default("15m"),
+        doc: "How far before the time of a stale position reading goes on, with \
+              `on_stale_checkpoint = \"time\"`.",
+        example: "15m",
+    },
+    Key {
+        path: "sources.*.stall_timeout",
+        kind: Kind::Duration {
+            min_ms: 1_000,
+            max_ms: HOUR,
+        },
+        need: Default("60s"),
+        doc: "A partition that has newer events, wants them and receives nothing for this time is \
+              opened again.",
+        example: "60s",
     },
     Key {
         path: "sources.*.max_event_size",
@@ -363,8 +407,18 @@ pub(in crate::config) static KEYS: &[Key] = &[
             max_ms: 5 * MINUTE,
         },
         need: Default("5s"),
-        doc: "Time between two rounds of storing.",
+        doc: "Shortest time between two checkpoints of a busy partition.",
         example: "5s",
+    },
+    Key {
+        path: "checkpoints.interval_max",
+        kind: Kind::Duration {
+            min_ms: 100,
+            max_ms: 5 * MINUTE,
+        },
+        need: Default("30s"),
+        doc: "Longest time until a position that moved is stored, when few events pass.",
+        example: "30s",
     },
     Key {
         path: "checkpoints.timeout",
@@ -375,6 +429,60 @@ pub(in crate::config) static KEYS: &[Key] = &[
         need: Default("5s"),
         doc: "Longest wait for one answer of the store.",
         example: "5s",
+    },
+    Key {
+        path: "ownership.balance_interval",
+        kind: Kind::Duration {
+            min_ms: 100,
+            max_ms: MINUTE,
+        },
+        need: Default("2s"),
+        doc: "How often the owners are listed. A partition that was released is taken over within \
+              this time.",
+        example: "2s",
+    },
+    Key {
+        path: "ownership.renew_interval",
+        kind: Kind::Duration {
+            min_ms: 100,
+            max_ms: 10 * MINUTE,
+        },
+        need: Default("20s"),
+        doc: "How often a claim is renewed; at most a third of `expiry`.",
+        example: "20s",
+    },
+    Key {
+        path: "ownership.expiry",
+        kind: Kind::Duration {
+            min_ms: 1_000,
+            max_ms: HOUR,
+        },
+        need: Default("60s"),
+        doc: "A claim that was not renewed for this time is free for others. Use `2m` as long as \
+              programs on an Azure SDK share the consumer group: they renew more slowly.",
+        example: "60s",
+    },
+    Key {
+        path: "ownership.steal_after",
+        kind: Kind::Duration {
+            min_ms: 0,
+            max_ms: HOUR,
+        },
+        need: Default("60s"),
+        doc: "Partitions are taken from a replica that has more than its share only after the \
+              imbalance has lasted this long, so that a rolling update moves nothing twice.",
+        example: "60s",
+    },
+    Key {
+        path: "ownership.give_up_after",
+        kind: Kind::Duration {
+            min_ms: 1_000,
+            max_ms: 24 * HOUR,
+        },
+        need: Default("2m"),
+        doc: "A replica whose endpoint refuses it (wrong address or credentials) for this time gives \
+              its partitions up, if another replica is there.",
+        example: "2m",
     },
     Key {
         path: "dead_letters.store",

@@ -66,7 +66,12 @@ fn the_minimal_file_is_right() {
 fn the_full_file_names_every_key() {
     let full = example();
     for key in KEYS {
-        let name = key.short().replace('*', "Authorization");
+        let chosen = if key.short().starts_with("headers") {
+            "Authorization"
+        } else {
+            "0"
+        };
+        let name = key.short().replace('*', chosen);
         let named =
             |line: &str| line.trim_start_matches("# ").split(" = ").next() == Some(name.as_str());
         assert!(full.lines().any(named), "{}", key.path);

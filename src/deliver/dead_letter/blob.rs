@@ -40,7 +40,7 @@ impl BlobDeadLetters {
             Ok(_) => Ok(true),
             Err(StoreError::Conflict) => {
                 let stored = self.container.head(&path).await?;
-                let digest = stored.and_then(|(mut fields, _)| fields.remove("digest"));
+                let digest = stored.and_then(|mut head| head.fields.remove("digest"));
                 Ok(digest == Some(letter.digest()))
             }
             Err(error) => Err(error),
