@@ -1,0 +1,113 @@
+//! How sure this replica may be that a partition is still its own.
+//!
+//! A process that stood still for a while, or that cannot reach the store, must not open a receiver:
+//! the newest one wins at the hub, and it would throw the rightful owner off.
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
+
+/// The claim on one partition, as far as its owner knows.
+#[derive(Debug)]
+pub struct Lease {
+    /// When the claim was last written, at the earliest.
+    renewed_at: watch::Sender<Instant>,
+    /// Until how long after that no other replica may take it for expired, with a margin.
+    valid_for: Duration,
+}
+
+impl Lease {
+    /// A claim that was written at `renewed_at`, and that counts for `valid_for` after it.
+    pub fn new(renewed_at: Instant, valid_for: Duration) -> Self {
+        Self {
+            renewed_at: watch::Sender::new(renewed_at),
+            valid_for,
+        }
+    }
+
+    /// The claim was written again, or seen to be written, at this moment.
+    pub fn renewed(&self, at: Instant) {
+        self.renewed_at.send_if_modified(|known| {
+            let is_later = at > *known;
+            *known = at.max(*known);
+            is_later
+        });
+    }
+
+    /// When it was last written.
+    pub fn renewed_at(&self) -> Instant {
+        *self.renewed_at.borrow()
+    }
+
+    /// Whether a receiver may be opened.
+    pub fn is_valid(&self) -> bool {
+        self.renewed_at().elapsed() < self.valid_for
+    }
+
+    /// Waits until a receiver may be opened.
+    ///
+    /// # Cancel safety
+    /// Safe.
+    pub async fn wait_until_valid(&self) {
+        let valid_for = self.valid_for;
+        self.wait_for(|renewed_at| renewed_at.elapsed() < valid_for)
+            .await;
+    }
+
+    /// Waits until the claim was written after `moment`: then it was still ours.
+    ///
+    /// # Cancel safety
+    /// Safe.
+    pub async fn wait_until_renewed_since(&self, moment: Instant) {
+        self.wait_for(|renewed_at| *renewed_at > moment).await;
+    }
+
+    /// Waits until the claim is no longer valid unless somebody renews it.
+    ///
+    /// # Cancel safety
+    /// Safe.
+    pub async fn wait_until_invalid(&self) {
+        while self.is_valid() {
+            sleep_until(self.renewed_at() + self.valid_for).await;
+        }
+    }
+
+    async fn wait_for(&self, holds: impl FnMut(&Instant) -> bool) {
+        let mut renewals = self.renewed_at.subscribe();
+        if renewals.wait_for(holds).await.is_err() {
+            // The sender lives in `self`.
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const VALID_FOR: Duration = Duration::from_secs(40);
+
+    #[tokio::test(start_paused = true)]
+    async fn it_is_valid_for_a_while_after_each_renewal() {
+        let begin = Instant::now();
+        let lease = Lease::new(begin, VALID_FOR);
+        lease.wait_until_valid().await;
+        lease.wait_until_invalid().await;
+        assert_eq!(begin.elapsed(), VALID_FOR);
+        let (renewed, ()) = tokio::join!(
+            async {
+                lease.wait_until_valid().await;
+                Instant::now()
+            },
+            async {
+                tokio::time::sleep(VALID_FOR).await;
+                lease.renewed(begin);
+                tokio::time::sleep(VALID_FOR).await;
+                lease.renewed(Instant::now());
+            }
+        );
+        assert_eq!(renewed, begin + 3 * VALID_FOR);
+        lease.wait_until_renewed_since(begin).await;
+    }
+}
