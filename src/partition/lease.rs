@@ -3,10 +3,12 @@
 //! A process that stood still for a while, or that cannot reach the store, must not open a receiver:
 //! the newest one wins at the hub, and it would throw the rightful owner off.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until};
+use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
 
 /// The claim on one partition, as far as its owner knows.
 #[derive(Debug)]
@@ -15,19 +17,44 @@ pub struct Lease {
     renewed_at: watch::Sender<Instant>,
     /// Until how long after that no other replica may take it for expired, with a margin.
     valid_for: Duration,
+    /// Somebody wants to know whether the claim still stands.
+    is_doubted: AtomicBool,
+    /// Wakes the owner, shared by all its leases.
+    doubts: Arc<Notify>,
 }
 
 impl Lease {
     /// A claim that was written at `renewed_at`, and that counts for `valid_for` after it.
-    pub fn new(renewed_at: Instant, valid_for: Duration) -> Self {
+    /// `doubts` is notified when somebody wants it to be written again.
+    pub fn new(renewed_at: Instant, valid_for: Duration, doubts: Arc<Notify>) -> Self {
         Self {
             renewed_at: watch::Sender::new(renewed_at),
             valid_for,
+            is_doubted: AtomicBool::new(false),
+            doubts,
         }
+    }
+
+    /// Lets the owner write the claim again, and waits until it has: then it was still ours. When it
+    /// is not, this waits until the reader is ended.
+    ///
+    /// # Cancel safety
+    /// Safe.
+    pub async fn confirm(&self) {
+        let begun = Instant::now();
+        self.is_doubted.store(true, Ordering::Relaxed);
+        self.doubts.notify_one();
+        self.wait_for(|renewed_at| *renewed_at >= begun).await;
+    }
+
+    /// Whether somebody waits in [`Self::confirm`].
+    pub fn is_doubted(&self) -> bool {
+        self.is_doubted.load(Ordering::Relaxed)
     }
 
     /// The claim was written again, or seen to be written, at this moment.
     pub fn renewed(&self, at: Instant) {
+        self.is_doubted.store(false, Ordering::Relaxed);
         self.renewed_at.send_if_modified(|known| {
             let is_later = at > *known;
             *known = at.max(*known);
@@ -55,24 +82,6 @@ impl Lease {
             .await;
     }
 
-    /// Waits until the claim was written after `moment`: then it was still ours.
-    ///
-    /// # Cancel safety
-    /// Safe.
-    pub async fn wait_until_renewed_since(&self, moment: Instant) {
-        self.wait_for(|renewed_at| *renewed_at > moment).await;
-    }
-
-    /// Waits until the claim is no longer valid unless somebody renews it.
-    ///
-    /// # Cancel safety
-    /// Safe.
-    pub async fn wait_until_invalid(&self) {
-        while self.is_valid() {
-            sleep_until(self.renewed_at() + self.valid_for).await;
-        }
-    }
-
     async fn wait_for(&self, holds: impl FnMut(&Instant) -> bool) {
         let mut renewals = self.renewed_at.subscribe();
         if renewals.wait_for(holds).await.is_err() {
@@ -91,23 +100,35 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn it_is_valid_for_a_while_after_each_renewal() {
         let begin = Instant::now();
-        let lease = Lease::new(begin, VALID_FOR);
+        let lease = Lease::new(begin, VALID_FOR, Arc::default());
         lease.wait_until_valid().await;
-        lease.wait_until_invalid().await;
-        assert_eq!(begin.elapsed(), VALID_FOR);
+        assert!(lease.is_valid());
+        tokio::time::advance(VALID_FOR).await;
+        assert!(!lease.is_valid());
         let (renewed, ()) = tokio::join!(
             async {
                 lease.wait_until_valid().await;
                 Instant::now()
             },
             async {
-                tokio::time::sleep(VALID_FOR).await;
                 lease.renewed(begin);
                 tokio::time::sleep(VALID_FOR).await;
                 lease.renewed(Instant::now());
             }
         );
-        assert_eq!(renewed, begin + 3 * VALID_FOR);
-        lease.wait_until_renewed_since(begin).await;
+        assert_eq!(renewed, begin + 2 * VALID_FOR);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_doubts_wakes_the_owner_and_waits_for_a_later_write() {
+        let (doubts, before) = (Arc::<Notify>::default(), Instant::now());
+        let lease = Lease::new(before, VALID_FOR, Arc::clone(&doubts));
+        tokio::time::advance(Duration::from_secs(1)).await;
+        tokio::join!(lease.confirm(), async {
+            doubts.notified().await;
+            assert!(lease.is_doubted());
+            lease.renewed(Instant::now());
+        });
+        assert!(!lease.is_doubted());
     }
 }

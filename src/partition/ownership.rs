@@ -8,6 +8,7 @@
 mod claims;
 mod first_start;
 mod readers;
+mod refresh;
 mod releases;
 mod renewals;
 
@@ -15,20 +16,21 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::{Notify, Semaphore};
 use tokio::task::{Id, JoinSet};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use self::claims::{ClaimError, Claimed};
+use self::claims::{ClaimError, Claimed, Race};
 use self::first_start::FirstStart;
 pub use self::releases::Released;
-use super::balance::{Balancer, Seen};
+use super::balance::Balancer;
 use super::handoff::Stages;
 use super::lease::Lease;
 use super::reader::ReaderEnd;
 use crate::checkpoint::checkpointer::Checkpointer;
 use crate::checkpoint::ledgers::LedgerId;
-use crate::checkpoint::{CheckpointStore, Condition, ETag, GroupKey, Ownership};
+use crate::checkpoint::{CheckpointStore, ETag, GroupKey, Ownership};
 use crate::config::{LimitsConfig, OwnershipConfig, SourceConfig};
 use crate::deliver::admission::{Admission, Admitted};
 use crate::deliver::retry::Backoff;
@@ -91,12 +93,15 @@ struct Run {
     hub_problem: Option<String>,
     refreshing: JoinSet<Result<HubProperties, SourceError>>,
     balancer: Balancer,
+    claims: Arc<Semaphore>,
     claiming: JoinSet<Result<Claimed, ClaimError>>,
     claiming_of: HashMap<Id, PartitionId>,
     owned: BTreeMap<PartitionId, Owned>,
     ledgers: BTreeMap<PartitionId, LedgerId>,
     readers: JoinSet<ReaderEnd>,
     reader_of: HashMap<Id, PartitionId>,
+    /// A reader wants to know whether its partition is still ours.
+    doubts: Arc<Notify>,
     /// Partitions that this replica gave up, and until when it leaves them to others.
     left: BTreeMap<PartitionId, Instant>,
     /// Slow foreign owners that were warned of.
@@ -194,6 +199,8 @@ impl Run {
             ledgers: BTreeMap::new(),
             readers: JoinSet::new(),
             reader_of: HashMap::new(),
+            doubts: Arc::default(),
+            claims: Arc::new(Semaphore::new(CLAIMS_MAX)),
             left: BTreeMap::new(),
             warned_of: Vec::new(),
             owner,
@@ -212,6 +219,9 @@ impl Run {
                     if self.claimed(claimed) == Race::Lost {
                         next_round = next_round.min(Instant::now() + RACE_LOST_WAIT);
                     }
+                }
+                () = self.doubts.notified() => {
+                    next_round = next_round.min(Instant::now() + RACE_LOST_WAIT);
                 }
                 Some(refreshed) = self.refreshing.join_next() => self.refreshed(refreshed),
                 () = sleep_until(next_round) => {
@@ -273,7 +283,8 @@ impl Run {
             .partitions
             .iter()
             .all(|partition| self.owned.contains_key(partition));
-        if owns_all && !others {
+        let is_doubtful = self.owned.values().any(|owned| owned.is_doubtful);
+        if owns_all && !others && !is_doubtful {
             // Nobody is there whose partitions could become free; a thief is told by the renewals.
             let slower = interval * ALONE;
             return slower
@@ -282,124 +293,4 @@ impl Run {
         }
         interval
     }
-
-    /// Claims what is wished for, as many as may be claimed at the same time.
-    fn claim(&mut self, owners: &BTreeMap<PartitionId, Ownership>) {
-        let now = Instant::now();
-        self.left.retain(|_, until| *until > now);
-        let seen: Vec<_> = self
-            .hub
-            .partitions
-            .iter()
-            .filter(|partition| !self.left.contains_key(*partition))
-            .map(|partition| Seen {
-                partition: partition.clone(),
-                owner: self.owner_of(partition, owners.get(partition)),
-            })
-            .collect();
-        let rng = Arc::clone(&self.owner.stages.rng);
-        for partition in self.balancer.wishes(&seen, now, rng.as_ref()) {
-            if self.claiming.len() >= CLAIMS_MAX {
-                break;
-            }
-            let condition = match owners.get(&partition) {
-                Some(present) => Condition::Matches(present.etag.clone()),
-                None => Condition::Absent,
-            };
-            self.start_claim(partition, condition, owners);
-        }
-    }
-
-    fn owner_of(&self, partition: &PartitionId, present: Option<&Ownership>) -> Option<String> {
-        let is_mine = self.owned.contains_key(partition)
-            || self
-                .claiming_of
-                .values()
-                .any(|claimed| claimed == partition);
-        if is_mine {
-            return Some(self.owner.owner_id.clone());
-        }
-        // What is listed as ours and not known here is a claim that failed half-way: to be taken.
-        present
-            .filter(|present| self.owner.is_live(present) && !self.owner.is_me(present))
-            .and_then(|present| present.owner.clone())
-    }
-
-    /// Asks the hub for its partitions, beside the rounds.
-    fn refresh(&mut self) {
-        if self.hub_read_at.elapsed() < PARTITIONS_REFRESH || !self.refreshing.is_empty() {
-            return;
-        }
-        self.hub_read_at = Instant::now();
-        let source = Arc::clone(&self.owner.source);
-        self.refreshing
-            .spawn(async move { source.hub_properties().await });
-    }
-
-    fn refreshed(
-        &mut self,
-        refreshed: Result<Result<HubProperties, SourceError>, tokio::task::JoinError>,
-    ) {
-        match refreshed {
-            Ok(Ok(hub)) => {
-                if hub.created_at != self.hub.created_at {
-                    tracing::error!(
-                        event = "hub_recreated",
-                        source = self.owner.stages.source,
-                        before = %self.hub.created_at,
-                        now = %hub.created_at,
-                        "the hub was made again under its name"
-                    );
-                }
-                if hub.partitions.len() != self.hub.partitions.len() {
-                    tracing::info!(
-                        event = "partitions_changed",
-                        source = self.owner.stages.source,
-                        partitions = hub.partitions.len(),
-                        "the hub has {} partitions now",
-                        hub.partitions.len()
-                    );
-                }
-                self.hub = hub;
-                self.hub_problem = None;
-            }
-            Ok(Err(error)) => self.hub_problem = Some(error.to_string()),
-            Err(error) => self.hub_problem = Some(format!("bug: asking the hub failed: {error}")),
-        }
-    }
-
-    /// Other programs on an Azure SDK renew every 10 to 30 s; when one is slower than half of our
-    /// expiry, it loses partitions to us while it is alive.
-    fn warn_of_slow_owners(&mut self, owners: &BTreeMap<PartitionId, Ownership>) {
-        let expiry = self.owner.ownership.expiry;
-        for present in owners.values() {
-            let Some(owner) = present
-                .owner
-                .as_ref()
-                .filter(|_| !self.owner.is_me(present))
-            else {
-                continue;
-            };
-            if present.age < expiry / 2 || present.age >= expiry || self.warned_of.contains(owner) {
-                continue;
-            }
-            tracing::warn!(
-                event = "slow_owner",
-                source = self.owner.stages.source,
-                partition = %present.partition,
-                owner,
-                age_s = present.age.as_secs(),
-                "this owner renews slowly: if it is another program, set ownership.expiry = \"2m\" \
-                 for as long as both run"
-            );
-            self.warned_of.push(owner.clone());
-        }
-    }
-}
-
-/// Whether a claim met another replica's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Race {
-    None,
-    Lost,
 }

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use tokio::task::{Id, JoinError};
 use tokio::time::Instant;
 
-use super::{Owner, Race, Run};
+use super::{Owner, Run};
 use crate::checkpoint::{Checkpoint, Condition, ETag, Ownership, StoreError};
 use crate::config::Start;
 use crate::event_hub::{PartitionId, Position, SourceError, Timestamp};
+use crate::partition::balance::Seen;
 use crate::partition::start;
 
 /// Errors of a claim.
@@ -31,9 +32,55 @@ pub(super) struct Claimed {
     pub(super) hub_created_at: Timestamp,
 }
 
+/// Whether a claim met another replica's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Race {
+    None,
+    Lost,
+}
+
 impl Run {
+    /// Claims what is wished for.
+    pub(super) fn claim(&mut self, owners: &BTreeMap<PartitionId, Ownership>) {
+        let now = Instant::now();
+        self.left.retain(|_, until| *until > now);
+        let seen: Vec<_> = self
+            .hub
+            .partitions
+            .iter()
+            .filter(|partition| !self.left.contains_key(*partition))
+            .map(|partition| Seen {
+                partition: partition.clone(),
+                owner: self.owner_of(partition, owners.get(partition)),
+            })
+            .collect();
+        let rng = Arc::clone(&self.owner.stages.rng);
+        for partition in self.balancer.wishes(&seen, now, rng.as_ref()) {
+            let condition = match owners.get(&partition) {
+                Some(present) => Condition::Matches(present.etag.clone()),
+                None => Condition::Absent,
+            };
+            self.start_claim(partition, condition, owners);
+        }
+    }
+
+    fn owner_of(&self, partition: &PartitionId, present: Option<&Ownership>) -> Option<String> {
+        let is_mine = self.owned.contains_key(partition)
+            || self
+                .claiming_of
+                .values()
+                .any(|claimed| claimed == partition);
+        if is_mine {
+            return Some(self.owner.owner_id.clone());
+        }
+        // What is listed as ours and not known here is a claim that failed half-way: to be taken.
+        present
+            .filter(|present| self.owner.is_live(present) && !self.owner.is_me(present))
+            .and_then(|present| present.owner.clone())
+    }
+
     /// Claims a partition beside the rounds.
-    pub(super) fn start_claim(
+    fn start_claim(
         &mut self,
         partition: PartitionId,
         condition: Condition,
@@ -54,10 +101,12 @@ impl Run {
             );
         }
         let (owner, hub_created_at) = (Arc::clone(&self.owner), self.hub.created_at);
-        let claimed = partition.clone();
-        let task = self
-            .claiming
-            .spawn(async move { owner.claim(claimed, condition, hub_created_at).await });
+        let (claims, claimed) = (Arc::clone(&self.claims), partition.clone());
+        let task = self.claiming.spawn(async move {
+            // It is never closed; if it were, there would be one bound less.
+            let _permit = claims.acquire().await;
+            owner.claim(claimed, condition, hub_created_at).await
+        });
         self.claiming_of.insert(task.id(), partition);
     }
 

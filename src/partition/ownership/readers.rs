@@ -18,7 +18,11 @@ impl Run {
         let partition = claimed.partition;
         // Beyond this age another replica may be about to take it for expired.
         let valid_for = owner.ownership.expiry - owner.ownership.renew_interval;
-        let lease = Arc::new(Lease::new(claimed.claimed_at, valid_for));
+        let lease = Arc::new(Lease::new(
+            claimed.claimed_at,
+            valid_for,
+            Arc::clone(&self.doubts),
+        ));
         let ledgers = &owner.stages.ledgers;
         let ledger = *self
             .ledgers
