@@ -1,6 +1,7 @@
 //! 2. Partitions: which of them this process owns, and the reading of each.
 
 pub mod handoff;
+pub mod locate;
 pub mod order;
 pub mod ownership;
 pub mod prefetch;

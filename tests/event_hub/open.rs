@@ -46,8 +46,14 @@ async fn every_start_delivers_its_first_event() {
         (
             OpenAt::AfterOffset(Offset::new(offset.as_str())),
             5,
-            StartAt::Offset(offset),
+            StartAt::Offset(offset.clone()),
             false,
+        ),
+        (
+            OpenAt::FromOffset(Offset::new(offset.as_str())),
+            4,
+            StartAt::Offset(offset),
+            true,
         ),
         (
             OpenAt::AfterOffset(Offset::beginning()),
