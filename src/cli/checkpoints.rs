@@ -12,7 +12,7 @@ use crate::app::outside::{Hubs, Outside, OutsideError, places};
 use crate::checkpoint::layouts::Place;
 use crate::checkpoint::{CheckpointStore, GroupKey, Ownership, StoreError};
 use crate::config::{Config, SourceConfig};
-use crate::event_hub::{Source, SourceError};
+use crate::event_hub::{PartitionId, Source, SourceError};
 
 mod change;
 mod import;
@@ -188,6 +188,12 @@ impl Group<'_> {
         let owners = self.store.list_owners(&self.key).await;
         owners.map_err(|error| Failure::of_store("checkpoints", &error))
     }
+}
+
+/// What partitions are sorted by: numbers as numbers.
+fn in_order(partition: &PartitionId) -> (u32, PartitionId) {
+    let number = partition.as_str().parse().unwrap_or(u32::MAX);
+    (number, partition.clone())
 }
 
 /// Partitions as a sentence names them.

@@ -44,6 +44,8 @@ pub(super) fn number(stored: &StoredPosition) -> Option<SequenceNumber> {
 /// One sentence per live owner; `advice` says what to do.
 pub(super) fn owned(live: &[Ownership], advice: &str) -> Vec<String> {
     let mut by_owner: BTreeMap<&str, (Vec<String>, &Ownership)> = BTreeMap::new();
+    let mut live: Vec<_> = live.iter().collect();
+    live.sort_by_key(|ownership| super::in_order(&ownership.partition));
     for ownership in live {
         let owner = ownership.owner.as_deref().unwrap_or_default();
         let entry = by_owner.entry(owner).or_insert((Vec::new(), ownership));

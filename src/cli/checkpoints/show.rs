@@ -149,7 +149,7 @@ fn rows(
     partitions.extend(owners.keys().cloned());
     partitions.extend(stored.keys().cloned());
     let mut partitions: Vec<_> = partitions.into_iter().collect();
-    partitions.sort_by_key(|id| (id.as_str().parse::<u32>().unwrap_or(u32::MAX), id.clone()));
+    partitions.sort_by_key(super::in_order);
     let row = |partition: PartitionId| {
         let owner = owners.remove(&partition).filter(|it| it.owner.is_some());
         let mut notes = Vec::new();
