@@ -114,3 +114,6 @@ async fn emulator(args: entra_forwarder_emulator::cli::Args) -> Exit {
         }
     }
 }
+
+#[cfg(all(test, feature = "demo"))]
+mod tests;
