@@ -33,10 +33,34 @@ pub struct Args {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Show how far every partition is: owner, checkpoint, and what is behind it.
+    ///
+    /// Asks the hub by management calls only and reads no partition: nobody who does is disturbed.
+    /// What is shown is the stored checkpoint, not what a running forwarder has in flight.
+    ///
+    /// Exit code 69 or 77 when the hub or the store cannot be asked: what is known is shown, and
+    /// the answer is not whole.
     Show(show::Args),
     /// Set where reading goes on.
+    ///
+    /// Refuses while a live owner has the partition (exit code 1). The event before the one where
+    /// reading is to go on is read once, to store its own offset: that attaches a receiver in the
+    /// source's consumer group, which ends any other reader there.
+    ///
+    /// With --force nothing is attached, and offset -1 is stored where a live owner reads: this
+    /// program goes on by the number, other SDKs would start at the beginning. A running forwarder
+    /// sees the change when it stores its next checkpoint, gives the partition up, claims it again,
+    /// and goes on at the new place; what it has in flight is still delivered.
     Set(set::Args),
     /// Take over the positions of a consumer that is being replaced.
+    ///
+    /// Shows per partition how far the other consumer is, how far this program is, and the events
+    /// between; then writes where to go on, for every partition or for none.
+    ///
+    /// Refuses (exit code 1) while a forwarder owns a partition, while the other consumer is alive,
+    /// and to move a checkpoint of this program back; --force overrides the last two.
+    ///
+    /// Positions are looked up in the hub with the source's own consumer group, which nobody may
+    /// read with meanwhile. How to change over without a gap: docs/migrate/README.md.
     Import(Box<import::Args>),
 }
 

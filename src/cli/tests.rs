@@ -7,6 +7,10 @@ use clap::{CommandFactory, Parser};
 use super::Cli;
 
 /// The README and everything below `docs/`.
+#[allow(
+    clippy::unwrap_used,
+    reason = "clippy.toml allows it in test functions only"
+)]
 fn documents() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut found = vec![root.join("README.md")];

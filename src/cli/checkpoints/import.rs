@@ -26,15 +26,6 @@ use decide::{Row, decide};
 const THEIR_EXPIRY: Duration = Duration::from_secs(180);
 
 /// Arguments of `checkpoints import`.
-///
-/// Shows per partition how far the other consumer is, how far this program is, and the events
-/// between; then writes where to go on. It does so for every partition or for none.
-///
-/// Refuses (exit code 1) while the other consumer is alive, while a forwarder owns a partition, and
-/// to move a checkpoint of this program back; --force overrides the first and the last.
-///
-/// Positions are looked up in the hub with the source's own consumer group, which nobody may read
-/// with meanwhile. How to change over without a gap: docs/migrate/README.md.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]

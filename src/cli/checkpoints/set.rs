@@ -14,15 +14,6 @@ use crate::event_hub::{HubProperties, PartitionId, Position, SequenceNumber};
 use crate::partition::{locate, start};
 
 /// Arguments of `checkpoints set`.
-///
-/// Refuses while a live owner has the partition (exit code 1). The event before the one where
-/// reading is to go on is read once, to store its own offset: that attaches a receiver in the
-/// source's consumer group, which ends any other reader there.
-///
-/// With --force nothing is attached and offset -1 is stored where a live owner reads: this program
-/// goes on by the number, other SDKs would start at the beginning. A running forwarder sees the
-/// change at its next write, gives the partition up, claims it again, and goes on at the new
-/// position; what it has in flight is still delivered.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]

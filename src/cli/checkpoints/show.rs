@@ -18,12 +18,6 @@ use crate::partition::start;
 mod json;
 
 /// Arguments of `checkpoints show`.
-///
-/// Asks the hub by management calls only and reads no partition: nobody who does is disturbed.
-/// What is shown is the present checkpoint, not what a running forwarder has in flight.
-///
-/// Exit code 69 or 77 when the hub or the store cannot be asked: what is known is shown, and the
-/// answer is not whole.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
