@@ -14,6 +14,7 @@ use crate::event_hub::{PartitionId, Position, Timestamp};
 pub mod blob;
 pub mod checkpointer;
 pub mod directory;
+pub mod layouts;
 pub mod ledger;
 pub mod ledgers;
 pub mod memory;

@@ -1,5 +1,6 @@
 //! The command line.
 
+pub mod checkpoints;
 pub mod config;
 #[cfg(feature = "demo")]
 pub mod demo;
@@ -64,6 +65,8 @@ pub enum Command {
     Emulator(Box<entra_forwarder_emulator::cli::Args>),
     /// Look at the configuration without running.
     Config(config::Args),
+    /// Look at positions, set them, or take over those of another consumer.
+    Checkpoints(checkpoints::Args),
 }
 
 /// Where the configuration file is.
@@ -95,6 +98,7 @@ impl Cli {
             #[cfg(feature = "demo")]
             Command::Emulator(args) => emulator(*args).await,
             Command::Config(args) => config::run(&args),
+            Command::Checkpoints(args) => checkpoints::run(args).await,
         }
     }
 }
@@ -110,3 +114,6 @@ async fn emulator(args: entra_forwarder_emulator::cli::Args) -> Exit {
         }
     }
 }
+
+#[cfg(all(test, feature = "demo"))]
+mod tests;

@@ -143,6 +143,25 @@ pub enum Start {
     Sequence(SequenceNumber),
 }
 
+impl std::str::FromStr for Start {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let sequence = || text.parse().ok().filter(|number| *number >= 0);
+        match text {
+            "earliest" => Some(Self::Earliest),
+            "latest" => Some(Self::Latest),
+            _ => sequence()
+                .map(|number| Self::Sequence(SequenceNumber(number)))
+                .or_else(|| Timestamp::parse_rfc3339(text).map(Self::Time)),
+        }
+        .ok_or(
+            "expected earliest, latest, an RFC 3339 time such as 2026-01-31T00:00:00Z, or a \
+             sequence number",
+        )
+    }
+}
+
 /// What happens when a position does not belong to the hub that is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnStaleCheckpoint {

@@ -3,6 +3,7 @@
 pub mod balance;
 pub mod handoff;
 pub mod lease;
+pub mod locate;
 pub mod order;
 pub mod ownership;
 pub mod prefetch;

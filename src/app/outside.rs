@@ -24,6 +24,8 @@ use crate::event_hub::Source;
 use crate::event_hub::client::{Access, EventHubSource, Settings, Timeouts};
 use crate::event_hub::runtime::AmqpRuntime;
 
+pub mod places;
+
 /// Folder of the dead letters in a directory store.
 const DEAD_LETTERS_FOLDER: &str = "dead-letters";
 

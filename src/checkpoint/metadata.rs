@@ -10,13 +10,13 @@ use super::{Checkpoint, StoreError};
 use crate::event_hub::{Offset, Position, SequenceNumber, Timestamp};
 
 /// Name of the number.
-const SEQUENCE: &str = "sequencenumber";
+pub(super) const SEQUENCE: &str = "sequencenumber";
 /// Name of the offset.
-const OFFSET: &str = "offset";
+pub(super) const OFFSET: &str = "offset";
 /// Name of the moment at which the service took the event in.
-const ENQUEUED: &str = "enqueuedtime";
+pub(super) const ENQUEUED: &str = "enqueuedtime";
 /// Name of the moment at which the hub was created.
-const HUB_CREATED: &str = "hubcreatedon";
+pub(super) const HUB_CREATED: &str = "hubcreatedon";
 /// Name of the owner; an empty value means that the partition was released.
 const OWNER: &str = "ownerid";
 
@@ -97,7 +97,7 @@ pub(super) fn checkpoint(place: &str, fields: &Fields) -> Result<Checkpoint, Sto
 }
 
 /// A value that says something.
-fn value<'a>(fields: &'a Fields, name: &str) -> Option<&'a str> {
+pub(super) fn value<'a>(fields: &'a Fields, name: &str) -> Option<&'a str> {
     fields
         .get(name)
         .map(String::as_str)

@@ -70,7 +70,7 @@ pub(super) fn run(args: &Args) -> Exit {
 }
 
 /// Prints to standard output; a reader that went away (`| head`) is no error.
-fn print(text: &str) -> Exit {
+pub(super) fn print(text: &str) -> Exit {
     use std::io::Write;
     match std::io::stdout().write_all(text.as_bytes()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Exit::Unavailable,

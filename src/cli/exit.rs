@@ -2,6 +2,9 @@
 
 use std::process::ExitCode;
 
+use crate::checkpoint::StoreError;
+use crate::event_hub::{SourceError, SourceErrorKind};
+
 /// How the program ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
@@ -9,6 +12,8 @@ pub enum Exit {
     Done,
     /// It ran, and the answer is no.
     No,
+    /// The command line asks for something that there is not.
+    Usage,
     /// A dependency is unavailable.
     Unavailable,
     /// A bug.
@@ -29,12 +34,33 @@ impl Exit {
         match self {
             Self::Done => 0,
             Self::No => 1,
+            Self::Usage => 2,
             Self::Unavailable => 69,
             Self::Internal => 70,
             Self::Unsettled => 75,
             Self::NotPermitted => 77,
             Self::Configuration => 78,
             Self::Interrupted => 130,
+        }
+    }
+}
+
+impl From<&SourceError> for Exit {
+    /// What a hub that cannot be asked means for a command that needs it.
+    fn from(error: &SourceError) -> Self {
+        match error.kind {
+            SourceErrorKind::Unauthorized => Self::NotPermitted,
+            _ => Self::Unavailable,
+        }
+    }
+}
+
+impl From<&StoreError> for Exit {
+    /// What a store that cannot be asked means for a command that needs it.
+    fn from(error: &StoreError) -> Self {
+        match error {
+            StoreError::Unauthorized(_) => Self::NotPermitted,
+            _ => Self::Unavailable,
         }
     }
 }

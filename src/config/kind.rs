@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::node::{Value, shown_text};
 use super::{Secret, Start};
-use crate::event_hub::{SequenceNumber, Timestamp};
+use crate::event_hub::Timestamp;
 
 mod secret;
 mod text;
@@ -240,23 +240,14 @@ fn check_listen(value: &Value) -> Result<Typed, Mistake> {
 
 fn check_start(value: &Value) -> Result<Typed, Mistake> {
     let start = match value {
-        Value::Integer(text) => sequence(text),
+        Value::Integer(text) => text.parse().ok(),
         Value::Moment(text) => Timestamp::parse_rfc3339(text).map(Start::Time),
-        Value::Text(text) | Value::Plain(text) => match text.trim() {
-            "earliest" => Some(Start::Earliest),
-            "latest" => Some(Start::Latest),
-            text => sequence(text).or_else(|| Timestamp::parse_rfc3339(text).map(Start::Time)),
-        },
+        Value::Text(text) | Value::Plain(text) => text.trim().parse().ok(),
         _ => None,
     };
     start
         .map(Typed::Start)
         .ok_or_else(|| Mistake::new(value.shown()))
-}
-
-fn sequence(text: &str) -> Option<Start> {
-    let number = text.parse::<i64>().ok().filter(|number| *number >= 0)?;
-    Some(Start::Sequence(SequenceNumber(number)))
 }
 
 fn one_of(words: &[&str]) -> String {

@@ -173,6 +173,8 @@ pub enum OpenAt {
     FromSequence(SequenceNumber),
     /// The first event after this offset: only for a foreign checkpoint without a number.
     AfterOffset(Offset),
+    /// The event with this offset, or the first after it: to learn its number and time.
+    FromOffset(Offset),
     /// The first event enqueued at this moment or later.
     FromTime(Timestamp),
 }

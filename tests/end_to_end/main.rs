@@ -33,6 +33,7 @@ mod scene;
 mod tied;
 
 mod broker;
+mod checkpoints;
 mod demo;
 mod input;
 mod javascript;

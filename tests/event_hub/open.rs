@@ -90,6 +90,25 @@ async fn every_start_delivers_its_first_event() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_offset_is_found_again() {
+    let emulator = emulator().await;
+    let source = source(&emulator);
+    let append = |number: u32| emulator.append(HUB, 0, format!("event {number}")).unwrap();
+    let positions: Vec<_> = (0..5).map(append).collect();
+    for expected in &positions {
+        let at = OpenAt::FromOffset(Offset::new(expected.offset.as_str()));
+        let mut stream = open(&source, 0, at).await.unwrap();
+        let event = next(&mut stream).await.unwrap();
+        assert_eq!(event.position.sequence.0, expected.sequence);
+        assert_eq!(event.position.offset.as_str(), expected.offset);
+        bounded(stream.close()).await;
+        let attach = emulator.attach_log().pop().unwrap();
+        assert_eq!(attach.start, StartAt::Offset(expected.offset.clone()));
+        assert!(attach.inclusive);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_opened_receiver_is_attached() {
     let emulator = emulator().await;
     let source = source(&emulator);

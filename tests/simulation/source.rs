@@ -97,7 +97,9 @@ impl Source for HubHandle {
         let asked = match at {
             OpenAt::Earliest => -1,
             OpenAt::FromSequence(sequence) => sequence.0,
-            OpenAt::AfterOffset(_) | OpenAt::FromTime(_) => unreachable!("no case asks for it"),
+            OpenAt::AfterOffset(_) | OpenAt::FromOffset(_) | OpenAt::FromTime(_) => {
+                unreachable!("no case asks for it")
+            }
         };
         let checked = if self.process.starts_with("process") {
             it.check_resume(&self.process, asked)

@@ -10,8 +10,9 @@ use azure_core::credentials::TokenCredential;
 use azure_core_blob::http::headers::Headers;
 use azure_core_blob::http::{ClientOptions, Etag, RequestContent, RetryOptions, Transport, Url};
 use azure_storage_blob::models::{
-    BlobClientGetPropertiesResultHeaders, BlobClientSetMetadataOptions, BlobClientUploadOptions,
-    BlobContainerClientListBlobsOptions, BlobItem, ListBlobsIncludeItem,
+    BlobClientDownloadOptions, BlobClientGetPropertiesResultHeaders, BlobClientSetMetadataOptions,
+    BlobClientUploadOptions, BlobContainerClientListBlobsOptions, BlobItem, LeaseState,
+    ListBlobsIncludeItem,
 };
 use azure_storage_blob::{BlobContainerClient, BlobContainerClientOptions};
 use bytes::Bytes;
@@ -66,11 +67,15 @@ pub enum ContainerError {
 }
 
 /// One blob of a listing.
-pub(super) struct Listed {
-    pub(super) name: String,
-    pub(super) fields: Fields,
-    pub(super) etag: ETag,
-    pub(super) age: Duration,
+pub(in crate::checkpoint) struct Listed {
+    pub(in crate::checkpoint) name: String,
+    pub(in crate::checkpoint) fields: Fields,
+    pub(in crate::checkpoint) etag: ETag,
+    pub(in crate::checkpoint) age: Duration,
+    pub(in crate::checkpoint) modified_at: Timestamp,
+    pub(in crate::checkpoint) size: u64,
+    /// Whether somebody holds a lease on it, which is how older libraries own a partition.
+    pub(in crate::checkpoint) is_leased: bool,
 }
 
 /// What is known of one blob without reading it.
@@ -223,6 +228,16 @@ impl Container {
 
     /// Lists the blobs whose names begin with `prefix`, all pages of them.
     pub(super) async fn list(&self, prefix: &str) -> Result<Vec<Listed>, StoreError> {
+        self.list_at_most(prefix, usize::MAX).await
+    }
+
+    /// The same for a container that is not ours: one that holds more than `most` such blobs is
+    /// refused.
+    pub(in crate::checkpoint) async fn list_at_most(
+        &self,
+        prefix: &str,
+        most: usize,
+    ) -> Result<Vec<Listed>, StoreError> {
         let options = BlobContainerClientListBlobsOptions {
             include: Some(vec![ListBlobsIncludeItem::Metadata]),
             prefix: Some(prefix.to_owned()),
@@ -251,6 +266,12 @@ impl Container {
             for blob in blobs {
                 listed.push(self.listed(blob, now)?);
             }
+            if listed.len() > most {
+                return Err(StoreError::Unavailable(format!(
+                    "{} holds more than {most} blobs: is this the container of the positions?",
+                    self.shown
+                )));
+            }
         }
         Ok(listed)
     }
@@ -266,12 +287,35 @@ impl Container {
             .unwrap_or_default()
             .additional_properties
             .unwrap_or_default();
+        let modified: SystemTime = last_modified.into();
         Ok(Listed {
             name,
             fields: metadata::fields(pairs),
             etag: self.etag(properties.etag)?,
-            age: now.duration_since(last_modified.into()).unwrap_or_default(),
+            age: now.duration_since(modified).unwrap_or_default(),
+            modified_at: modified.into(),
+            size: properties.content_length.unwrap_or(0),
+            is_leased: properties.lease_state == Some(LeaseState::Leased),
         })
+    }
+
+    /// Reads the first `most` bytes of a blob; `None` when there is none.
+    pub(in crate::checkpoint) async fn body(
+        &self,
+        path: &str,
+        most: usize,
+    ) -> Result<Option<Bytes>, StoreError> {
+        let options = BlobClientDownloadOptions {
+            range: Some(0..most),
+            ..Default::default()
+        };
+        let blob = self.client.blob_client(path);
+        let call = async { blob.download(Some(options)).await?.body.collect().await };
+        match self.within(self.timeout, call).await {
+            Ok(body) => Ok(Some(body)),
+            Err(Failure::NoBlob) => Ok(None),
+            Err(failure) => Err(failure.into_error()),
+        }
     }
 
     /// Awaits one call, at most for `limit`.

@@ -1,0 +1,76 @@
+//! Where positions are kept, for the commands that look at them.
+
+use std::path::PathBuf;
+
+use super::{OutsideError, at, credentials, named};
+use crate::checkpoint::blob::Container;
+use crate::checkpoint::layouts::Place;
+use crate::config::{Config, Secret, StoreConfig};
+
+/// Where the store of the configuration keeps its positions.
+///
+/// # Errors
+/// When it cannot be as configured, or is the memory of another process.
+pub fn of_store(config: &Config, default_client_id: Option<&str>) -> Result<Place, OutsideError> {
+    match &config.checkpoints.store {
+        StoreConfig::Blob {
+            container_url,
+            credential,
+        } => {
+            let places = ("checkpoints.container_url", "checkpoints.credential");
+            let by = (credential.as_deref(), default_client_id);
+            container(config, container_url, by, places)
+        }
+        StoreConfig::Directory { path } => {
+            Ok(Place::Directory(path.clone(), config.checkpoints.timeout))
+        }
+        StoreConfig::Memory => Err(OutsideError {
+            place: "checkpoints.store".to_owned(),
+            problem: "\"memory\" is inside the running process alone: there is nothing to look at \
+                      or to change from outside"
+                .to_owned(),
+        }),
+    }
+}
+
+/// A container by its URL, or a directory by its path. `credential` names one of the configuration.
+///
+/// # Errors
+/// When it is neither, or the credential does not fit.
+pub fn from(
+    config: &Config,
+    text: &Secret,
+    credential: Option<&str>,
+    default_client_id: Option<&str>,
+) -> Result<Place, OutsideError> {
+    if text.expose().contains("://") {
+        let places = ("--from", "--from-credential");
+        return container(config, text, (credential, default_client_id), places);
+    }
+    if credential.is_some() {
+        return Err(OutsideError {
+            place: "--from-credential".to_owned(),
+            problem: "a directory needs none: leave it out, or give --from a URL".to_owned(),
+        });
+    }
+    let path = PathBuf::from(text.expose());
+    Ok(Place::Directory(path, config.checkpoints.timeout))
+}
+
+fn container(
+    config: &Config,
+    url: &Secret,
+    (credential, default_client_id): (Option<&str>, Option<&str>),
+    (url_place, credential_place): (&str, &str),
+) -> Result<Place, OutsideError> {
+    let credential = match credential {
+        Some(name) => {
+            let all = credentials(config, default_client_id)?;
+            Some(named(&all, name, credential_place.to_owned())?)
+        }
+        None => None,
+    };
+    Container::new(url, credential, config.checkpoints.timeout)
+        .map(Place::Container)
+        .map_err(|error| at(url_place)(&error))
+}

@@ -1,0 +1,230 @@
+//! `checkpoints`: look at positions, set them, take over those of another program.
+
+use std::sync::Arc;
+
+use clap::Subcommand;
+
+use super::ConfigFile;
+use super::config::load;
+use super::exit::Exit;
+use crate::app::Seams;
+use crate::app::outside::{Hubs, Outside, OutsideError, places};
+use crate::checkpoint::layouts::Place;
+use crate::checkpoint::{CheckpointStore, GroupKey, Ownership, StoreError};
+use crate::config::{Config, SourceConfig};
+use crate::event_hub::{PartitionId, Source, SourceError};
+
+mod change;
+mod import;
+mod set;
+mod show;
+mod table;
+
+/// Partitions that are looked up in the hub at the same time.
+const LOOKUPS_MAX: usize = 8;
+
+/// Arguments of `checkpoints`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Show how far every partition is: owner, checkpoint, and what is behind it.
+    ///
+    /// Asks the hub by management calls only and reads no partition: nobody who does is disturbed.
+    /// What is shown is the stored checkpoint, not what a running forwarder has in flight.
+    ///
+    /// Exit code 69 or 77 when the hub or the store cannot be asked: what is known is shown, and
+    /// the answer is not whole.
+    Show(show::Args),
+    /// Set where reading goes on.
+    ///
+    /// Refuses while a live owner has the partition (exit code 1). The event before the one where
+    /// reading is to go on is read once, to store its own offset: that attaches a receiver in the
+    /// source's consumer group, which ends any other reader there.
+    ///
+    /// With --force nothing is attached, and offset -1 is stored where a live owner reads: this
+    /// program goes on by the number, other SDKs would start at the beginning. A running forwarder
+    /// sees the change when it stores its next checkpoint, gives the partition up, claims it again,
+    /// and goes on at the new place; what it has in flight is still delivered.
+    Set(set::Args),
+    /// Take over the positions of a consumer that is being replaced.
+    ///
+    /// Shows per partition how far the other consumer is, how far this program is, and the events
+    /// between; then writes where to go on, for every partition or for none.
+    ///
+    /// Refuses (exit code 1) while a forwarder owns a partition, while the other consumer is alive,
+    /// and to move a checkpoint of this program back; --force overrides the last two.
+    ///
+    /// Positions are looked up in the hub with the source's own consumer group, which nobody may
+    /// read with meanwhile. How to change over without a gap: docs/migrate/README.md.
+    Import(Box<import::Args>),
+}
+
+/// Does what was asked.
+pub(super) async fn run(args: Args) -> Exit {
+    let ended = match args.command {
+        Command::Show(args) => show::run(args).await,
+        Command::Set(args) => set::run(args).await,
+        Command::Import(args) => import::run(*args).await,
+    };
+    ended.unwrap_or_else(|failure| failure.report())
+}
+
+/// Why a command did not do what it was asked to: one sentence each.
+#[derive(Debug)]
+struct Failure {
+    exit: Exit,
+    sentences: Vec<String>,
+}
+
+impl Failure {
+    fn new(exit: Exit, sentence: impl Into<String>) -> Self {
+        Self {
+            exit,
+            sentences: vec![sentence.into()],
+        }
+    }
+
+    fn of_hub(source: &str, error: &SourceError) -> Self {
+        Self::new(error.into(), format!("sources.{source}: {error}"))
+    }
+
+    fn of_store(place: &str, error: &StoreError) -> Self {
+        Self::new(error.into(), format!("{place}: {error}"))
+    }
+
+    fn report(self) -> Exit {
+        for sentence in self.sentences {
+            eprintln!("error: {sentence}");
+        }
+        self.exit
+    }
+}
+
+impl From<OutsideError> for Failure {
+    fn from(error: OutsideError) -> Self {
+        Self::new(Exit::Configuration, error.to_string())
+    }
+}
+
+/// What the configuration names, ready to be asked.
+struct Session {
+    config: Config,
+    client_id: Option<String>,
+    seams: Seams,
+    hubs: Hubs,
+    /// Where the store keeps the positions.
+    place: Place,
+}
+
+impl Session {
+    /// Reads the configuration; connects to nothing yet.
+    fn open(file: &ConfigFile) -> Result<Self, Failure> {
+        let loaded = load(file).map_err(|problems| Failure {
+            exit: Exit::Configuration,
+            sentences: problems.iter().map(ToString::to_string).collect(),
+        })?;
+        let client_id = std::env::var("AZURE_CLIENT_ID").ok();
+        let place = places::of_store(&loaded.config, client_id.as_deref())?;
+        let outside = Outside::reach(&loaded.config, client_id.as_deref())?;
+        let (seams, hubs) = outside.split();
+        Ok(Self {
+            config: loaded.config,
+            client_id,
+            seams,
+            hubs,
+            place,
+        })
+    }
+
+    /// All sources.
+    fn groups(&self) -> Vec<Group<'_>> {
+        let sources = self.config.sources.iter().zip(&self.seams.sources);
+        let group = |((name, config), hub): ((&'_ String, &'_ SourceConfig), _)| Group {
+            name: name.clone(),
+            hub: Arc::clone(hub),
+            store: Arc::clone(&self.seams.store),
+            key: GroupKey::new(&config.namespace, &config.event_hub, &config.consumer_group),
+            session: self,
+        };
+        sources.map(group).collect()
+    }
+
+    /// The source of this name; without a name, the only one.
+    fn group(&self, name: Option<&str>) -> Result<Group<'_>, Failure> {
+        let mut groups = self.groups();
+        let names: Vec<_> = groups.iter().map(|group| group.name.clone()).collect();
+        let wanted = match name {
+            Some(name) => names
+                .iter()
+                .position(|known| known == name)
+                .ok_or_else(|| {
+                    let known = names.join(", ");
+                    Failure::new(
+                        Exit::Usage,
+                        format!("--source: there is no source `{name}` (there is {known})"),
+                    )
+                })?,
+            None if names.len() == 1 => 0,
+            None => {
+                let known = names.join(", ");
+                let sentence = format!("--source: say which of the sources is meant ({known})");
+                return Err(Failure::new(Exit::Usage, sentence));
+            }
+        };
+        Ok(groups.swap_remove(wanted))
+    }
+
+    /// Closes the connections to the hubs.
+    async fn close(self) {
+        self.hubs.close().await;
+    }
+}
+
+/// One source: a hub, seen by one consumer group.
+struct Group<'a> {
+    name: String,
+    hub: Arc<dyn Source>,
+    store: Arc<dyn CheckpointStore>,
+    key: GroupKey,
+    session: &'a Session,
+}
+
+impl Group<'_> {
+    fn config(&self) -> Result<&SourceConfig, Failure> {
+        let config = self.session.config.sources.get(&self.name);
+        config.ok_or_else(|| Failure::new(Exit::Internal, "a source lost its configuration"))
+    }
+
+    fn hub_failure(&self, error: &SourceError) -> Failure {
+        Failure::of_hub(&self.name, error)
+    }
+
+    fn is_live(&self, ownership: &Ownership) -> bool {
+        ownership.owner.is_some() && ownership.age < self.session.config.ownership.expiry
+    }
+
+    async fn owners(&self) -> Result<Vec<Ownership>, Failure> {
+        let owners = self.store.list_owners(&self.key).await;
+        owners.map_err(|error| Failure::of_store("checkpoints", &error))
+    }
+}
+
+/// What partitions are sorted by: numbers as numbers.
+fn in_order(partition: &PartitionId) -> (u32, PartitionId) {
+    let number = partition.as_str().parse().unwrap_or(u32::MAX);
+    (number, partition.clone())
+}
+
+/// Partitions as a sentence names them.
+fn listed(partitions: &[String]) -> String {
+    match partitions {
+        [one] => format!("partition {one}"),
+        [] => "no partition".to_owned(),
+        [rest @ .., last] => format!("partitions {} and {last}", rest.join(", ")),
+    }
+}
