@@ -10,7 +10,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use smallvec::SmallVec;
 use tokio::sync::Notify;
 
-use super::ledger::{Backlog, Generation, Ledger, LedgerError, Settlement, SinkBalance, SinkId};
+use super::ledger::{
+    Backlog, Generation, Ledger, LedgerError, Settlement, SinkBalance, SinkId, Unstored,
+};
 use super::receipts::{Receipts, Run};
 use crate::event_hub::Position;
 
@@ -219,6 +221,12 @@ impl Ledgers {
     /// The watermark to store, when it has moved since the last [`Self::stored`].
     pub fn dirty(&self, id: LedgerId, generation: Generation) -> Option<(Position, u64)> {
         self.with(id, generation, |ledger| ledger.dirty()).flatten()
+    }
+
+    /// What [`Self::dirty`] would store, and for how long it has waited.
+    pub fn unstored(&self, id: LedgerId, generation: Generation) -> Option<Unstored> {
+        self.with(id, generation, |ledger| ledger.unstored())
+            .flatten()
     }
 
     /// Notes that the watermark with this index is stored.

@@ -23,6 +23,7 @@ impl Run {
         let generation = ledgers.start(ledger, Some(taken.position.clone()));
         let (stop, lost) = (CancellationToken::new(), CancellationToken::new());
         owner.checkpointer.hold(Holding {
+            source: owner.stages.source.clone(),
             group: owner.group.clone(),
             partition: partition.clone(),
             ledger: (ledger, generation),
