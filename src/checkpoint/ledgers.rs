@@ -14,7 +14,7 @@ use super::ledger::{
     Backlog, Generation, Ledger, LedgerError, Settlement, SinkBalance, SinkId, Unstored,
 };
 use super::receipts::{Receipts, Run};
-use crate::event_hub::Position;
+use crate::event_hub::{PartitionId, Position};
 
 /// Index of a partition's ledger, stable over its generations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -43,8 +43,10 @@ impl Balance {
 }
 
 /// One partition's place.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Slot {
+    source: String,
+    partition: PartitionId,
     state: Mutex<State>,
     /// Woken whenever the backlog may have shrunk.
     changed: Notify,
@@ -89,10 +91,15 @@ impl Ledgers {
         }
     }
 
-    /// Makes a place for one more partition.
-    pub fn add(&self) -> LedgerId {
+    /// Makes a place for one more partition, of the source with this name.
+    pub fn add(&self, source: &str, partition: &PartitionId) -> LedgerId {
         let mut slots = self.slots.write().unwrap_or_else(PoisonError::into_inner);
-        slots.push(Arc::default());
+        slots.push(Arc::new(Slot {
+            source: source.to_owned(),
+            partition: partition.clone(),
+            state: Mutex::default(),
+            changed: Notify::new(),
+        }));
         LedgerId(slots.len() - 1)
     }
 
@@ -191,6 +198,8 @@ impl Ledgers {
             if let Err(error) = ledger.settle(run.index, receipts.sink, run.records, settlement) {
                 tracing::error!(
                     event = "ledger_frozen",
+                    source = slot.source,
+                    partition = %slot.partition,
                     %error,
                     "bug: the ledger is frozen and stores nothing more"
                 );

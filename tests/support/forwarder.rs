@@ -40,6 +40,7 @@ impl Settings {
             .set("checkpoints.store", "directory")
             .set("checkpoints.directory", &store.to_string_lossy())
             .set("checkpoints.interval", "200ms")
+            .set("checkpoints.interval_max", "200ms")
             .set("health.listen", "127.0.0.1:0")
     }
 

@@ -115,7 +115,7 @@ impl Case {
         );
         let group = GroupKey::new("ns", "hub", "group");
         let partition = PartitionId::new("0");
-        let id = ledgers.add();
+        let id = ledgers.add("logs", &partition);
         let ledger = (id, ledgers.start(id, None));
         let first = Checkpoint {
             position: Position::before_first(),

@@ -6,6 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::claims::Taken;
 use super::{Owned, Run};
+use crate::budget::Share;
 use crate::checkpoint::checkpointer::Holding;
 use crate::event_hub::PartitionId;
 use crate::partition::prefetch::Prefetch;
@@ -19,7 +20,7 @@ impl Run {
         let ledger = *self
             .ledgers
             .entry(partition.clone())
-            .or_insert_with(|| ledgers.add());
+            .or_insert_with(|| ledgers.add(&owner.stages.source, &partition));
         let generation = ledgers.start(ledger, Some(taken.position.clone()));
         let (stop, lost) = (CancellationToken::new(), CancellationToken::new());
         owner.checkpointer.hold(Holding {
@@ -32,23 +33,20 @@ impl Run {
             etag: taken.checkpoint_etag,
             lost: lost.clone(),
         });
+        let share = Arc::new(owner.stages.budget.share());
         let reader = Reader {
             source: Arc::clone(&owner.source),
             partition: partition.clone(),
             stages: Arc::clone(&owner.stages),
             checkpointer: Arc::clone(&owner.checkpointer),
             ledger: (ledger, generation),
-            limits: self.read_limits(),
+            limits: self.read_limits(&share),
             on_undecodable: owner.on_undecodable,
             stop: stop.clone(),
             last: taken.position,
             is_last_received: false,
             stalled_at: None,
-            prefetch: Prefetch::new(
-                owner.stages.budget.clone(),
-                self.hub.partitions.len(),
-                owner.max_event_size,
-            ),
+            prefetch: Prefetch::new(share, owner.max_event_size),
         };
         let is_lost = lost.clone();
         let task = self.readers.spawn(async move {
@@ -72,12 +70,12 @@ impl Run {
         );
     }
 
-    fn read_limits(&self) -> ReadLimits {
-        let (owner, partitions) = (&self.owner, self.hub.partitions.len());
+    fn read_limits(&self, share: &Arc<Share>) -> ReadLimits {
+        let limits = &self.owner.limits;
         ReadLimits {
-            open_events_max: owner.limits.open_events_max,
-            open_bytes_max: owner.stages.budget.partition_share(partitions),
-            uncommitted_max: owner.limits.uncommitted_max,
+            open_events_max: limits.open_events_max,
+            share: Arc::clone(share),
+            uncommitted_max: limits.uncommitted_max,
         }
     }
 
@@ -87,16 +85,21 @@ impl Run {
         &mut self,
         ended: Result<(tokio::task::Id, ()), tokio::task::JoinError>,
     ) {
-        let task = match ended {
-            Ok((task, ())) => task,
-            Err(error) => {
-                tracing::error!(event = "reader_died", %error, "bug: a reader panicked");
-                error.id()
-            }
-        };
+        let task = ended
+            .as_ref()
+            .map_or_else(|error| error.id(), |(task, ())| *task);
         let Some(partition) = self.reader_of.remove(&task) else {
             return;
         };
+        if let Err(error) = ended {
+            tracing::error!(
+                event = "reader_died",
+                source = self.owner.stages.source,
+                %partition,
+                %error,
+                "bug: a reader panicked"
+            );
+        }
         let Some(owned) = self.owned.remove(&partition) else {
             return;
         };

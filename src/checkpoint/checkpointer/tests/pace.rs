@@ -46,7 +46,7 @@ async fn hour(mut arrivals: impl FnMut() -> (Duration, u64)) -> Hour {
             let (wait, count) = arrivals();
             let next = Instant::now() + wait;
             while Instant::now() < next.min(end) {
-                let step = Instant::now() + Duration::from_millis(100);
+                let step = Instant::now() + Duration::from_millis(250);
                 sleep_until(step.min(next)).await;
                 let unstored = case.ledgers.unstored(id, generation);
                 latest = latest.max(unstored.map_or(Duration::ZERO, |it| it.unstored_for));
@@ -108,9 +108,9 @@ async fn a_busy_partition_is_written_by_the_short_interval() {
 
 #[tokio::test(start_paused = true)]
 async fn no_arrivals_break_the_bound() {
-    for seed in 0..40 {
+    for seed in 0..8 {
         let rng = SharedRng::seeded(seed);
-        let mut between = |from: u64, to: u64| from + rng.next_u64() % (to - from + 1);
+        let between = |from: u64, to: u64| from + rng.next_u64() % (to - from + 1);
         let (longest, most) = (between(1, 40_000), between(1, 300));
         let hour = hour(|| {
             let wait = Duration::from_millis(between(1, longest));
