@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::StreamExt;
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use super::ledger::Generation;
@@ -179,13 +179,13 @@ impl Checkpointer {
     pub async fn let_go(&self, ledger: LedgerId) {
         let held = self.lock().remove(&ledger);
         if let Some(held) = held {
-            self.store_one(&held, None).await;
+            self.store_one(&held, Instant::now(), None).await;
         }
     }
 
     /// Stores all watermarks that have moved, and says whether all of them are stored.
     pub async fn store_all(&self) -> bool {
-        self.store(None).await
+        self.store(Instant::now(), None).await
     }
 
     /// Stores what has moved and is due by `pace`, for ever.
@@ -197,29 +197,29 @@ impl Checkpointer {
         let mut looks = tokio::time::interval(pace.look());
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            looks.tick().await;
-            self.store(Some(&pace)).await;
+            let look = looks.tick().await;
+            self.store(look, Some(&pace)).await;
         }
     }
 
     /// Stores what is due, or everything without a pace.
-    async fn store(&self, pace: Option<&Pace>) -> bool {
+    async fn store(&self, now: Instant, pace: Option<&Pace>) -> bool {
         let held: Vec<_> = self.lock().values().map(Arc::clone).collect();
         let stored = futures::stream::iter(held)
-            .map(|held| async move { self.store_one(&held, pace).await })
+            .map(|held| async move { self.store_one(&held, now, pace).await })
             .buffer_unordered(WRITES_MAX)
             .collect::<Vec<_>>()
             .await;
         stored.into_iter().all(|stored| stored)
     }
 
-    async fn store_one(&self, held: &Held, pace: Option<&Pace>) -> bool {
+    async fn store_one(&self, held: &Held, now: Instant, pace: Option<&Pace>) -> bool {
         let mut version = held.version.lock().await;
         let unstored = self.ledgers.unstored(held.ledger, held.generation);
         let due = match (pace, unstored) {
             (_, None) => None,
             (None, Some(_)) => Some(Due::Few),
-            (Some(pace), Some(unstored)) => pace.due(&version.writes, &unstored),
+            (Some(pace), Some(unstored)) => pace.due(now, &version.writes, &unstored),
         };
         let Some(due) = due else {
             return true;
@@ -234,7 +234,7 @@ impl Checkpointer {
             position,
             hub_created_at: held.hub_created_at,
         };
-        version.writes.begun();
+        version.writes.begun(now);
         let mut answer = self.write(held, &mut version, &checkpoint).await;
         if matches!(answer, Err(StoreError::Conflict)) {
             answer = match self.is_ours(held, &mut version).await {

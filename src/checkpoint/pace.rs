@@ -23,10 +23,9 @@ use super::ledger::Unstored;
 
 /// Settled events from which a partition counts as busy: fewer are cheap to repeat after a crash.
 pub const BUSY_EVENTS: u64 = 100;
-/// Longest moment without an event after which a partition counts as drained.
-const QUIET_MAX: Duration = Duration::from_secs(1);
-/// Longest time between two looks.
-const LOOK_MAX: Duration = Duration::from_millis(500);
+/// Longest time between two looks, and longest moment without an event after which a partition
+/// counts as drained.
+const MOMENT_MAX: Duration = Duration::from_secs(1);
 
 /// How often checkpoints are stored.
 #[derive(Clone, Copy, Debug)]
@@ -64,8 +63,8 @@ impl Writes {
     }
 
     /// Notes a write that begins now; it has failed until [`Self::succeeded`].
-    pub(super) fn begun(&mut self) {
-        self.tried_at = Instant::now();
+    pub(super) fn begun(&mut self, now: Instant) {
+        self.tried_at = now;
         self.failed = true;
     }
 
@@ -92,12 +91,13 @@ impl Pace {
 
     /// How often to look for what is due.
     pub(super) fn look(&self) -> Duration {
-        (self.interval / 10).min(LOOK_MAX)
+        (self.interval / 5).min(MOMENT_MAX)
     }
 
-    /// Whether the checkpoint of a partition is due now.
-    pub(super) fn due(&self, writes: &Writes, unstored: &Unstored) -> Option<Due> {
-        if writes.tried_at.elapsed() < self.interval {
+    /// Whether the checkpoint of a partition is due at the look of this moment.
+    pub(super) fn due(&self, now: Instant, writes: &Writes, unstored: &Unstored) -> Option<Due> {
+        let since = |moment| now.saturating_duration_since(moment);
+        if since(writes.tried_at) < self.interval {
             return None;
         }
         if writes.failed || unstored.events >= self.busy_events {
@@ -105,10 +105,8 @@ impl Pace {
         }
         let may = writes
             .few_at
-            .is_none_or(|at| at.elapsed() >= self.interval_max);
-        let is_drained = unstored
-            .quiet_for
-            .is_some_and(|quiet| quiet >= (self.interval / 5).min(QUIET_MAX));
+            .is_none_or(|at| since(at) >= self.interval_max);
+        let is_drained = unstored.quiet_for.is_some_and(|quiet| quiet >= self.look());
         let is_old = unstored.unstored_for >= self.interval_max;
         (may && (is_drained || is_old)).then_some(Due::Few)
     }
