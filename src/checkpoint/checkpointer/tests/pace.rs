@@ -111,7 +111,7 @@ async fn no_arrivals_break_the_bound() {
     for seed in 0..8 {
         let rng = SharedRng::seeded(seed);
         let between = |from: u64, to: u64| from + rng.next_u64() % (to - from + 1);
-        let (longest, most) = (between(1, 40_000), between(1, 300));
+        let (longest, most) = (between(200, 40_000), between(1, 300));
         let hour = hour(|| {
             let wait = Duration::from_millis(between(1, longest));
             (wait, between(1, most))
