@@ -24,6 +24,7 @@ use crate::budget::Budget;
 use crate::checkpoint::checkpointer::Checkpointer;
 use crate::checkpoint::ledger::SinkId;
 use crate::checkpoint::ledgers::{Balance, Ledgers};
+use crate::checkpoint::pace::Pace;
 use crate::checkpoint::{CheckpointStore, GroupKey};
 use crate::clock::Rng;
 use crate::compress::Compressor;
@@ -160,9 +161,14 @@ impl App {
             };
             app.owners.spawn(owner.run());
         }
-        let (checkpointer, interval) = (Arc::clone(&app.checkpointer), config.checkpoints.interval);
+        let checkpointer = Arc::clone(&app.checkpointer);
+        let pace = Pace::new(
+            config.checkpoints.interval,
+            config.checkpoints.interval_max,
+            config.limits.uncommitted_max,
+        );
         app.storing
-            .spawn(async move { checkpointer.run(interval).await });
+            .spawn(async move { checkpointer.run(pace).await });
         app
     }
 

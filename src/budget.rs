@@ -8,8 +8,13 @@
 //! | 1/8 | compressed bodies in flight: left free for them, not reserved; they are bounded by each sink's `concurrency` times `batch.bytes` |
 //!
 //! Permits are returned by `Drop`, when the last slice of a body is gone.
+//!
+//! All sources share it. What one partition may take follows from how many are being read in the
+//! process at that moment: each reader has a [`Share`].
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -19,6 +24,18 @@ pub struct Budget {
     total: u64,
     events: Arc<Semaphore>,
     events_max: u32,
+    partitions: Arc<Partitions>,
+}
+
+/// The partitions of all sources.
+#[derive(Debug, Default)]
+struct Partitions {
+    /// Those that are being read.
+    read: AtomicUsize,
+    /// Those that the known hubs have.
+    known: AtomicUsize,
+    /// Per source: how many its hub has, and the largest event that it allows.
+    hubs: Mutex<BTreeMap<String, (usize, u64)>>,
 }
 
 /// Bytes of the budget; they return to it when this is dropped.
@@ -33,7 +50,14 @@ impl Budget {
             total,
             events: Arc::new(Semaphore::new(events_max as usize)),
             events_max,
+            partitions: Arc::default(),
         }
+    }
+
+    /// The share of one more partition that is being read, until it is dropped.
+    pub fn share(&self) -> Share {
+        self.partitions.read.fetch_add(1, Ordering::Relaxed);
+        Share(self.clone())
     }
 
     /// Reserves room for an event, first come, first served. A single event that is larger than
@@ -59,30 +83,66 @@ impl Budget {
         u64::from(self.events_max).saturating_sub(self.events.available_permits() as u64)
     }
 
-    /// The most that one of `partitions` may hold in open events, so that a partition that waits
-    /// for its sink leaves room for the others.
-    pub fn partition_share(&self, partitions: usize) -> u64 {
-        4 * u64::from(self.events_max) / partitions.max(1) as u64
-    }
-
-    /// How many events of at most `event_bytes` each receiver may prefetch.
-    pub fn prefetch(&self, partitions: usize, event_bytes: u64) -> u32 {
-        let events = self.total / 4 / partitions.max(1) as u64 / event_bytes.max(1);
-        u32::try_from(events.clamp(1, 300)).unwrap_or(300)
-    }
-
-    /// The budget that would hold one prefetched event of every partition, as it is configured
-    /// (`"128MiB"`); `None` when the present one does.
-    pub fn needed_for(&self, partitions: usize, event_bytes: u64) -> Option<String> {
-        let needed = (partitions as u64)
-            .saturating_mul(event_bytes)
-            .saturating_mul(4);
+    /// Notes that the hub of `source` has so many partitions with events of at most `event_bytes`.
+    /// Gives the budget that would hold one prefetched event of every partition of all sources, as
+    /// it is configured (`"128MiB"`); `None` when the present one does.
+    pub fn needed_for(&self, source: &str, partitions: usize, event_bytes: u64) -> Option<String> {
+        let hubs = &self.partitions.hubs;
+        let mut hubs = hubs.lock().unwrap_or_else(PoisonError::into_inner);
+        hubs.insert(source.to_owned(), (partitions, event_bytes));
+        let known = hubs.values().map(|(partitions, _)| partitions).sum();
+        self.partitions.known.store(known, Ordering::Relaxed);
+        let bytes = hubs
+            .values()
+            .map(|(partitions, bytes)| bytes.saturating_mul(*partitions as u64))
+            .fold(0, u64::saturating_add);
+        let needed = bytes.saturating_mul(4);
         (needed > self.total).then(|| format!("{}MiB", needed.div_ceil(1 << 20)))
     }
 
     /// Bytes of batches that may be built at the same time.
     pub fn building(&self) -> u64 {
         self.total / 8
+    }
+}
+
+/// What one partition may take of a budget, as long as this lives. Ask at the moment of use: it
+/// changes as other partitions come and go.
+#[derive(Debug)]
+pub struct Share(Budget);
+
+impl Share {
+    /// The most that the partition may hold in open events, so that one that waits for its sink
+    /// leaves room for the others.
+    pub fn open_bytes_max(&self) -> u64 {
+        4 * u64::from(self.0.events_max) / self.read()
+    }
+
+    /// How many events of at most `event_bytes` its receiver may prefetch.
+    pub fn prefetch(&self, event_bytes: u64) -> u32 {
+        self.prefetch_beside(self.read(), event_bytes)
+    }
+
+    /// The same at first, when more partitions may follow: as if all of them were read here.
+    pub fn first_prefetch(&self, event_bytes: u64) -> u32 {
+        let known = self.0.partitions.known.load(Ordering::Relaxed) as u64;
+        self.prefetch_beside(self.read().max(known), event_bytes)
+    }
+
+    fn prefetch_beside(&self, partitions: u64, event_bytes: u64) -> u32 {
+        let events = self.0.total / 4 / partitions / event_bytes.max(1);
+        u32::try_from(events.clamp(1, 300)).unwrap_or(300)
+    }
+
+    /// How many partitions are being read, this one among them.
+    fn read(&self) -> u64 {
+        self.0.partitions.read.load(Ordering::Relaxed).max(1) as u64
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.0.partitions.read.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -105,13 +165,42 @@ mod tests {
     }
 
     #[test]
-    fn shares_follow_the_number_of_partitions() {
+    fn shares_follow_the_number_of_partitions_that_are_read() {
         let budget = Budget::new(128 << 20);
-        assert_eq!(budget.prefetch(4, 1 << 20), 8);
-        assert_eq!(budget.prefetch(1_024, 1 << 20), 1);
-        assert_eq!(budget.prefetch(1, 10), 300);
-        assert_eq!(budget.partition_share(32), 8 << 20);
-        assert_eq!(budget.needed_for(32, 1 << 20), None);
-        assert_eq!(budget.needed_for(33, 1 << 20), Some("132MiB".to_owned()));
+        let first = budget.share();
+        assert_eq!(first.open_bytes_max(), 256 << 20);
+        assert_eq!(first.prefetch(1 << 20), 32);
+        assert_eq!(first.prefetch(10), 300);
+        let others: Vec<_> = (1..32).map(|_| budget.share()).collect();
+        assert_eq!(first.open_bytes_max(), 8 << 20);
+        assert_eq!((first.prefetch(1 << 20), first.prefetch(20 << 20)), (1, 1));
+        assert_eq!(others[30].prefetch(30_000), 34);
+        drop(others);
+        assert_eq!(first.prefetch(1 << 20), 32);
+    }
+
+    #[test]
+    fn all_sources_together_need_room() {
+        let budget = Budget::new(128 << 20);
+        assert_eq!(budget.needed_for("audit", 16, 1 << 20), None);
+        assert_eq!(budget.needed_for("sign_in", 16, 1 << 20), None);
+        // What is known of a source takes the place of what was known of it before.
+        assert_eq!(budget.needed_for("sign_in", 16, 1 << 20), None);
+        let needed = budget.needed_for("risk", 1, 1 << 20);
+        assert_eq!(needed, Some("132MiB".to_owned()));
+        let needed = budget.needed_for("risk", 4, 20 << 20);
+        assert_eq!(needed, Some("448MiB".to_owned()));
+    }
+
+    #[test]
+    fn the_first_prefetch_leaves_room_for_the_partitions_that_follow() {
+        let budget = Budget::new(128 << 20);
+        assert_eq!(budget.needed_for("audit", 4, 1 << 20), None);
+        assert_eq!(budget.needed_for("sign_in", 12, 1 << 20), None);
+        let first = budget.share();
+        assert_eq!(first.first_prefetch(1 << 20), 2);
+        assert_eq!(first.prefetch(1 << 20), 32);
+        let _others: Vec<_> = (1..32).map(|_| budget.share()).collect();
+        assert_eq!(first.first_prefetch(1 << 20), 1);
     }
 }

@@ -19,6 +19,7 @@ pub mod ledger;
 pub mod ledgers;
 pub mod memory;
 mod metadata;
+pub mod pace;
 pub mod receipts;
 pub mod store_key;
 

@@ -9,13 +9,13 @@ use crate::budget::Budget;
 use crate::checkpoint::ledgers::Ledgers;
 use crate::config::Encoding;
 use crate::envelope;
-use crate::event_hub::{Offset, Position, SequenceNumber};
+use crate::event_hub::{Offset, PartitionId, Position, SequenceNumber};
 use crate::record::EventBody;
 
 async fn slice(records: &[&str]) -> Slice {
     let body = Bytes::from(format!("{{\"records\":[{}]}}", records.join(",")));
     let ledgers = Ledgers::new(1);
-    let id = ledgers.add();
+    let id = ledgers.add("logs", &PartitionId::new("0"));
     let generation = ledgers.start(id, None);
     let position = Position {
         sequence: SequenceNumber(0),

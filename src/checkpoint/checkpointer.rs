@@ -6,14 +6,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use futures::StreamExt;
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use super::ledger::Generation;
 use super::ledgers::{LedgerId, Ledgers};
+use super::pace::{Due, Pace, Writes};
 use super::{Checkpoint, CheckpointStore, Condition, ETag, GroupKey, StoreError, StoredCheckpoint};
 use crate::event_hub::{PartitionId, Position, Timestamp};
 use crate::telemetry::status::Status;
@@ -31,6 +31,7 @@ pub struct Checkpointer {
 
 /// A partition whose checkpoint this process may write.
 struct Held {
+    source: String,
     group: GroupKey,
     partition: PartitionId,
     ledger: LedgerId,
@@ -46,19 +47,27 @@ struct Held {
 impl Held {
     /// Its name in the status table.
     fn component(&self) -> String {
-        format!("checkpoint {}", self.group.checkpoint(&self.partition))
+        format!(
+            "source {} checkpoint {}",
+            self.source,
+            self.group.checkpoint(&self.partition)
+        )
     }
 }
 
 /// What is known of the stored object.
+#[derive(Clone)]
 struct Version {
     etag: ETag,
     /// Positions whose write was not answered: one of them may be stored.
     unanswered: Vec<Position>,
+    writes: Writes,
 }
 
 /// A partition to hold: whose checkpoint it is, and what is known of it.
 pub struct Holding {
+    /// Name of its source in the configuration.
+    pub source: String,
     /// The consumer group.
     pub group: GroupKey,
     /// The partition.
@@ -129,6 +138,7 @@ impl Checkpointer {
     /// From now on stores the watermark of this generation.
     pub fn hold(&self, holding: Holding) {
         let held = Held {
+            source: holding.source,
             group: holding.group,
             partition: holding.partition,
             ledger: holding.ledger.0,
@@ -138,6 +148,7 @@ impl Checkpointer {
             version: tokio::sync::Mutex::new(Version {
                 etag: holding.etag,
                 unanswered: vec![],
+                writes: Writes::begin(),
             }),
             lost: holding.lost,
         };
@@ -149,18 +160,16 @@ impl Checkpointer {
         let Some(held) = self.lock().remove(&ledger) else {
             return;
         };
-        let version = held.version.lock().await;
-        let etag = version.etag.clone();
-        let unanswered = version.unanswered.clone();
-        drop(version);
+        let version = held.version.lock().await.clone();
         let renewed = Held {
+            source: held.source.clone(),
             group: held.group.clone(),
             partition: held.partition.clone(),
             ledger,
             generation,
             hub_created_at: held.hub_created_at,
             owner_id: held.owner_id.clone(),
-            version: tokio::sync::Mutex::new(Version { etag, unanswered }),
+            version: tokio::sync::Mutex::new(version),
             lost: held.lost.clone(),
         };
         self.lock().insert(ledger, Arc::new(renewed));
@@ -169,38 +178,55 @@ impl Checkpointer {
     /// Stores the last watermark of a partition and stops holding it.
     pub async fn let_go(&self, ledger: LedgerId) {
         let held = self.lock().remove(&ledger);
-        if let Some(held) = held.filter(|held| !held.lost.is_cancelled()) {
-            self.store_one(&held).await;
+        if let Some(held) = held {
+            self.store_one(&held, Instant::now(), None).await;
         }
     }
 
     /// Stores all watermarks that have moved, and says whether all of them are stored.
     pub async fn store_all(&self) -> bool {
+        self.store(Instant::now(), None).await
+    }
+
+    /// Stores what has moved and is due by `pace`, for ever.
+    ///
+    /// # Cancel safety
+    /// Safe between writes; a write that is cut off counts as not answered only when it is
+    /// repeated by the same checkpointer, so end this before [`Self::store_all`] at the end.
+    pub async fn run(&self, pace: Pace) {
+        let mut looks = tokio::time::interval(pace.look());
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let look = looks.tick().await;
+            self.store(look, Some(&pace)).await;
+        }
+    }
+
+    /// Stores what is due, or everything without a pace.
+    async fn store(&self, now: Instant, pace: Option<&Pace>) -> bool {
         let held: Vec<_> = self.lock().values().map(Arc::clone).collect();
         let stored = futures::stream::iter(held)
-            .map(|held| async move { self.store_one(&held).await })
+            .map(|held| async move { self.store_one(&held, now, pace).await })
             .buffer_unordered(WRITES_MAX)
             .collect::<Vec<_>>()
             .await;
         stored.into_iter().all(|stored| stored)
     }
 
-    /// Stores what has moved, every `interval`, for ever.
-    ///
-    /// # Cancel safety
-    /// Safe between writes; a write that is cut off counts as not answered only when it is
-    /// repeated by the same checkpointer, so end this before [`Self::store_all`] at the end.
-    pub async fn run(&self, interval: Duration) {
-        let mut ticks = tokio::time::interval(interval);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            ticks.tick().await;
-            self.store_all().await;
-        }
-    }
-
-    async fn store_one(&self, held: &Held) -> bool {
+    async fn store_one(&self, held: &Held, now: Instant, pace: Option<&Pace>) -> bool {
         let mut version = held.version.lock().await;
+        let unstored = self.ledgers.unstored(held.ledger, held.generation);
+        let due = match (pace, unstored) {
+            (_, None) => None,
+            (None, Some(_)) => Some(Due::Few),
+            (Some(pace), Some(unstored)) => pace.due(now, &version.writes, &unstored),
+        };
+        let Some(due) = due else {
+            return true;
+        };
+        if held.lost.is_cancelled() {
+            return false;
+        }
         let Some((position, index)) = self.ledgers.dirty(held.ledger, held.generation) else {
             return true;
         };
@@ -208,6 +234,7 @@ impl Checkpointer {
             position,
             hub_created_at: held.hub_created_at,
         };
+        version.writes.begun(now);
         let mut answer = self.write(held, &mut version, &checkpoint).await;
         if matches!(answer, Err(StoreError::Conflict)) {
             answer = match self.is_ours(held, &mut version).await {
@@ -218,6 +245,7 @@ impl Checkpointer {
         }
         match answer {
             Ok(()) => {
+                version.writes.succeeded(due);
                 self.ledgers.stored(held.ledger, held.generation, index);
                 self.status.is_well(&held.component());
                 true
@@ -225,6 +253,7 @@ impl Checkpointer {
             Err(StoreError::Conflict) => {
                 tracing::error!(
                     event = "partition_lost",
+                    source = held.source,
                     partition = %held.partition,
                     hub = held.group.prefix(),
                     "another program wrote this partition's checkpoint: it is given up"

@@ -117,6 +117,8 @@ pub struct Ledger {
     stored: u64,
     /// Since when the watermark stands beyond the stored checkpoint.
     unstored_since: Option<Instant>,
+    /// When the last event was opened.
+    opened_at: Instant,
     balance: SmallVec<[SinkBalance; 2]>,
     broken: Option<LedgerError>,
 }
@@ -134,6 +136,17 @@ pub struct Backlog {
     pub unstored_for: Duration,
 }
 
+/// What is settled and not covered by the stored checkpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unstored {
+    /// Events.
+    pub events: u64,
+    /// How long the watermark has stood beyond the stored checkpoint.
+    pub unstored_for: Duration,
+    /// How long no event has come; `None` while one is open.
+    pub quiet_for: Option<Duration>,
+}
+
 impl Ledger {
     /// An empty ledger whose watermark stands at `resume`: the stored checkpoint, or nothing.
     pub fn new(generation: Generation, sinks: usize, resume: Option<Position>) -> Self {
@@ -146,6 +159,7 @@ impl Ledger {
             watermark: resume,
             stored: 0,
             unstored_since: None,
+            opened_at: Instant::now(),
             balance: SmallVec::from_elem(SinkBalance::default(), sinks),
             broken: None,
         }
@@ -178,6 +192,7 @@ impl Ledger {
             }));
         }
         self.last = Some(position.sequence);
+        self.opened_at = Instant::now();
         for (balance, owed) in self.balance.iter_mut().zip(&owed) {
             balance.wanted += u64::from(*owed);
             balance.in_flight += u64::from(*owed);
@@ -248,6 +263,22 @@ impl Ledger {
     pub fn stored(&mut self, index: u64) {
         self.stored = self.stored.max(index);
         self.unstored_since = (self.base > self.stored).then(Instant::now);
+    }
+
+    /// What [`Self::dirty`] would store, and for how long it has waited; `None` when nothing would
+    /// be.
+    pub fn unstored(&self) -> Option<Unstored> {
+        if self.broken.is_some() || self.base == self.stored {
+            return None;
+        }
+        Some(Unstored {
+            events: self.base - self.stored,
+            unstored_for: self
+                .unstored_since
+                .map(|since| since.elapsed())
+                .unwrap_or_default(),
+            quiet_for: self.open.is_empty().then(|| self.opened_at.elapsed()),
+        })
     }
 
     /// What is held beyond the watermark.

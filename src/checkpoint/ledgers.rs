@@ -10,9 +10,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use smallvec::SmallVec;
 use tokio::sync::Notify;
 
-use super::ledger::{Backlog, Generation, Ledger, LedgerError, Settlement, SinkBalance, SinkId};
+use super::ledger::{
+    Backlog, Generation, Ledger, LedgerError, Settlement, SinkBalance, SinkId, Unstored,
+};
 use super::receipts::{Receipts, Run};
-use crate::event_hub::Position;
+use crate::event_hub::{PartitionId, Position};
 
 /// Index of a partition's ledger, stable over its generations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -41,8 +43,10 @@ impl Balance {
 }
 
 /// One partition's place.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Slot {
+    source: String,
+    partition: PartitionId,
     state: Mutex<State>,
     /// Woken whenever the backlog may have shrunk.
     changed: Notify,
@@ -87,10 +91,15 @@ impl Ledgers {
         }
     }
 
-    /// Makes a place for one more partition.
-    pub fn add(&self) -> LedgerId {
+    /// Makes a place for one more partition, of the source with this name.
+    pub fn add(&self, source: &str, partition: &PartitionId) -> LedgerId {
         let mut slots = self.slots.write().unwrap_or_else(PoisonError::into_inner);
-        slots.push(Arc::default());
+        slots.push(Arc::new(Slot {
+            source: source.to_owned(),
+            partition: partition.clone(),
+            state: Mutex::default(),
+            changed: Notify::new(),
+        }));
         LedgerId(slots.len() - 1)
     }
 
@@ -189,6 +198,8 @@ impl Ledgers {
             if let Err(error) = ledger.settle(run.index, receipts.sink, run.records, settlement) {
                 tracing::error!(
                     event = "ledger_frozen",
+                    source = slot.source,
+                    partition = %slot.partition,
                     %error,
                     "bug: the ledger is frozen and stores nothing more"
                 );
@@ -219,6 +230,12 @@ impl Ledgers {
     /// The watermark to store, when it has moved since the last [`Self::stored`].
     pub fn dirty(&self, id: LedgerId, generation: Generation) -> Option<(Position, u64)> {
         self.with(id, generation, |ledger| ledger.dirty()).flatten()
+    }
+
+    /// What [`Self::dirty`] would store, and for how long it has waited.
+    pub fn unstored(&self, id: LedgerId, generation: Generation) -> Option<Unstored> {
+        self.with(id, generation, |ledger| ledger.unstored())
+            .flatten()
     }
 
     /// Notes that the watermark with this index is stored.

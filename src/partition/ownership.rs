@@ -174,18 +174,19 @@ impl Run {
             "{component}: {} partitions",
             hub.partitions.len()
         );
-        let event_bytes = owner.config.max_event_size;
-        let needed = owner
-            .stages
-            .budget
-            .needed_for(hub.partitions.len(), event_bytes);
+        let needed = owner.stages.budget.needed_for(
+            &owner.stages.source,
+            hub.partitions.len(),
+            owner.config.max_event_size,
+        );
         if let Some(needed) = needed {
             tracing::warn!(
                 event = "budget_small",
                 source = owner.stages.source,
-                "{} partitions with events of up to {event_bytes} bytes need \
+                "with {} partitions whose events have up to {} bytes, all sources known so far need \
                  limits.memory_budget = \"{needed}\"; with less, prefetched events may go beyond it",
                 hub.partitions.len(),
+                owner.config.max_event_size
             );
         }
         Ok(Self {

@@ -1,6 +1,8 @@
 //! How many events a receiver may buffer unread: as many as its share of the memory budget holds.
 
-use crate::budget::Budget;
+use std::sync::Arc;
+
+use crate::budget::Share;
 
 /// Events after which the largest one seen replaces the largest that the hub allows.
 const SIZE_KNOWN_AFTER: u64 = 100;
@@ -11,8 +13,7 @@ const OFF_BY: u32 = 4;
 /// Derives the prefetch of one partition from the sizes of its events.
 #[derive(Debug)]
 pub struct Prefetch {
-    budget: Budget,
-    partitions: usize,
+    share: Arc<Share>,
     event_bytes_max: u64,
     largest: u64,
     seen: u64,
@@ -20,12 +21,11 @@ pub struct Prefetch {
 }
 
 impl Prefetch {
-    /// For one of `partitions` that share the budget, on a hub whose events have at most
+    /// For a partition with this share of the budget, on a hub whose events have at most
     /// `event_bytes_max` bytes.
-    pub fn new(budget: Budget, partitions: usize, event_bytes_max: u64) -> Self {
+    pub fn new(share: Arc<Share>, event_bytes_max: u64) -> Self {
         Self {
-            budget,
-            partitions,
+            share,
             event_bytes_max,
             largest: 1,
             seen: 0,
@@ -49,22 +49,28 @@ impl Prefetch {
     }
 
     fn wanted(&self) -> u32 {
-        let event_bytes = if self.seen < SIZE_KNOWN_AFTER {
-            self.event_bytes_max
+        if self.seen < SIZE_KNOWN_AFTER {
+            self.share.first_prefetch(self.event_bytes_max)
         } else {
-            self.largest
-        };
-        self.budget.prefetch(self.partitions, event_bytes)
+            self.share.prefetch(self.largest)
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::budget::Budget;
+
+    fn share(budget: &Budget) -> Arc<Share> {
+        Arc::new(budget.share())
+    }
 
     #[test]
     fn small_events_earn_a_larger_prefetch_and_large_ones_a_smaller() {
-        let mut prefetch = Prefetch::new(Budget::new(128 << 20), 4, 1 << 20);
+        let budget = Budget::new(128 << 20);
+        let _others: Vec<_> = (1..4).map(|_| budget.share()).collect();
+        let mut prefetch = Prefetch::new(share(&budget), 1 << 20);
         assert_eq!(prefetch.open(), 8);
         for _ in 0..99 {
             assert!(!prefetch.is_off_after(30_000));
@@ -79,8 +85,21 @@ mod tests {
 
     #[test]
     fn there_is_always_one() {
-        let mut prefetch = Prefetch::new(Budget::new(16 << 20), 1_000, 20 << 20);
+        let budget = Budget::new(16 << 20);
+        let _others: Vec<_> = (1..1_000).map(|_| budget.share()).collect();
+        let mut prefetch = Prefetch::new(share(&budget), 20 << 20);
         assert_eq!(prefetch.open(), 1);
         assert!(!prefetch.is_off_after(20 << 20));
+    }
+    #[test]
+    fn many_partitions_that_join_make_a_receiver_give_room_back() {
+        let budget = Budget::new(128 << 20);
+        let mut prefetch = Prefetch::new(share(&budget), 1 << 20);
+        assert_eq!(prefetch.open(), 32);
+        let few: Vec<_> = (1..8).map(|_| budget.share()).collect();
+        assert!(prefetch.is_off_after(1 << 20));
+        assert_eq!(prefetch.open(), 4);
+        drop(few);
+        assert!(prefetch.is_off_after(1 << 20));
     }
 }

@@ -16,6 +16,7 @@ use super::handoff::Stages;
 use super::lease::Lease;
 use super::order::{Follows, Last, follows};
 use super::prefetch::Prefetch;
+use crate::budget::Share;
 use crate::checkpoint::checkpointer::Checkpointer;
 use crate::checkpoint::ledger::{Backlog, Generation, LedgerError};
 use crate::checkpoint::ledgers::LedgerId;
@@ -36,12 +37,12 @@ const UNSTORED_MAX: Duration = Duration::from_secs(5 * 60);
 /// Ends in a row at the same place from which a message counts as undecodable.
 const UNDECODABLE_ENDS: u32 = 3;
 /// Bounds of one partition.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct ReadLimits {
     /// Most events that are read and not settled.
     pub open_events_max: u64,
-    /// Most bytes of them; a single larger event is let in when nothing else is open.
-    pub open_bytes_max: u64,
+    /// Bounds the bytes of them; a single larger event is let in when nothing else is open.
+    pub share: Arc<Share>,
     /// Most events that are read beyond the stored checkpoint.
     pub uncommitted_max: u64,
 }
@@ -59,7 +60,7 @@ impl ReadLimits {
             )
         } else if backlog.open_events >= self.open_events_max {
             Some("reads no further than limits.open_events_max: a sink does not take what was read")
-        } else if backlog.open_bytes >= self.open_bytes_max && backlog.open_events > 0 {
+        } else if backlog.open_bytes >= self.share.open_bytes_max() && backlog.open_events > 0 {
             Some(
                 "reads no further than its share of limits.memory_budget: a sink does not take what was read",
             )
@@ -154,7 +155,7 @@ impl Reader {
                     continue;
                 }
                 End::Broken(error) => {
-                    tracing::debug!(partition = %self.partition, %error, "reading ends");
+                    tracing::debug!(source = self.stages.source, component, %error, "reading ends");
                     break;
                 }
                 End::Failed(error) => error,

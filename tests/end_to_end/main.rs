@@ -45,6 +45,8 @@ mod poison;
 mod scanner;
 mod secrets;
 mod sinks;
+mod sources;
 mod start;
+mod storage_calls;
 
 mod stop;

@@ -18,6 +18,7 @@ mod reproduction;
 mod run;
 mod settings;
 mod source;
+mod sources;
 mod store;
 mod store_handle;
 

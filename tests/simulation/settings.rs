@@ -23,7 +23,7 @@ pub(crate) fn config(setup: &Setup) -> Config {
         checkpoints: CheckpointsConfig {
             store: StoreConfig::Memory,
             interval: ms(setup.checkpoint_ms),
-            interval_max: Duration::from_secs(30).max(ms(setup.checkpoint_ms)),
+            interval_max: 6 * ms(setup.checkpoint_ms),
             timeout: Duration::from_secs(5),
         },
         ownership: OwnershipConfig {

@@ -44,6 +44,7 @@ impl Settings {
             .set("ownership.balance_interval", "200ms")
             .set("ownership.renew_interval", "1s")
             .set("ownership.expiry", "3s")
+            .set("checkpoints.interval_max", "200ms")
             .set("health.listen", "127.0.0.1:0")
     }
 

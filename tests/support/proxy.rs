@@ -1,4 +1,5 @@
-//! A TCP proxy that can hold one request, or its answer, for as long as a test wants.
+//! A TCP proxy that counts requests, and can hold one of them, or its answer, for as long as a test
+//! wants.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -21,6 +22,7 @@ struct State {
     /// Holds the next request whose first line contains all of these.
     armed: Option<(Hold, Vec<String>)>,
     held: usize,
+    requests: Vec<String>,
 }
 
 /// The running proxy; it ends, with all its connections, when this is dropped.
@@ -56,6 +58,11 @@ impl Proxy {
     pub(crate) fn hold(&self, hold: Hold, words: &[&str]) {
         let words = words.iter().map(|&word| word.to_owned()).collect();
         self.state.lock().unwrap().armed = Some((hold, words));
+    }
+
+    /// The first lines of all requests so far.
+    pub(crate) fn requests(&self) -> Vec<String> {
+        self.state.lock().unwrap().requests.clone()
     }
 
     /// How many were held so far.
@@ -105,6 +112,9 @@ fn due(state: &Mutex<State>, piece: &[u8]) -> Option<Hold> {
     let text = String::from_utf8_lossy(piece);
     let line = text.lines().next().unwrap_or_default();
     let mut state = state.lock().unwrap();
+    if line.ends_with(" HTTP/1.1") {
+        state.requests.push(line.to_owned());
+    }
     let (hold, _) = state
         .armed
         .take_if(|(_, words)| words.iter().all(|word| line.contains(word)))?;

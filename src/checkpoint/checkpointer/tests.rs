@@ -7,7 +7,10 @@ use super::*;
 use crate::checkpoint::Ownership;
 use crate::checkpoint::ledger::Settlement;
 use crate::checkpoint::memory::MemoryStore;
+use crate::checkpoint::receipts::Receipts;
 use crate::event_hub::{Offset, SequenceNumber};
+
+mod pace;
 
 /// What happens to the next write.
 const AS_USUAL: u8 = 0;
@@ -112,7 +115,7 @@ impl Case {
         );
         let group = GroupKey::new("ns", "hub", "group");
         let partition = PartitionId::new("0");
-        let id = ledgers.add();
+        let id = ledgers.add("logs", &partition);
         let ledger = (id, ledgers.start(id, None));
         let first = Checkpoint {
             position: Position::before_first(),
@@ -128,6 +131,7 @@ impl Case {
             .unwrap();
         let lost = CancellationToken::new();
         checkpointer.hold(Holding {
+            source: "logs".to_owned(),
             group: group.clone(),
             partition: partition.clone(),
             ledger,
@@ -147,13 +151,17 @@ impl Case {
         }
     }
 
-    fn settle(&self, sequence: i64) {
+    fn open(&self, sequence: i64) -> Receipts {
         let (id, generation) = self.ledger;
         let mut receipts = self
             .ledgers
             .open(id, generation, position(sequence), 1, 1, smallvec![1])
             .unwrap();
-        let receipts = receipts.pop().unwrap();
+        receipts.pop().unwrap()
+    }
+
+    fn settle(&self, sequence: i64) {
+        let receipts = self.open(sequence);
         self.ledgers.settle(receipts, Settlement::Delivered);
     }
 

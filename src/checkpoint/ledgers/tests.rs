@@ -26,7 +26,7 @@ fn open(
 #[test]
 fn receipts_divide_and_settle_in_parts() {
     let ledgers = Ledgers::new(1);
-    let id = ledgers.add();
+    let id = ledgers.add("logs", &PartitionId::new("0"));
     let generation = ledgers.start(id, None);
     let mut batch = Receipts::none(SinkId(0));
     batch.append(open(&ledgers, id, generation, 0, 3));
@@ -45,7 +45,7 @@ fn receipts_divide_and_settle_in_parts() {
 #[test]
 fn receipts_of_an_older_generation_settle_nothing() {
     let ledgers = Ledgers::new(1);
-    let id = ledgers.add();
+    let id = ledgers.add("logs", &PartitionId::new("0"));
     let old = ledgers.start(id, None);
     let late = open(&ledgers, id, old, 0, 1);
     let new = ledgers.start(id, None);
@@ -68,7 +68,7 @@ fn receipts_of_an_older_generation_settle_nothing() {
 #[tokio::test(start_paused = true)]
 async fn room_is_announced() {
     let ledgers = Arc::new(Ledgers::new(1));
-    let id = ledgers.add();
+    let id = ledgers.add("logs", &PartitionId::new("0"));
     let generation = ledgers.start(id, None);
     let receipts = open(&ledgers, id, generation, 0, 1);
     let waiting = {

@@ -114,6 +114,7 @@ fn own_config(
          store = \"directory\"\n\
          directory = {folder}\n\
          interval = \"1s\"\n\
+         interval_max = \"1s\"\n\
          [health]\n\
          listen = \"off\"\n",
         connection = quoted(&emulator.connection_string(Some(HUB))),

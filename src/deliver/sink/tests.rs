@@ -15,7 +15,7 @@ use crate::config::{BatchConfig, Encoding, RetryConfig, Secret};
 use crate::deliver::http::Request;
 use crate::deliver::response::{Answer, TransportError};
 use crate::envelope;
-use crate::event_hub::{Offset, Position, SequenceNumber};
+use crate::event_hub::{Offset, PartitionId, Position, SequenceNumber};
 use crate::record::EventBody;
 use crate::telemetry::status::Status;
 
@@ -120,7 +120,7 @@ impl Case {
             stats: SinkStats::default(),
             held_until: Mutex::default(),
         });
-        let id = ledgers.add();
+        let id = ledgers.add("logs", &PartitionId::new("0"));
         let ledger = (id, ledgers.start(id, None));
         let (queue, slices) = mpsc::channel(4);
         let mut running = JoinSet::new();

@@ -119,7 +119,7 @@ impl Run {
         let (task, claimed) = match ended {
             Ok(ended) => ended,
             Err(error) => {
-                tracing::error!(event = "claim_died", %error, "bug: a claim panicked");
+                tracing::error!(event = "claim_died", source = self.owner.stages.source, %error, "bug: a claim panicked");
                 self.claiming_of.remove(&error.id());
                 return Race::None;
             }

@@ -6,6 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::claims::Claimed;
 use super::{Owned, Run};
+use crate::budget::Share;
 use crate::checkpoint::checkpointer::Holding;
 use crate::partition::lease::Lease;
 use crate::partition::prefetch::Prefetch;
@@ -27,10 +28,11 @@ impl Run {
         let ledger = *self
             .ledgers
             .entry(partition.clone())
-            .or_insert_with(|| ledgers.add());
+            .or_insert_with(|| ledgers.add(&owner.stages.source, &partition));
         let generation = ledgers.start(ledger, Some(claimed.position.clone()));
         let (stop, lost) = (CancellationToken::new(), CancellationToken::new());
         owner.checkpointer.hold(Holding {
+            source: owner.stages.source.clone(),
             group: owner.group.clone(),
             partition: partition.clone(),
             ledger: (ledger, generation),
@@ -39,24 +41,21 @@ impl Run {
             etag: claimed.checkpoint_etag,
             lost: lost.clone(),
         });
+        let share = Arc::new(owner.stages.budget.share());
         let reader = Reader {
             source: Arc::clone(&owner.source),
             partition: partition.clone(),
             stages: Arc::clone(&owner.stages),
             checkpointer: Arc::clone(&owner.checkpointer),
             ledger: (ledger, generation),
-            limits: self.read_limits(),
+            limits: self.read_limits(&share),
             on_undecodable: owner.config.on_undecodable,
             lease: Arc::clone(&lease),
             stop: stop.clone(),
             last: claimed.position,
             is_last_received: false,
             stalled_at: None,
-            prefetch: Prefetch::new(
-                owner.stages.budget.clone(),
-                self.hub.partitions.len(),
-                owner.config.max_event_size,
-            ),
+            prefetch: Prefetch::new(share, owner.config.max_event_size),
         };
         let is_lost = lost.clone();
         let task = self.readers.spawn(async move {
@@ -80,12 +79,12 @@ impl Run {
         );
     }
 
-    fn read_limits(&self) -> ReadLimits {
-        let (owner, partitions) = (&self.owner, self.hub.partitions.len());
+    fn read_limits(&self, share: &Arc<Share>) -> ReadLimits {
+        let limits = &self.owner.limits;
         ReadLimits {
-            open_events_max: owner.limits.open_events_max,
-            open_bytes_max: owner.stages.budget.partition_share(partitions),
-            uncommitted_max: owner.limits.uncommitted_max,
+            open_events_max: limits.open_events_max,
+            share: Arc::clone(share),
+            uncommitted_max: limits.uncommitted_max,
         }
     }
 
@@ -95,16 +94,22 @@ impl Run {
         &mut self,
         ended: Result<(tokio::task::Id, ReaderEnd), tokio::task::JoinError>,
     ) {
-        let (task, end) = match ended {
-            Ok(ended) => ended,
-            Err(error) => {
-                tracing::error!(event = "reader_died", %error, "bug: a reader panicked");
-                (error.id(), ReaderEnd::Stopped)
-            }
+        let (task, end) = match &ended {
+            Ok(ended) => *ended,
+            Err(error) => (error.id(), ReaderEnd::Stopped),
         };
         let Some(partition) = self.reader_of.remove(&task) else {
             return;
         };
+        if let Err(error) = ended {
+            tracing::error!(
+                event = "reader_died",
+                source = self.owner.stages.source,
+                %partition,
+                %error,
+                "bug: a reader panicked"
+            );
+        }
         let Some(owned) = self.owned.remove(&partition) else {
             return;
         };

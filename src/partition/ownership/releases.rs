@@ -51,7 +51,7 @@ impl Run {
         let task = match ended {
             Ok((task, ())) => task,
             Err(error) => {
-                tracing::error!(event = "close_died", %error, "bug: closing a partition panicked");
+                tracing::error!(event = "close_died", source = self.owner.stages.source, %error, "bug: closing a partition panicked");
                 error.id()
             }
         };
@@ -100,6 +100,7 @@ pub struct Released {
     store: Arc<dyn CheckpointStore>,
     group: GroupKey,
     owner_id: String,
+    source: String,
     owned: Vec<(PartitionId, ETag)>,
 }
 
@@ -109,6 +110,7 @@ impl Released {
             store: Arc::clone(&owner.store),
             group: owner.group.clone(),
             owner_id: owner.owner_id.clone(),
+            source: owner.stages.source.clone(),
             owned,
         }
     }
@@ -121,6 +123,7 @@ impl Released {
             if let Err(error) = this.release_one(partition, etag).await {
                 tracing::warn!(
                     event = "release_failed",
+                    source = this.source,
                     %partition,
                     %error,
                     "the partition is not released; its claim expires by itself"
