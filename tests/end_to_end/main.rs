@@ -29,12 +29,15 @@ mod ports;
 mod proxy;
 #[path = "../support/scene.rs"]
 mod scene;
+#[path = "../support/sdk.rs"]
+mod sdk;
 #[path = "../support/tied.rs"]
 mod tied;
 
 mod broker;
 mod demo;
 mod input;
+mod interoperation;
 mod javascript;
 mod kill;
 mod kill_storing;
