@@ -48,5 +48,5 @@ mod scanner;
 mod secrets;
 mod sinks;
 mod start;
-
+mod stolen;
 mod stop;
