@@ -11,6 +11,7 @@
 
 pub mod outside;
 
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -26,10 +27,12 @@ use crate::checkpoint::ledgers::{Balance, Ledgers};
 use crate::checkpoint::{CheckpointStore, GroupKey};
 use crate::clock::Rng;
 use crate::compress::Compressor;
-use crate::config::{Config, SourceConfig};
+use crate::config::Config;
+use crate::deliver::admission::Admission;
 use crate::deliver::condition::Condition;
 use crate::deliver::dead_letter::DeadLetterStore;
 use crate::deliver::http::Transport;
+use crate::deliver::probe;
 use crate::deliver::sink::{self, SinkContext, SinkStats};
 use crate::event_hub::Source;
 use crate::format::Format;
@@ -74,6 +77,7 @@ pub struct App {
     owners: JoinSet<Released>,
     sink_tasks: JoinSet<()>,
     storing: JoinSet<()>,
+    probes: JoinSet<()>,
 }
 
 /// How the stages ended.
@@ -124,8 +128,10 @@ impl App {
             owners: JoinSet::new(),
             sink_tasks: JoinSet::new(),
             storing: JoinSet::new(),
+            probes: JoinSet::new(),
         };
         let queues = app.start_sinks(config, &seams);
+        let admission = app.start_probes(&seams);
         for ((name, source), reach) in config.sources.iter().zip(&seams.sources) {
             let stages = Arc::new(Stages {
                 source: name.clone(),
@@ -138,7 +144,20 @@ impl App {
                 stats: Arc::default(),
             });
             app.read_stats.push(Arc::clone(&stages.stats));
-            let owner = app.owner(config, source, Arc::clone(reach), stages, &seams, owner_id);
+            let owner = Owner {
+                source: Arc::clone(reach),
+                store: Arc::clone(&seams.store),
+                group: GroupKey::new(&source.namespace, &source.event_hub, &source.consumer_group),
+                owner_id: owner_id.to_owned(),
+                checkpointer: Arc::clone(&app.checkpointer),
+                stages,
+                admission: Arc::clone(&admission),
+                config: source.clone(),
+                ownership: config.ownership,
+                limits: config.limits,
+                stop: app.stop_reading.clone(),
+                abandon: app.abandon.clone(),
+            };
             app.owners.spawn(owner.run());
         }
         let (checkpointer, interval) = (Arc::clone(&app.checkpointer), config.checkpoints.interval);
@@ -166,7 +185,8 @@ impl App {
                 ledgers: Arc::clone(&self.ledgers),
                 rng: Arc::clone(&seams.rng),
                 draining: self.draining.clone(),
-                condition: Condition::new(name, Arc::clone(&self.status)),
+                condition: Arc::new(Condition::new(name, Arc::clone(&self.status))),
+                under_way: AtomicUsize::new(0),
                 stats: SinkStats::default(),
                 held_until: Mutex::default(),
             });
@@ -179,29 +199,20 @@ impl App {
         queues
     }
 
-    fn owner(
-        &self,
-        config: &Config,
-        source: &SourceConfig,
-        reach: Arc<dyn Source>,
-        stages: Arc<Stages>,
-        seams: &Seams,
-        owner_id: &str,
-    ) -> Owner {
-        Owner {
-            source: reach,
-            store: Arc::clone(&seams.store),
-            group: GroupKey::new(&source.namespace, &source.event_hub, &source.consumer_group),
-            owner_id: owner_id.to_owned(),
-            checkpointer: Arc::clone(&self.checkpointer),
-            stages,
-            start: source.start,
-            max_event_size: source.max_event_size,
-            on_undecodable: source.on_undecodable,
-            limits: config.limits,
-            stop: self.stop_reading.clone(),
-            abandon: self.abandon.clone(),
+    /// Starts asking everything that is delivered to whether it would accept.
+    fn start_probes(&mut self, seams: &Seams) -> Arc<Admission> {
+        let letters = "dead-letter store".to_owned();
+        let letters = Arc::new(Condition::of(letters, Arc::clone(&self.status)));
+        let mut conditions = vec![Arc::clone(&letters)];
+        let (store, rng) = (Arc::clone(&seams.dead_letters), Arc::clone(&seams.rng));
+        self.probes.spawn(async move {
+            probe::reach_dead_letters(store.as_ref(), &letters, rng.as_ref()).await;
+        });
+        for sink in &self.sinks {
+            conditions.push(Arc::clone(&sink.condition));
+            self.probes.spawn(probe::run(Arc::clone(sink)));
         }
+        Arc::new(Admission::new(conditions))
     }
 
     /// What became of everything that was read.
@@ -261,6 +272,7 @@ impl App {
     pub async fn stop(mut self, grace: Duration) -> Ended {
         let deadline = Instant::now() + grace;
         let delivered_by = deadline - STORING_TIME.min(grace / 2);
+        self.probes.shutdown().await;
         self.draining.cancel();
         self.stop_reading.cancel();
         let mut released = Vec::new();

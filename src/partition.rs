@@ -1,6 +1,8 @@
 //! 2. Partitions: which of them this process owns, and the reading of each.
 
+pub mod balance;
 pub mod handoff;
+pub mod lease;
 pub mod order;
 pub mod ownership;
 pub mod prefetch;

@@ -32,6 +32,7 @@ pub struct Outside {
     /// For [`super::App::start`].
     pub seams: Seams,
     hubs: Vec<Arc<EventHubSource>>,
+    amqp: AmqpRuntime,
 }
 
 /// Something outside cannot be set up as configured; the text says where and what to do.
@@ -67,7 +68,8 @@ impl Outside {
                 HttpTransport::new(sink).map_err(|error| at(format!("sinks.{name}"))(&error))?;
             transports.push(Arc::new(transport));
         }
-        let hubs = hubs(config, &credentials)?;
+        let amqp = AmqpRuntime::start().map_err(|error| at("sources")(&error))?;
+        let hubs = hubs(config, &credentials, &amqp)?;
         let seams = Seams {
             sources: hubs
                 .iter()
@@ -79,22 +81,27 @@ impl Outside {
             compressor: Arc::new(compressor(config)),
             rng: Arc::new(SharedRng::from_entropy()),
         };
-        Ok(Self { seams, hubs })
+        Ok(Self { seams, hubs, amqp })
     }
 
     /// Takes the seams, and leaves what closes the hubs.
     pub fn split(self) -> (Seams, Hubs) {
-        (self.seams, Hubs(self.hubs))
+        let Self { seams, hubs, amqp } = self;
+        (seams, Hubs { hubs, amqp })
     }
 }
 
-/// The connections to the hubs that are not a reader's.
-pub struct Hubs(Vec<Arc<EventHubSource>>);
+/// The connections to the hubs that are not a reader's, and the thread of all of them.
+pub struct Hubs {
+    hubs: Vec<Arc<EventHubSource>>,
+    /// Everything that speaks AMQP runs on it.
+    pub amqp: AmqpRuntime,
+}
 
 impl Hubs {
     /// Closes them, within about ten seconds.
     pub async fn close(self) {
-        futures::future::join_all(self.0.iter().map(|hub| hub.shutdown())).await;
+        futures::future::join_all(self.hubs.iter().map(|hub| hub.shutdown())).await;
     }
 }
 
@@ -129,8 +136,8 @@ fn named(
 fn hubs(
     config: &Config,
     credentials: &Credentials,
+    amqp: &AmqpRuntime,
 ) -> Result<Vec<Arc<EventHubSource>>, OutsideError> {
-    let runtime = AmqpRuntime::start().map_err(|error| at("sources")(&error))?;
     let reach = |(name, source): (&String, &crate::config::SourceConfig)| {
         let access = match &source.access {
             SourceAccess::ConnectionString(text) => Access::ConnectionString(text.clone()),
@@ -149,7 +156,7 @@ fn hubs(
         Ok(Arc::new(EventHubSource::new(
             settings,
             Timeouts::default(),
-            &runtime,
+            amqp,
         )))
     };
     config.sources.iter().map(reach).collect()

@@ -13,7 +13,7 @@ use crate::checkpoint::{GroupKey, StoreError};
 use crate::clock::{Rng, SharedRng};
 use crate::config::Config;
 use crate::event_hub::SourceErrorKind;
-use crate::telemetry::health::{Health, HealthServer};
+use crate::telemetry::health::{Health, HealthServer, Pulse};
 use crate::telemetry::status::Status;
 
 /// Arguments of `run`.
@@ -138,6 +138,8 @@ async fn forward(
         sinks = config.sinks.len(),
         "forwarding"
     );
+    let amqp = Arc::clone(&health);
+    let amqp_pulse = hubs.amqp.run(async move { amqp.pulse(Pulse::Amqp).await });
     let failed = tokio::select! {
         biased;
         signal = stopped => {
@@ -148,7 +150,8 @@ async fn forward(
             tracing::error!(event = "failed", %error, "bug: ends and gives its partitions up");
             true
         }
-        () = health.pulse() => true,
+        () = health.pulse(Pulse::Pipeline) => true,
+        _ = amqp_pulse => true,
     };
     let deadline = tokio::time::Instant::now() + config.shutdown_grace;
     let ended = app.stop(config.shutdown_grace).await;

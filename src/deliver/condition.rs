@@ -1,33 +1,96 @@
-//! Whether an endpoint accepts, said once per change.
+//! Whether an endpoint accepts: said once per change, and remembered for [`super::admission`].
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::time::Instant;
 
 use crate::telemetry::status::Status;
 
 /// The condition of one sink.
 #[derive(Debug)]
 pub struct Condition {
-    name: String,
+    component: String,
     status: Arc<Status>,
+    known: Mutex<Known>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    has_accepted: bool,
+    refuses_since: Option<Instant>,
+}
+
+/// What is known of an endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It has not accepted anything yet.
+    Unknown,
+    /// It has accepted something; an outage since changes nothing.
+    Accepts,
+    /// It has accepted before, and now says that address or credentials are wrong.
+    Refuses {
+        /// Since when.
+        since: Instant,
+    },
 }
 
 impl Condition {
-    /// Nothing is known of the endpoint yet.
+    /// Nothing is known of the sink's endpoint yet.
     pub fn new(sink: &str, status: Arc<Status>) -> Self {
+        Self::of(format!("sink {sink}"), status)
+    }
+
+    /// The same for a component of this name in the status table.
+    pub fn of(component: String, status: Arc<Status>) -> Self {
         Self {
-            name: format!("sink {sink}"),
+            component,
             status,
+            known: Mutex::default(),
         }
     }
 
     /// The endpoint accepted something.
     pub fn accepts(&self) {
-        self.status.is_well(&self.name);
+        *self.lock() = Known {
+            has_accepted: true,
+            refuses_since: None,
+        };
+        self.status.is_well(&self.component);
     }
 
-    /// An attempt failed; `kind` is `failing` (not now) or `refusing` (wrong address or
-    /// credentials).
-    pub fn fails(&self, kind: &str, reason: &str) {
-        self.status.waits(&self.name, &format!("{kind}: {reason}"));
+    /// An attempt failed: not now.
+    pub fn fails(&self, reason: &str) {
+        self.lock().refuses_since = None;
+        let reason = format!("failing: {reason}");
+        self.status.waits(&self.component, &reason);
+    }
+
+    /// The endpoint says that address or credentials are wrong. Before it has accepted anything,
+    /// that makes the process not ready: probably its configuration is wrong.
+    pub fn refuses(&self, reason: &str) {
+        let mut known = self.lock();
+        known.refuses_since.get_or_insert_with(Instant::now);
+        let has_accepted = known.has_accepted;
+        drop(known);
+        let reason = format!("refusing: {reason}");
+        if has_accepted {
+            self.status.waits(&self.component, &reason);
+        } else {
+            self.status.fails(&self.component, &reason);
+        }
+    }
+
+    /// What is known of the endpoint.
+    pub fn standing(&self) -> Standing {
+        let known = self.lock();
+        match (known.has_accepted, known.refuses_since) {
+            (false, _) => Standing::Unknown,
+            (true, None) => Standing::Accepts,
+            (true, Some(since)) => Standing::Refuses { since },
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -85,6 +85,12 @@ pub trait DeadLetterStore: Send + Sync {
     /// # Errors
     /// When the store did not confirm: the caller waits and tries again, for ever.
     async fn write(&self, letter: &DeadLetter) -> Result<(), DeadLetterError>;
+
+    /// Asks the store whether it is there, without writing anything that stays.
+    ///
+    /// # Errors
+    /// When it did not answer, or refuses.
+    async fn reach(&self) -> Result<(), DeadLetterError>;
 }
 
 /// Why a dead letter was not confirmed.

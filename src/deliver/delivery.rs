@@ -61,14 +61,14 @@ pub(super) async fn deliver(batch: Batch, context: Arc<SinkContext>) -> Result<(
                 reason,
                 retry_after,
             } => {
-                context.condition.fails("failing", &reason);
+                context.condition.fails(&reason);
                 let asked = retry_after.unwrap_or_default();
                 context.hold(asked.min(context.config.retry.retry_after_max));
                 let wait = backoff.next(context.rng.as_ref());
                 wait_until(Instant::now() + wait, &context, &mut hurried).await;
             }
             Verdict::Refused { reason } => {
-                context.condition.fails("refusing", &reason);
+                context.condition.refuses(&reason);
                 // Nobody mends an address within a second: start slower, end at the same bound.
                 let wait = backoff.next_from(context.config.retry.initial, context.rng.as_ref());
                 wait_until(Instant::now() + wait, &context, &mut hurried).await;
@@ -93,7 +93,7 @@ async fn build(batch: Batch, context: &SinkContext) -> Option<(Compressed, Batch
         {
             Ok(body) => break body,
             Err(error) => {
-                context.condition.fails("failing", &error.to_string());
+                context.condition.fails(&error.to_string());
                 tokio::time::sleep(context.config.retry.max).await;
             }
         }

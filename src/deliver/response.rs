@@ -79,6 +79,15 @@ pub fn judge(attempt: &Result<Answer, TransportError>) -> Verdict {
     }
 }
 
+/// Decides what follows from a request without records. An endpoint that finds fault with such a
+/// body knows address and credentials all the same.
+pub fn judge_probe(attempt: &Result<Answer, TransportError>) -> Verdict {
+    match attempt {
+        Ok(answer) if matches!(answer.status, 400 | 411 | 413 | 422) => Verdict::Accepted,
+        _ => judge(attempt),
+    }
+}
+
 fn meaning(status: u16) -> &'static str {
     match status {
         300..=399 => " (a redirect: set `endpoint` to the address it leads to)",

@@ -1,6 +1,6 @@
 //! The task of one sink: collects batches and lets each be delivered by a task of its own.
 
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -42,9 +42,11 @@ pub struct SinkContext {
     /// Cancelled when the process is told to stop: waits are cut short once.
     pub draining: CancellationToken,
     /// Whether the endpoint accepts.
-    pub condition: Condition,
+    pub condition: Arc<Condition>,
     /// Counts.
     pub stats: SinkStats,
+    /// Deliveries that have begun and not ended.
+    pub under_way: AtomicUsize,
     /// Until when the endpoint asked everybody to wait.
     pub held_until: Mutex<Option<Instant>>,
 }
@@ -58,6 +60,11 @@ impl SinkContext {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         *held = Some(held.map_or(until, |held| held.max(until)));
+    }
+
+    /// Whether no delivery is under way.
+    pub(super) fn is_idle(&self) -> bool {
+        self.under_way.load(Ordering::Relaxed) == 0
     }
 
     /// The moment before which no retry of this sink is sent.
@@ -161,8 +168,28 @@ async fn send(
             settled(ended)?;
         }
     }
-    deliveries.spawn(deliver(batch, Arc::clone(context)));
+    let context = Arc::clone(context);
+    deliveries.spawn(async move {
+        let _counted = UnderWay::new(&context);
+        deliver(batch, Arc::clone(&context)).await
+    });
     Ok(())
+}
+
+/// Counts a delivery for as long as it lives.
+struct UnderWay<'a>(&'a AtomicUsize);
+
+impl<'a> UnderWay<'a> {
+    fn new(context: &'a SinkContext) -> Self {
+        context.under_way.fetch_add(1, Ordering::Relaxed);
+        Self(&context.under_way)
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// A delivery that panicked has not settled either.

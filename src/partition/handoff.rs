@@ -62,6 +62,17 @@ pub struct ReadStats {
     pub reopenings: AtomicU64,
     /// Events that went to the dead letters whole.
     pub dead_lettered: AtomicU64,
+    /// Claims on partitions that were taken from a replica with more than its share.
+    pub steals: AtomicU64,
+    /// Partitions that another replica took.
+    pub partitions_lost: AtomicU64,
+}
+
+impl ReadStats {
+    /// Counts one more.
+    pub fn count(&self, which: impl FnOnce(&Self) -> &AtomicU64) {
+        which(self).fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 impl Stages {

@@ -1,40 +1,49 @@
-//! The task that owns partitions of one source: claims them, starts and stops their readers.
+//! The task that owns partitions of one source: claims its share of them, keeps the claims alive,
+//! starts and stops their readers.
 //!
-//! Today one process reads every partition of its hub. Claims, renewals and releases go through
-//! the store all the same, with their versions, so that a process that was replaced finds out.
+//! Every `balance_interval` it lists the owners of the consumer group, renews what is due, and
+//! claims what [`Balancer`] wishes. Claims run beside the rounds, so that a slow store or hub holds
+//! up no renewal. What it owns is lost only when a conditional write says so: a list may be old.
 
 mod claims;
+mod first_start;
 mod readers;
+mod refresh;
+mod releases;
+mod renewals;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::task::JoinSet;
-use tokio::time::{Instant, MissedTickBehavior};
+use tokio::sync::{Notify, Semaphore};
+use tokio::task::{Id, JoinSet};
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use self::claims::ClaimError;
-pub use self::claims::Released;
+use self::claims::{ClaimError, Claimed, Race};
+use self::first_start::FirstStart;
+pub use self::releases::Released;
+use super::balance::Balancer;
 use super::handoff::Stages;
-use super::start;
+use super::lease::Lease;
+use super::reader::ReaderEnd;
 use crate::checkpoint::checkpointer::Checkpointer;
 use crate::checkpoint::ledgers::LedgerId;
-use crate::checkpoint::{CheckpointStore, ETag, GroupKey, StoreError};
-use crate::config::{LimitsConfig, OnUndecodable, Start};
+use crate::checkpoint::{CheckpointStore, ETag, GroupKey, Ownership};
+use crate::config::{LimitsConfig, OwnershipConfig, SourceConfig};
+use crate::deliver::admission::{Admission, Admitted};
 use crate::deliver::retry::Backoff;
-use crate::event_hub::{HubProperties, PartitionId, Position, Source};
+use crate::event_hub::{HubProperties, PartitionId, Source, SourceError};
 
-/// How often the owners are listed.
-const BALANCE_INTERVAL: Duration = Duration::from_secs(2);
-/// How often a claim is renewed: three tries before it expires.
-const RENEW_INTERVAL: Duration = Duration::from_secs(20);
-/// Age from which a claim counts as given up.
-const EXPIRY: Duration = Duration::from_secs(60);
 /// How often the hub is asked for its partitions.
 const PARTITIONS_REFRESH: Duration = Duration::from_secs(60);
 /// Partitions that are claimed at the same time.
 const CLAIMS_MAX: usize = 8;
+/// A round that lost a race is followed by another after this time.
+const RACE_LOST_WAIT: Duration = Duration::from_millis(200);
+/// How many times slower the owners are listed by a replica that owns everything alone.
+const ALONE: u32 = 5;
 
 /// What the owner of one source needs.
 pub struct Owner {
@@ -50,12 +59,12 @@ pub struct Owner {
     pub checkpointer: Arc<Checkpointer>,
     /// What comes after reading.
     pub stages: Arc<Stages>,
-    /// Where a group without any checkpoint starts.
-    pub start: Start,
-    /// Largest event that the hub allows.
-    pub max_event_size: u64,
-    /// What happens to a message that cannot be decoded.
-    pub on_undecodable: OnUndecodable,
+    /// Whether the endpoints take what would be read.
+    pub admission: Arc<Admission>,
+    /// What the source is configured to do.
+    pub config: SourceConfig,
+    /// How replicas share the partitions.
+    pub ownership: OwnershipConfig,
     /// Bounds per partition.
     pub limits: LimitsConfig,
     /// Cancelled to stop reading.
@@ -67,7 +76,9 @@ pub struct Owner {
 /// A partition that is owned.
 struct Owned {
     etag: ETag,
-    renewed_at: Instant,
+    /// The claim was written and not answered, or met another version: a list tells which.
+    is_doubtful: bool,
+    lease: Arc<Lease>,
     ledger: LedgerId,
     stop: CancellationToken,
     lost: CancellationToken,
@@ -79,17 +90,22 @@ struct Run {
     component: String,
     hub: HubProperties,
     hub_read_at: Instant,
-    /// Whether the group had no checkpoint at all when this process started, and not every
-    /// partition has been claimed yet.
-    is_first_start: bool,
-    /// Where a first start with `start = "latest"` begins.
-    latest: BTreeMap<PartitionId, Position>,
-    /// The first round takes every partition, whoever has it.
-    is_first_round: bool,
-    ledgers: BTreeMap<PartitionId, LedgerId>,
+    hub_problem: Option<String>,
+    refreshing: JoinSet<Result<HubProperties, SourceError>>,
+    balancer: Balancer,
+    claims: Arc<Semaphore>,
+    claiming: JoinSet<Result<Claimed, ClaimError>>,
+    claiming_of: HashMap<Id, PartitionId>,
     owned: BTreeMap<PartitionId, Owned>,
-    readers: JoinSet<()>,
-    reader_of: HashMap<tokio::task::Id, PartitionId>,
+    ledgers: BTreeMap<PartitionId, LedgerId>,
+    readers: JoinSet<ReaderEnd>,
+    reader_of: HashMap<Id, PartitionId>,
+    /// A reader wants to know whether its partition is still ours.
+    doubts: Arc<Notify>,
+    /// Partitions that this replica gave up, and until when it leaves them to others.
+    left: BTreeMap<PartitionId, Instant>,
+    /// Slow foreign owners that were warned of.
+    warned_of: Vec<String>,
 }
 
 impl Owner {
@@ -102,12 +118,14 @@ impl Owner {
         let stop = self.stop.clone();
         let component = format!("source {}", self.stages.source);
         let owner = Arc::new(self);
-        let mut backoff = Backoff::new(BALANCE_INTERVAL, 5 * BALANCE_INTERVAL);
+        let interval = owner.ownership.balance_interval;
+        let mut backoff = Backoff::new(interval, 5 * interval);
+        let mut first_start = FirstStart::default();
         let run = loop {
             let begun = tokio::select! {
                 biased;
                 () = stop.cancelled() => return owner.released(Vec::new()),
-                begun = Run::begin(Arc::clone(&owner), component.clone()) => begun,
+                begun = Run::begin(Arc::clone(&owner), &component, &mut first_start) => begun,
             };
             match begun {
                 Ok(run) => break run,
@@ -126,174 +144,153 @@ impl Owner {
     }
 
     fn released(&self, owned: Vec<(PartitionId, ETag)>) -> Released {
-        Released::new(Arc::clone(&self.store), self.group.clone(), owned)
+        Released::new(self, owned)
+    }
+
+    fn is_me(&self, present: &Ownership) -> bool {
+        present.owner.as_deref() == Some(self.owner_id.as_str())
+    }
+
+    fn is_live(&self, present: &Ownership) -> bool {
+        present.owner.is_some() && present.age < self.ownership.expiry
     }
 }
 
 impl Run {
-    async fn begin(owner: Arc<Owner>, component: String) -> Result<Self, ClaimError> {
+    async fn begin(
+        owner: Arc<Owner>,
+        component: &str,
+        first_start: &mut FirstStart,
+    ) -> Result<Self, ClaimError> {
         let hub = owner.source.hub_properties().await?;
-        let (store, group) = (&owner.store, &owner.group);
-        let mut is_first_start = true;
-        for chunk in hub.partitions.chunks(CLAIMS_MAX) {
-            let reads = chunk.iter().map(|partition| store.read(group, partition));
-            for stored in futures::future::join_all(reads).await {
-                is_first_start &= match stored {
-                    Ok(stored) => stored.is_none(),
-                    // It is there, whatever is wrong with it; its own partition will say so.
-                    Err(StoreError::Unreadable { .. }) => false,
-                    Err(error) => return Err(error.into()),
-                };
-            }
-        }
-        let mut latest = BTreeMap::new();
-        if is_first_start && owner.start == Start::Latest {
-            // All at once, before any claim can fail: what comes from now on is wanted.
-            for partition in &hub.partitions {
-                let source = owner.source.as_ref();
-                let position = start::first_position(source, partition, Start::Latest).await?;
-                latest.insert(partition.clone(), position);
-            }
-        }
+        first_start.prepare(&owner, &hub).await?;
         tracing::info!(
             event = "source_found",
             source = owner.stages.source,
             partitions = hub.partitions.len(),
             hub_created_at = %hub.created_at,
-            first_start = is_first_start,
             "{component}: {} partitions",
             hub.partitions.len()
         );
+        let event_bytes = owner.config.max_event_size;
         let needed = owner
             .stages
             .budget
-            .needed_for(hub.partitions.len(), owner.max_event_size);
+            .needed_for(hub.partitions.len(), event_bytes);
         if let Some(needed) = needed {
             tracing::warn!(
                 event = "budget_small",
                 source = owner.stages.source,
-                "{} partitions with events of up to {} bytes need limits.memory_budget = \"{needed}\"; \
-                 with less, prefetched events may go beyond it",
+                "{} partitions with events of up to {event_bytes} bytes need \
+                 limits.memory_budget = \"{needed}\"; with less, prefetched events may go beyond it",
                 hub.partitions.len(),
-                owner.max_event_size
             );
         }
         Ok(Self {
-            owner,
-            component,
+            component: component.to_owned(),
             hub,
             hub_read_at: Instant::now(),
-            is_first_start,
-            latest,
-            is_first_round: true,
-            ledgers: BTreeMap::new(),
+            hub_problem: None,
+            refreshing: JoinSet::new(),
+            balancer: Balancer::new(&owner.owner_id, owner.ownership.steal_after),
+            claiming: JoinSet::new(),
+            claiming_of: HashMap::new(),
             owned: BTreeMap::new(),
+            ledgers: BTreeMap::new(),
             readers: JoinSet::new(),
             reader_of: HashMap::new(),
+            doubts: Arc::default(),
+            claims: Arc::new(Semaphore::new(CLAIMS_MAX)),
+            left: BTreeMap::new(),
+            warned_of: Vec::new(),
+            owner,
         })
     }
 
     async fn until(mut self, stop: CancellationToken) -> Released {
-        let mut ticks = tokio::time::interval(BALANCE_INTERVAL);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let abandon = self.owner.abandon.clone();
+        let mut next_round = Instant::now();
         loop {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
                 Some(ended) = self.readers.join_next_with_id() => self.reader_ended(ended).await,
-                _ = ticks.tick() => {
-                    // A round is cut off only at the very end: a claim whose answer is dropped is
-                    // not known, and so not released.
-                    let (abandon, owner) = (self.owner.abandon.clone(), Arc::clone(&self.owner));
-                    let ended = tokio::select! {
-                        // The round first: what it has claimed is then known, and released.
+                Some(claimed) = self.claiming.join_next_with_id() => {
+                    if self.claimed(claimed) == Race::Lost {
+                        next_round = next_round.min(Instant::now() + RACE_LOST_WAIT);
+                    }
+                }
+                () = self.doubts.notified() => {
+                    next_round = next_round.min(Instant::now() + RACE_LOST_WAIT);
+                }
+                Some(refreshed) = self.refreshing.join_next() => self.refreshed(refreshed),
+                () = sleep_until(next_round) => {
+                    // A round is cut off only at the very end: a renewal whose answer is dropped
+                    // is not known, and so its claim is not released.
+                    let pause = tokio::select! {
                         biased;
-                        ended = self.round() => ended,
+                        pause = self.round() => pause,
                         () = abandon.cancelled() => break,
                     };
-                    match ended {
-                        Ok(()) => owner.stages.status.is_well(&self.component),
-                        Err(error) => owner.stages.status.waits(&self.component, &error.to_string()),
-                    }
+                    next_round = Instant::now() + pause;
                 }
             }
         }
-        for owned in self.owned.values() {
-            owned.stop.cancel();
-        }
-        let ended = async { while self.readers.join_next().await.is_some() {} };
-        tokio::select! {
-            // The readers first: those that have ended need not be cut off.
-            biased;
-            () = ended => {}
-            () = self.owner.abandon.cancelled() => {}
-        }
-        self.readers.shutdown().await;
-        let owned = std::mem::take(&mut self.owned);
-        let held = owned
-            .into_iter()
-            .filter(|(_, owned)| !owned.lost.is_cancelled());
-        self.owner.released(
-            held.map(|(partition, owned)| (partition, owned.etag))
-                .collect(),
-        )
+        self.end().await
     }
 
-    async fn round(&mut self) -> Result<(), ClaimError> {
-        let owners = self.owner.store.list_owners(&self.owner.group).await?;
-        let owners: BTreeMap<_, _> = owners
-            .into_iter()
-            .map(|owner| (owner.partition.clone(), owner))
-            .collect();
-        // Renewals first: a hub that does not answer must not let the claims expire.
-        self.renew(&owners).await?;
-        if self.hub_read_at.elapsed() >= PARTITIONS_REFRESH {
-            self.hub_read_at = Instant::now();
-            self.hub = self.owner.source.hub_properties().await?;
+    /// One look at the owners and what follows from it; gives the time until the next.
+    async fn round(&mut self) -> Duration {
+        self.refresh();
+        let asked_at = Instant::now();
+        let listed = self.owner.store.list_owners(&self.owner.group).await;
+        let owners: Option<BTreeMap<_, _>> = match listed {
+            Ok(owners) => {
+                let by_partition = |it: Ownership| (it.partition.clone(), it);
+                Some(owners.into_iter().map(by_partition).collect())
+            }
+            Err(error) => {
+                let (status, reason) = (&self.owner.stages.status, error.to_string());
+                status.waits(&self.component, &reason);
+                None
+            }
+        };
+        // Renewals do not wait for a list: a store that lists badly may still take them.
+        self.renew(owners.as_ref(), asked_at).await;
+        let interval = self.owner.ownership.balance_interval;
+        let Some(owners) = owners else {
+            return interval;
+        };
+        match &self.hub_problem {
+            Some(problem) => self.owner.stages.status.waits(&self.component, problem),
+            None => self.owner.stages.status.is_well(&self.component),
         }
-        let wanted: Vec<_> = self
-            .hub
-            .partitions
-            .iter()
-            .filter(|partition| !self.owned.contains_key(*partition))
-            .filter_map(|partition| {
-                self.condition(owners.get(partition))
-                    .map(|condition| (partition.clone(), condition))
-            })
-            .collect();
-        let mut failure = None;
-        for chunk in wanted.chunks(CLAIMS_MAX) {
-            let claims = chunk
-                .iter()
-                .map(|(partition, condition)| self.claim(partition, condition.clone()));
-            let claimed = futures::future::join_all(claims).await;
-            for ((partition, _), claimed) in chunk.iter().zip(claimed) {
-                match claimed {
-                    Ok(taken) => self.read(partition.clone(), taken),
-                    // Somebody else was faster; the next round sees who.
-                    Err(ClaimError::Store(StoreError::Conflict)) => {}
-                    // One partition that cannot be had must not keep the others from being read.
-                    Err(error) => {
-                        let component = format!("{} partition {partition}", self.component);
-                        self.owner
-                            .stages
-                            .status
-                            .waits(&component, &error.to_string());
-                        failure = Some(error);
-                    }
+        self.warn_of_slow_owners(&owners);
+        let others = owners
+            .values()
+            .any(|present| self.owner.is_live(present) && !self.owner.is_me(present));
+        match self.owner.admission.state() {
+            Admitted::Open => self.claim(&owners),
+            Admitted::NotYet => {}
+            Admitted::Refused { since } => {
+                if others && since.elapsed() >= self.owner.ownership.give_up_after {
+                    self.give_up_all();
                 }
             }
         }
-        self.is_first_round = false;
-        // A partition that comes later must not skip what came before it was seen.
-        self.is_first_start &= !self
+        let owns_all = self
             .hub
             .partitions
             .iter()
-            .all(|partition| self.ledgers.contains_key(partition));
-        match failure {
-            Some(error) if self.owned.is_empty() => Err(error),
-            _ => Ok(()),
+            .all(|partition| self.owned.contains_key(partition));
+        let is_doubtful = self.owned.values().any(|owned| owned.is_doubtful);
+        if owns_all && !others && !is_doubtful {
+            // Nobody is there whose partitions could become free; a thief is told by the renewals.
+            let slower = interval * ALONE;
+            return slower
+                .min(self.owner.ownership.renew_interval / 2)
+                .max(interval);
         }
+        interval
     }
 }

@@ -13,6 +13,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::handoff::Stages;
+use super::lease::Lease;
 use super::order::{Follows, Last, follows};
 use super::prefetch::Prefetch;
 use crate::checkpoint::checkpointer::Checkpointer;
@@ -84,6 +85,8 @@ pub struct Reader {
     pub limits: ReadLimits,
     /// What happens to a message that the decoder refuses again and again.
     pub on_undecodable: OnUndecodable,
+    /// How sure it is that the partition is ours.
+    pub lease: Arc<Lease>,
     /// Cancelled to stop reading; the event at hand is still handed on.
     pub stop: CancellationToken,
     /// The last position that is known to be done with or handed on.
@@ -94,6 +97,15 @@ pub struct Reader {
     pub prefetch: Prefetch,
     /// Where it stalls at a message that cannot be decoded; said once, until it goes on.
     pub stalled_at: Option<SequenceNumber>,
+}
+
+/// What the end of a reader asks of the owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReaderEnd {
+    /// Nothing: it was told to stop, or its generation has ended.
+    Stopped,
+    /// To leave the partition to another replica: here it brings nothing.
+    GiveUp,
 }
 
 /// Why a receiver was left.
@@ -114,7 +126,7 @@ impl Reader {
     ///
     /// # Cancel safety
     /// Events that were entered and not handed on stay owed.
-    pub async fn run(mut self) {
+    pub async fn run(mut self) -> ReaderEnd {
         let component = self.component();
         let mut backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(30));
         let mut suspicion: Suspicion = None;
@@ -134,11 +146,7 @@ impl Reader {
             let error = match end {
                 End::Stopped => break,
                 End::Paused => {
-                    let (id, generation) = self.ledger;
-                    let backlog = self.stages.ledgers.backlog(id, generation);
-                    if let Some(reason) = self.limits.full(backlog) {
-                        self.stages.status.waits(&component, reason);
-                    }
+                    self.say_why_paused(&component);
                     continue;
                 }
                 End::Reopen => {
@@ -185,6 +193,15 @@ impl Reader {
             }
         }
         self.stages.status.forget(&component);
+        ReaderEnd::Stopped
+    }
+
+    fn say_why_paused(&self, component: &str) {
+        let (id, generation) = self.ledger;
+        let backlog = self.stages.ledgers.backlog(id, generation);
+        if let Some(reason) = self.limits.full(backlog) {
+            self.stages.status.waits(component, reason);
+        }
     }
 
     /// Opens a receiver and hands its events on until it ends.
@@ -194,6 +211,16 @@ impl Reader {
         } else {
             OpenAt::last_seen(&self.last)
         };
+        if !self.lease.is_valid() {
+            let reason = "its claim could not be renewed in time: opens no receiver, as another \
+                          replica may own it by now";
+            self.stages.status.waits(component, reason);
+            tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return End::Stopped,
+                () = self.lease.wait_until_valid() => {}
+            }
+        }
         let opening = self.source.open(&self.partition, at, self.prefetch.open());
         let opened = tokio::select! {
             biased;

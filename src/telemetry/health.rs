@@ -26,7 +26,16 @@ pub struct Health {
     status: Arc<Status>,
     /// Components that must have answered, and not have failed since.
     needed: Vec<String>,
-    last_pulse: AtomicI64,
+    pulses: [AtomicI64; 2],
+}
+
+/// The runtimes that must schedule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pulse {
+    /// That of the pipeline.
+    Pipeline,
+    /// The thread that speaks AMQP.
+    Amqp,
 }
 
 impl Health {
@@ -38,22 +47,31 @@ impl Health {
         Self {
             status,
             needed,
-            last_pulse: AtomicI64::new(SystemClock.now().0),
+            pulses: [0; 2].map(|_| AtomicI64::new(SystemClock.now().0)),
         }
     }
 
     /// Shows for ever that the runtime which polls this future schedules.
-    pub async fn pulse(&self) {
+    pub async fn pulse(&self, of: Pulse) {
+        let [pipeline, amqp] = &self.pulses;
+        let last = match of {
+            Pulse::Pipeline => pipeline,
+            Pulse::Amqp => amqp,
+        };
         loop {
-            self.last_pulse
-                .store(SystemClock.now().0, Ordering::Relaxed);
+            last.store(SystemClock.now().0, Ordering::Relaxed);
             tokio::time::sleep(PULSE_INTERVAL).await;
         }
     }
 
-    /// Live unless the pipeline's runtime is stuck: nothing outside this process can make it fail.
+    /// Live unless one of the runtimes is stuck: nothing outside this process can make it fail.
     fn live(&self) -> Result<(), String> {
-        let silence = SystemClock.now().0 - self.last_pulse.load(Ordering::Relaxed);
+        let oldest = self
+            .pulses
+            .iter()
+            .map(|it| it.load(Ordering::Relaxed))
+            .min();
+        let silence = SystemClock.now().0 - oldest.unwrap_or_default();
         let bound = i64::try_from(PULSE_LOST.as_millis()).unwrap_or(i64::MAX);
         if silence < bound {
             Ok(())
@@ -203,7 +221,7 @@ mod tests {
         status.is_well("source entra");
         status.fails("partition 0", "stalls");
         assert_eq!(get(address, "/readyz").await.1, "partition 0: stalls\n");
-        health.last_pulse.store(0, Ordering::Relaxed);
+        health.pulses[1].store(0, Ordering::Relaxed);
         assert_eq!(get(address, "/livez").await.0, 503);
         assert_eq!(get(address, "/other").await.0, 404);
         tokio::task::spawn_blocking(|| server.stop()).await.unwrap();

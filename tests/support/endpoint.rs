@@ -59,6 +59,8 @@ struct State {
     script: Script,
     arrivals: Vec<Arrival>,
     held: usize,
+    probes: usize,
+    probe_status: u16,
     taken: Bag,
     accepted: Bag,
 }
@@ -94,6 +96,8 @@ impl Endpoint {
             script: Box::new(|_| Reply::Status(200)),
             arrivals: Vec::new(),
             held: 0,
+            probes: 0,
+            probe_status: 200,
             taken: Bag::default(),
             accepted: Bag::default(),
         }));
@@ -114,6 +118,17 @@ impl Endpoint {
     /// From now on does the same with every request.
     pub(crate) fn behave(&self, reply: Reply) {
         self.script(move |_| reply.clone());
+    }
+
+    /// From now on answers requests without records with this status (200 unless told). They are
+    /// not among the arrivals, and no script sees them.
+    pub(crate) fn answer_probes(&self, status: u16) {
+        lock(&self.state).probe_status = status;
+    }
+
+    /// How many requests without records came.
+    pub(crate) fn probes(&self) -> usize {
+        lock(&self.state).probes
     }
 
     /// From now on asks `script` with the number of the request, counted from 0 since the start.
@@ -192,6 +207,9 @@ async fn answer(
     let wire = wire.map_err(|_| Closed)?.to_bytes();
     let body = plain(&headers, &wire);
     let records = records(&headers, &body);
+    if records.is_empty() {
+        return Ok(probed(&mut lock(&shared)));
+    }
     let (number, reply, _held) = {
         let mut state = lock(&shared);
         let number = state.arrivals.len();
@@ -236,6 +254,12 @@ async fn answer(
         response = response.header(name, value);
     }
     Ok(response.body(Full::new(echo)).unwrap())
+}
+
+fn probed(state: &mut State) -> Response<Full<Bytes>> {
+    state.probes += 1;
+    let response = Response::builder().status(state.probe_status);
+    response.body(Full::default()).unwrap()
 }
 
 fn plain(headers: &HeaderMap, wire: &Bytes) -> Bytes {

@@ -40,6 +40,10 @@ impl Settings {
             .set("checkpoints.store", "directory")
             .set("checkpoints.directory", &store.to_string_lossy())
             .set("checkpoints.interval", "200ms")
+            // A process that was killed leaves its partitions to the next one soon.
+            .set("ownership.balance_interval", "200ms")
+            .set("ownership.renew_interval", "1s")
+            .set("ownership.expiry", "3s")
             .set("health.listen", "127.0.0.1:0")
     }
 

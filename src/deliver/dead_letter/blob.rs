@@ -50,6 +50,12 @@ impl BlobDeadLetters {
 
 #[async_trait]
 impl DeadLetterStore for BlobDeadLetters {
+    async fn reach(&self) -> Result<(), DeadLetterError> {
+        // A blob that need not be there: the answer tells a container that is not there from it.
+        let asked = self.container.head(&format!("{PREFIX}reach")).await;
+        asked.map(drop).map_err(plain)
+    }
+
     async fn write(&self, letter: &DeadLetter) -> Result<(), DeadLetterError> {
         for name in [letter.name(), letter.second_name()] {
             if self.create(&name, letter).await.map_err(plain)? {

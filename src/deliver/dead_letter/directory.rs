@@ -31,12 +31,15 @@ impl DirectoryDeadLetters {
     }
 }
 
-#[async_trait]
-impl DeadLetterStore for DirectoryDeadLetters {
-    async fn write(&self, letter: &DeadLetter) -> Result<(), DeadLetterError> {
-        let (root, letter) = (Arc::clone(&self.root), letter.clone());
+impl DirectoryDeadLetters {
+    /// Runs blocking file operations within the time limit.
+    async fn run(
+        &self,
+        operation: impl FnOnce(&Path, Instant) -> Result<(), FileError> + Send + 'static,
+    ) -> Result<(), DeadLetterError> {
+        let root = Arc::clone(&self.root);
         let deadline = Instant::now() + self.timeout;
-        let task = tokio::task::spawn_blocking(move || write(&root, &letter, deadline));
+        let task = tokio::task::spawn_blocking(move || operation(&root, deadline));
         match tokio::time::timeout_at(deadline + self.timeout, task).await {
             Ok(Ok(result)) => result.map_err(|error| DeadLetterError(error.to_string())),
             Ok(Err(_)) => Err(DeadLetterError("the file operation was ended".to_owned())),
@@ -46,6 +49,20 @@ impl DeadLetterStore for DirectoryDeadLetters {
                 self.timeout * 2
             ))),
         }
+    }
+}
+
+#[async_trait]
+impl DeadLetterStore for DirectoryDeadLetters {
+    async fn write(&self, letter: &DeadLetter) -> Result<(), DeadLetterError> {
+        let letter = letter.clone();
+        self.run(move |root, deadline| write(root, &letter, deadline))
+            .await
+    }
+
+    async fn reach(&self) -> Result<(), DeadLetterError> {
+        self.run(|root, deadline| files::Lock::take(&root.join(".lock"), deadline).map(drop))
+            .await
     }
 }
 

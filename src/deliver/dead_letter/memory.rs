@@ -29,6 +29,10 @@ impl MemoryDeadLetters {
 
 #[async_trait]
 impl DeadLetterStore for MemoryDeadLetters {
+    async fn reach(&self) -> Result<(), DeadLetterError> {
+        Ok(())
+    }
+
     async fn write(&self, letter: &DeadLetter) -> Result<(), DeadLetterError> {
         let mut letters = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut name = letter.name();

@@ -115,7 +115,8 @@ impl Case {
             ledgers: Arc::clone(&ledgers),
             rng: Arc::new(SharedRng::seeded(1)),
             draining: draining.clone(),
-            condition: Condition::new("siem", Arc::clone(&status)),
+            condition: Arc::new(Condition::new("siem", Arc::clone(&status))),
+            under_way: AtomicUsize::new(0),
             stats: SinkStats::default(),
             held_until: Mutex::default(),
         });

@@ -1,16 +1,16 @@
-//! Claiming partitions, keeping them, and giving them up at the end.
+//! Claiming one partition: ownership, then checkpoint, then position.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use tokio::task::{Id, JoinError};
 use tokio::time::Instant;
 
-use super::{EXPIRY, RENEW_INTERVAL, Run};
-use crate::checkpoint::{
-    Checkpoint, CheckpointStore, Condition, ETag, GroupKey, Ownership, StoreError,
-};
+use super::{Owner, Run};
+use crate::checkpoint::{Checkpoint, Condition, ETag, Ownership, StoreError};
 use crate::config::Start;
-use crate::event_hub::{PartitionId, Position, SourceError};
+use crate::event_hub::{PartitionId, Position, SourceError, Timestamp};
+use crate::partition::balance::Seen;
 use crate::partition::start;
 
 /// Errors of a claim.
@@ -23,180 +23,181 @@ pub(super) enum ClaimError {
 }
 
 /// What a claim brought.
-pub(super) struct Taken {
+pub(super) struct Claimed {
+    pub(super) partition: PartitionId,
     pub(super) etag: ETag,
-    pub(super) renewed_at: Instant,
+    pub(super) claimed_at: Instant,
     pub(super) position: Position,
     pub(super) checkpoint_etag: ETag,
+    pub(super) hub_created_at: Timestamp,
+}
+
+/// Whether a claim met another replica's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Race {
+    None,
+    Lost,
 }
 
 impl Run {
-    /// Under which condition a partition may be claimed; `None` when it may not.
-    pub(super) fn condition(&self, present: Option<&Ownership>) -> Option<Condition> {
-        let Some(present) = present else {
-            return Some(Condition::Absent);
-        };
-        let is_free = match &present.owner {
-            None => true,
-            // A claim of ours whose answer was lost.
-            Some(owner) if *owner == self.owner.owner_id => true,
-            Some(_) => present.age >= EXPIRY || self.is_first_round,
-        };
-        is_free.then(|| Condition::Matches(present.etag.clone()))
-    }
-
-    /// Renews what is due, and finds out what was taken by somebody else.
-    pub(super) async fn renew(
-        &mut self,
-        owners: &BTreeMap<PartitionId, Ownership>,
-    ) -> Result<(), StoreError> {
-        let owner = Arc::clone(&self.owner);
-        for (partition, owned) in &mut self.owned {
-            let present = owners.get(partition);
-            let is_ours = present
-                .is_some_and(|present| present.owner.as_deref() == Some(owner.owner_id.as_str()));
-            if let Some(present) = present.filter(|_| is_ours) {
-                // Also repairs a renewal whose answer was lost.
-                owned.etag = present.etag.clone();
-            }
-            if present.is_some() && !is_ours {
-                tracing::warn!(
-                    event = "partition_taken",
-                    source = owner.stages.source,
-                    %partition,
-                    "another replica took the partition"
-                );
-                owned.lost.cancel();
-                continue;
-            }
-            if owned.renewed_at.elapsed() < RENEW_INTERVAL {
-                continue;
-            }
-            let condition = match present {
-                Some(_) => Condition::Matches(owned.etag.clone()),
+    /// Claims what is wished for.
+    pub(super) fn claim(&mut self, owners: &BTreeMap<PartitionId, Ownership>) {
+        let now = Instant::now();
+        self.left.retain(|_, until| *until > now);
+        let seen: Vec<_> = self
+            .hub
+            .partitions
+            .iter()
+            .filter(|partition| !self.left.contains_key(*partition))
+            .map(|partition| Seen {
+                partition: partition.clone(),
+                owner: self.owner_of(partition, owners.get(partition)),
+            })
+            .collect();
+        let rng = Arc::clone(&self.owner.stages.rng);
+        for partition in self.balancer.wishes(&seen, now, rng.as_ref()) {
+            let condition = match owners.get(&partition) {
+                Some(present) => Condition::Matches(present.etag.clone()),
                 None => Condition::Absent,
             };
-            match owner
-                .store
-                .claim(&owner.group, partition, &owner.owner_id, condition)
-                .await
-            {
-                Ok(etag) => {
-                    owned.etag = etag;
-                    owned.renewed_at = Instant::now();
-                }
-                // Seen in the next list, and decided there.
-                Err(StoreError::Conflict) => {}
-                Err(error) => return Err(error),
-            }
+            self.start_claim(partition, condition, owners);
         }
-        Ok(())
     }
 
-    /// Claims a partition and takes its checkpoint over, or writes the first one.
-    pub(super) async fn claim(
-        &self,
-        partition: &PartitionId,
+    fn owner_of(&self, partition: &PartitionId, present: Option<&Ownership>) -> Option<String> {
+        let is_mine = self.owned.contains_key(partition)
+            || self
+                .claiming_of
+                .values()
+                .any(|claimed| claimed == partition);
+        if is_mine {
+            return Some(self.owner.owner_id.clone());
+        }
+        // What is listed as ours and not known here is a claim that failed half-way: to be taken.
+        present
+            .filter(|present| self.owner.is_live(present) && !self.owner.is_me(present))
+            .and_then(|present| present.owner.clone())
+    }
+
+    /// Claims a partition beside the rounds.
+    fn start_claim(
+        &mut self,
+        partition: PartitionId,
         condition: Condition,
-    ) -> Result<Taken, ClaimError> {
-        let owner = &self.owner;
-        let etag = owner
+        owners: &BTreeMap<PartitionId, Ownership>,
+    ) {
+        let from = owners
+            .get(&partition)
+            .filter(|present| self.owner.is_live(present) && !self.owner.is_me(present))
+            .and_then(|present| present.owner.as_deref());
+        if let Some(from) = from {
+            self.owner.stages.stats.count(|it| &it.steals);
+            tracing::info!(
+                event = "partition_stolen",
+                source = self.owner.stages.source,
+                %partition,
+                from,
+                "takes the partition from a replica that has more than its share"
+            );
+        }
+        let (owner, hub_created_at) = (Arc::clone(&self.owner), self.hub.created_at);
+        let (claims, claimed) = (Arc::clone(&self.claims), partition.clone());
+        let task = self.claiming.spawn(async move {
+            // It is never closed; if it were, there would be one bound less.
+            let _permit = claims.acquire().await;
+            owner.claim(claimed, condition, hub_created_at).await
+        });
+        self.claiming_of.insert(task.id(), partition);
+    }
+
+    /// A claim has ended: its partition is read from now on, or was not to be had.
+    pub(super) fn claimed(
+        &mut self,
+        ended: Result<(Id, Result<Claimed, ClaimError>), JoinError>,
+    ) -> Race {
+        let (task, claimed) = match ended {
+            Ok(ended) => ended,
+            Err(error) => {
+                tracing::error!(event = "claim_died", %error, "bug: a claim panicked");
+                self.claiming_of.remove(&error.id());
+                return Race::None;
+            }
+        };
+        let Some(partition) = self.claiming_of.remove(&task) else {
+            return Race::None;
+        };
+        match claimed {
+            Ok(claimed) => {
+                self.read(claimed);
+                Race::None
+            }
+            // Somebody else was faster; the next round sees who.
+            Err(ClaimError::Store(StoreError::Conflict)) => Race::Lost,
+            // One partition that cannot be had must not keep the others from being read.
+            Err(error) => {
+                let component = format!("{} partition {partition}", self.component);
+                let (status, reason) = (&self.owner.stages.status, error.to_string());
+                status.waits(&component, &reason);
+                Race::None
+            }
+        }
+    }
+}
+
+impl Owner {
+    /// Claims a partition and takes its checkpoint over, or writes the first one.
+    ///
+    /// # Cancel safety
+    /// The claim may have been written: it expires by itself, or the next list shows it as ours.
+    async fn claim(
+        &self,
+        partition: PartitionId,
+        condition: Condition,
+        hub_created_at: Timestamp,
+    ) -> Result<Claimed, ClaimError> {
+        let claimed_at = Instant::now();
+        let etag = self
             .store
-            .claim(&owner.group, partition, &owner.owner_id, condition)
+            .claim(&self.group, &partition, &self.owner_id, condition)
             .await?;
-        let renewed_at = Instant::now();
-        let stored = owner
-            .checkpointer
-            .take_over(&owner.group, partition)
-            .await?;
+        let stored = self.checkpointer.take_over(&self.group, &partition).await?;
         let (position, checkpoint_etag) = match stored {
             Some(stored) => (stored.checkpoint.position, stored.etag),
-            None => self.first_checkpoint(partition).await?,
+            None => self.checkpoint_of_new(&partition, hub_created_at).await?,
         };
-        Ok(Taken {
+        Ok(Claimed {
+            partition,
             etag,
-            renewed_at,
+            claimed_at,
             position,
             checkpoint_etag,
+            hub_created_at,
         })
     }
 
-    async fn first_checkpoint(
+    /// The checkpoint of a partition that was added to the hub, or whose checkpoint was deleted: at
+    /// its first event, whatever `start` says.
+    async fn checkpoint_of_new(
         &self,
         partition: &PartitionId,
+        hub_created_at: Timestamp,
     ) -> Result<(Position, ETag), ClaimError> {
-        let owner = &self.owner;
-        // A partition that comes later, or whose checkpoint was deleted, must not skip anything.
-        let start = if self.is_first_start {
-            owner.start
-        } else {
-            Start::Earliest
-        };
-        let source = owner.source.as_ref();
-        let position = match self.latest.get(partition).filter(|_| self.is_first_start) {
-            Some(position) => position.clone(),
-            None => start::first_position(source, partition, start).await?,
-        };
-        let properties = source.partition_properties(partition).await?;
-        tracing::info!(
-            event = "first_start",
-            source = owner.stages.source,
+        let source = self.source.as_ref();
+        let position = start::first_position(source, partition, Start::Earliest).await?;
+        tracing::warn!(
+            event = "checkpoint_missing",
+            source = self.stages.source,
             %partition,
-            backlog = start::backlog(&properties, &position),
-            "no checkpoint: starts behind sequence number {}", position.sequence
+            "the group has checkpoints and this partition has none: it starts at its first event"
         );
-        let hub_created_at = Some(self.hub.created_at);
         let checkpoint = Checkpoint {
             position: position.clone(),
-            hub_created_at,
+            hub_created_at: Some(hub_created_at),
         };
-        let etag = owner
+        let etag = self
             .checkpointer
-            .create(&owner.group, partition, &checkpoint)
+            .create(&self.group, partition, &checkpoint)
             .await?;
         Ok((position, etag))
-    }
-}
-
-/// What is released at the end.
-pub struct Released {
-    store: Arc<dyn CheckpointStore>,
-    group: GroupKey,
-    owned: Vec<(PartitionId, ETag)>,
-}
-
-impl Released {
-    pub(super) fn new(
-        store: Arc<dyn CheckpointStore>,
-        group: GroupKey,
-        owned: Vec<(PartitionId, ETag)>,
-    ) -> Self {
-        Self {
-            store,
-            group,
-            owned,
-        }
-    }
-
-    /// Gives the partitions up, so that others may claim them at once. Call it after the last
-    /// checkpoint.
-    pub async fn release(self) {
-        let Self {
-            store,
-            group,
-            owned,
-        } = self;
-        let (store, group) = (&store, &group);
-        let releases = owned.into_iter().map(|(partition, etag)| async move {
-            if let Err(error) = store.release(group, &partition, etag).await {
-                tracing::warn!(
-                    event = "release_failed",
-                    %partition,
-                    %error,
-                    "the partition is not released; it expires after {EXPIRY:?}"
-                );
-            }
-        });
-        futures::future::join_all(releases).await;
     }
 }

@@ -4,31 +4,39 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use super::claims::Taken;
+use super::claims::Claimed;
 use super::{Owned, Run};
 use crate::checkpoint::checkpointer::Holding;
-use crate::event_hub::PartitionId;
+use crate::partition::lease::Lease;
 use crate::partition::prefetch::Prefetch;
-use crate::partition::reader::{ReadLimits, Reader};
+use crate::partition::reader::{ReadLimits, Reader, ReaderEnd};
 
 impl Run {
     /// Starts the reader of a partition.
-    pub(super) fn read(&mut self, partition: PartitionId, taken: Taken) {
+    pub(super) fn read(&mut self, claimed: Claimed) {
         let owner = &self.owner;
+        let partition = claimed.partition;
+        // Beyond this age another replica may be about to take it for expired.
+        let valid_for = owner.ownership.expiry - owner.ownership.renew_interval;
+        let lease = Arc::new(Lease::new(
+            claimed.claimed_at,
+            valid_for,
+            Arc::clone(&self.doubts),
+        ));
         let ledgers = &owner.stages.ledgers;
         let ledger = *self
             .ledgers
             .entry(partition.clone())
             .or_insert_with(|| ledgers.add());
-        let generation = ledgers.start(ledger, Some(taken.position.clone()));
+        let generation = ledgers.start(ledger, Some(claimed.position.clone()));
         let (stop, lost) = (CancellationToken::new(), CancellationToken::new());
         owner.checkpointer.hold(Holding {
             group: owner.group.clone(),
             partition: partition.clone(),
             ledger: (ledger, generation),
-            hub_created_at: Some(self.hub.created_at),
+            hub_created_at: Some(claimed.hub_created_at),
             owner_id: owner.owner_id.clone(),
-            etag: taken.checkpoint_etag,
+            etag: claimed.checkpoint_etag,
             lost: lost.clone(),
         });
         let reader = Reader {
@@ -38,32 +46,33 @@ impl Run {
             checkpointer: Arc::clone(&owner.checkpointer),
             ledger: (ledger, generation),
             limits: self.read_limits(),
-            on_undecodable: owner.on_undecodable,
+            on_undecodable: owner.config.on_undecodable,
+            lease: Arc::clone(&lease),
             stop: stop.clone(),
-            last: taken.position,
+            last: claimed.position,
             is_last_received: false,
             stalled_at: None,
             prefetch: Prefetch::new(
                 owner.stages.budget.clone(),
                 self.hub.partitions.len(),
-                owner.max_event_size,
+                owner.config.max_event_size,
             ),
         };
         let is_lost = lost.clone();
         let task = self.readers.spawn(async move {
             tokio::select! {
                 biased;
-                () = is_lost.cancelled() => {}
-                () = reader.run() => {}
+                () = is_lost.cancelled() => ReaderEnd::Stopped,
+                end = reader.run() => end,
             }
         });
         self.reader_of.insert(task.id(), partition.clone());
-        let (etag, renewed_at) = (taken.etag, taken.renewed_at);
         self.owned.insert(
             partition,
             Owned {
-                etag,
-                renewed_at,
+                etag: claimed.etag,
+                is_doubtful: false,
+                lease,
                 ledger,
                 stop,
                 lost,
@@ -80,17 +89,17 @@ impl Run {
         }
     }
 
-    /// A reader ended although nobody asked: the partition was lost, or its reader broke. Either
-    /// way its generation ends, and the next round decides whose the partition is.
+    /// A reader ended: the partition was lost, is to be left to others, or its reader broke. Its
+    /// generation ends; in the last case the next round claims it again.
     pub(super) async fn reader_ended(
         &mut self,
-        ended: Result<(tokio::task::Id, ()), tokio::task::JoinError>,
+        ended: Result<(tokio::task::Id, ReaderEnd), tokio::task::JoinError>,
     ) {
-        let task = match ended {
-            Ok((task, ())) => task,
+        let (task, end) = match ended {
+            Ok(ended) => ended,
             Err(error) => {
                 tracing::error!(event = "reader_died", %error, "bug: a reader panicked");
-                error.id()
+                (error.id(), ReaderEnd::Stopped)
             }
         };
         let Some(partition) = self.reader_of.remove(&task) else {
@@ -101,5 +110,9 @@ impl Run {
         };
         self.owner.checkpointer.let_go(owned.ledger).await;
         self.owner.stages.ledgers.end(owned.ledger);
+        let is_left = end == ReaderEnd::GiveUp || owned.stop.is_cancelled();
+        if is_left && !owned.lost.is_cancelled() {
+            self.leave(partition, owned.etag).await;
+        }
     }
 }

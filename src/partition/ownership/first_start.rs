@@ -1,0 +1,109 @@
+//! The first start of a consumer group: where each partition begins is decided and stored before
+//! any of them is claimed.
+//!
+//! `start` counts only here. A partition that appears later, or whose checkpoint was deleted, is
+//! read from its first event: to begin it elsewhere would pass over what came before it was seen.
+
+use std::collections::BTreeMap;
+
+use super::claims::ClaimError;
+use super::{CLAIMS_MAX, Owner};
+use crate::checkpoint::{Checkpoint, StoreError};
+use crate::event_hub::{HubProperties, PartitionId, Position, Timestamp};
+use crate::partition::start;
+
+/// What is known of the group's first start; kept when preparing it fails half-way, so that a
+/// second try does not take the group for one that has started before.
+#[derive(Debug, Default)]
+pub(super) struct FirstStart {
+    positions: Option<BTreeMap<PartitionId, Position>>,
+    is_prepared: bool,
+}
+
+impl FirstStart {
+    /// When the group has no checkpoint at all, resolves where its partitions begin, all of them
+    /// before the first is stored, and stores that.
+    pub(super) async fn prepare(
+        &mut self,
+        owner: &Owner,
+        hub: &HubProperties,
+    ) -> Result<(), ClaimError> {
+        if self.is_prepared {
+            return Ok(());
+        }
+        if self.positions.is_none() {
+            if has_checkpoints(owner, hub).await? {
+                self.is_prepared = true;
+                return Ok(());
+            }
+            let mut positions = BTreeMap::new();
+            for partition in &hub.partitions {
+                let start = owner
+                    .config
+                    .start_partitions
+                    .get(partition.as_str())
+                    .copied()
+                    .unwrap_or(owner.config.start);
+                let source = owner.source.as_ref();
+                let position = start::first_position(source, partition, start).await?;
+                positions.insert(partition.clone(), position);
+            }
+            self.positions = Some(positions);
+        }
+        for (partition, position) in self.positions.iter().flatten() {
+            create(owner, partition, position, hub.created_at).await?;
+        }
+        self.is_prepared = true;
+        Ok(())
+    }
+}
+
+async fn has_checkpoints(owner: &Owner, hub: &HubProperties) -> Result<bool, StoreError> {
+    for chunk in hub.partitions.chunks(CLAIMS_MAX) {
+        let mut reads = Vec::new();
+        for partition in chunk {
+            reads.push(owner.store.read(&owner.group, partition));
+        }
+        for stored in futures::future::join_all(reads).await {
+            match stored {
+                Ok(None) => {}
+                // It is there, whatever is wrong with it; its own partition will say so.
+                Ok(Some(_)) | Err(StoreError::Unreadable { .. }) => return Ok(true),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    Ok(false)
+}
+
+/// Stores the first checkpoint of a partition unless another replica was faster: then that counts.
+async fn create(
+    owner: &Owner,
+    partition: &PartitionId,
+    position: &Position,
+    hub_created_at: Timestamp,
+) -> Result<(), ClaimError> {
+    let checkpoint = Checkpoint {
+        position: position.clone(),
+        hub_created_at: Some(hub_created_at),
+    };
+    let created = owner
+        .checkpointer
+        .create(&owner.group, partition, &checkpoint)
+        .await;
+    match created {
+        Ok(_) => {
+            let properties = owner.source.partition_properties(partition).await?;
+            tracing::info!(
+                event = "first_start",
+                source = owner.stages.source,
+                %partition,
+                backlog = start::backlog(&properties, position),
+                "no checkpoint: starts behind sequence number {}", position.sequence
+            );
+            Ok(())
+        }
+        Err(StoreError::Conflict) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}

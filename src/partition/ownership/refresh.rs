@@ -1,0 +1,83 @@
+//! What the hub and the list of owners tell beside the partitions themselves.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio::task::JoinError;
+
+use super::{PARTITIONS_REFRESH, Run};
+use crate::checkpoint::Ownership;
+use crate::event_hub::{HubProperties, PartitionId, SourceError};
+
+impl Run {
+    /// Asks the hub for its partitions, beside the rounds.
+    pub(super) fn refresh(&mut self) {
+        if self.hub_read_at.elapsed() < PARTITIONS_REFRESH || !self.refreshing.is_empty() {
+            return;
+        }
+        self.hub_read_at = tokio::time::Instant::now();
+        let source = Arc::clone(&self.owner.source);
+        self.refreshing
+            .spawn(async move { source.hub_properties().await });
+    }
+
+    pub(super) fn refreshed(
+        &mut self,
+        refreshed: Result<Result<HubProperties, SourceError>, JoinError>,
+    ) {
+        match refreshed {
+            Ok(Ok(hub)) => {
+                if hub.created_at != self.hub.created_at {
+                    tracing::error!(
+                        event = "hub_recreated",
+                        source = self.owner.stages.source,
+                        before = %self.hub.created_at,
+                        now = %hub.created_at,
+                        "the hub was made again under its name"
+                    );
+                }
+                if hub.partitions.len() != self.hub.partitions.len() {
+                    tracing::info!(
+                        event = "partitions_changed",
+                        source = self.owner.stages.source,
+                        partitions = hub.partitions.len(),
+                        "the hub has {} partitions now",
+                        hub.partitions.len()
+                    );
+                }
+                self.hub = hub;
+                self.hub_problem = None;
+            }
+            Ok(Err(error)) => self.hub_problem = Some(error.to_string()),
+            Err(error) => self.hub_problem = Some(format!("bug: asking the hub failed: {error}")),
+        }
+    }
+
+    /// Other programs on an Azure SDK renew every 10 to 30 s; when one is slower than half of our
+    /// expiry, it loses partitions to us while it is alive.
+    pub(super) fn warn_of_slow_owners(&mut self, owners: &BTreeMap<PartitionId, Ownership>) {
+        let expiry = self.owner.ownership.expiry;
+        for present in owners.values() {
+            let Some(owner) = present
+                .owner
+                .as_ref()
+                .filter(|_| !self.owner.is_me(present))
+            else {
+                continue;
+            };
+            if present.age < expiry / 2 || present.age >= expiry || self.warned_of.contains(owner) {
+                continue;
+            }
+            tracing::warn!(
+                event = "slow_owner",
+                source = self.owner.stages.source,
+                partition = %present.partition,
+                owner,
+                age_s = present.age.as_secs(),
+                "this owner renews slowly: if it is another program, set ownership.expiry = \"2m\" \
+                 for as long as both run"
+            );
+            self.warned_of.push(owner.clone());
+        }
+    }
+}
