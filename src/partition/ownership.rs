@@ -12,7 +12,7 @@ mod refresh;
 mod releases;
 mod renewals;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -95,11 +95,13 @@ struct Run {
     balancer: Balancer,
     claims: Arc<Semaphore>,
     claiming: JoinSet<Result<Claimed, ClaimError>>,
-    claiming_of: HashMap<Id, PartitionId>,
+    claiming_of: BTreeMap<Id, PartitionId>,
     owned: BTreeMap<PartitionId, Owned>,
     ledgers: BTreeMap<PartitionId, LedgerId>,
     readers: JoinSet<ReaderEnd>,
-    reader_of: HashMap<Id, PartitionId>,
+    reader_of: BTreeMap<Id, PartitionId>,
+    closing: JoinSet<()>,
+    closing_of: BTreeMap<Id, PartitionId>,
     /// A reader wants to know whether its partition is still ours.
     doubts: Arc<Notify>,
     /// Partitions that this replica gave up, and until when it leaves them to others.
@@ -194,11 +196,13 @@ impl Run {
             refreshing: JoinSet::new(),
             balancer: Balancer::new(&owner.owner_id, owner.ownership.steal_after),
             claiming: JoinSet::new(),
-            claiming_of: HashMap::new(),
+            claiming_of: BTreeMap::new(),
             owned: BTreeMap::new(),
             ledgers: BTreeMap::new(),
             readers: JoinSet::new(),
-            reader_of: HashMap::new(),
+            reader_of: BTreeMap::new(),
+            closing: JoinSet::new(),
+            closing_of: BTreeMap::new(),
             doubts: Arc::default(),
             claims: Arc::new(Semaphore::new(CLAIMS_MAX)),
             left: BTreeMap::new(),
@@ -214,7 +218,8 @@ impl Run {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
-                Some(ended) = self.readers.join_next_with_id() => self.reader_ended(ended).await,
+                Some(ended) = self.readers.join_next_with_id() => self.reader_ended(ended),
+                Some(ended) = self.closing.join_next_with_id() => self.closed(ended),
                 Some(claimed) = self.claiming.join_next_with_id() => {
                     if self.claimed(claimed) == Race::Lost {
                         next_round = next_round.min(Instant::now() + RACE_LOST_WAIT);

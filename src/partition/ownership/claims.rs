@@ -69,6 +69,7 @@ impl Run {
             || self
                 .claiming_of
                 .values()
+                .chain(self.closing_of.values())
                 .any(|claimed| claimed == partition);
         if is_mine {
             return Some(self.owner.owner_id.clone());

@@ -91,7 +91,7 @@ impl Run {
 
     /// A reader ended: the partition was lost, is to be left to others, or its reader broke. Its
     /// generation ends; in the last case the next round claims it again.
-    pub(super) async fn reader_ended(
+    pub(super) fn reader_ended(
         &mut self,
         ended: Result<(tokio::task::Id, ReaderEnd), tokio::task::JoinError>,
     ) {
@@ -108,11 +108,7 @@ impl Run {
         let Some(owned) = self.owned.remove(&partition) else {
             return;
         };
-        self.owner.checkpointer.let_go(owned.ledger).await;
-        self.owner.stages.ledgers.end(owned.ledger);
         let is_left = end == ReaderEnd::GiveUp || owned.stop.is_cancelled();
-        if is_left && !owned.lost.is_cancelled() {
-            self.leave(partition, owned.etag).await;
-        }
+        self.close(partition, owned, is_left);
     }
 }

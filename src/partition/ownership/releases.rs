@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use tokio::task::{Id, JoinError};
 use tokio::time::Instant;
 
-use super::{Owner, Run};
+use super::{Owned, Owner, Run};
 use crate::checkpoint::{CheckpointStore, ETag, GroupKey, StoreError};
 use crate::event_hub::PartitionId;
 
@@ -25,12 +26,36 @@ impl Run {
         }
     }
 
-    /// Releases a partition whose reader has ended and whose last checkpoint is stored, and leaves
-    /// it to others for a while.
-    pub(super) async fn leave(&mut self, partition: PartitionId, etag: ETag) {
-        let until = Instant::now() + self.owner.ownership.expiry;
-        self.left.insert(partition.clone(), until);
-        self.owner.released(vec![(partition, etag)]).release().await;
+    /// Stores the last checkpoint of a partition whose reader has ended, beside the rounds, and ends
+    /// its generation. One that is left to others is released, and not claimed again for a while.
+    pub(super) fn close(&mut self, partition: PartitionId, owned: Owned, is_left: bool) {
+        let owner = Arc::clone(&self.owner);
+        let is_left = is_left && !owned.lost.is_cancelled();
+        if is_left {
+            let until = Instant::now() + owner.ownership.expiry;
+            self.left.insert(partition.clone(), until);
+        }
+        let closed = partition.clone();
+        let task = self.closing.spawn(async move {
+            owner.checkpointer.let_go(owned.ledger).await;
+            owner.stages.ledgers.end(owned.ledger);
+            if is_left {
+                owner.released(vec![(closed, owned.etag)]).release().await;
+            }
+        });
+        self.closing_of.insert(task.id(), partition);
+    }
+
+    /// A partition is closed: it may be claimed again.
+    pub(super) fn closed(&mut self, ended: Result<(Id, ()), JoinError>) {
+        let task = match ended {
+            Ok((task, ())) => task,
+            Err(error) => {
+                tracing::error!(event = "close_died", %error, "bug: closing a partition panicked");
+                error.id()
+            }
+        };
+        self.closing_of.remove(&task);
     }
 
     /// Ends everything: claims on their way, readers; gives back what is to be released.
@@ -47,7 +72,10 @@ impl Run {
                 }
             }
         };
-        let readers = async { while self.readers.join_next().await.is_some() {} };
+        let readers = async {
+            while self.readers.join_next().await.is_some() {}
+            while self.closing.join_next().await.is_some() {}
+        };
         tokio::select! {
             // What has ended need not be cut off.
             biased;
@@ -56,6 +84,7 @@ impl Run {
         }
         self.claiming.shutdown().await;
         self.readers.shutdown().await;
+        self.closing.shutdown().await;
         self.refreshing.shutdown().await;
         let owned = std::mem::take(&mut self.owned);
         let owned = owned
