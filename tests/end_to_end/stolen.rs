@@ -10,15 +10,21 @@ use crate::eventually::eventually;
 use crate::scene::Scene;
 
 const PARTITIONS: u32 = 4;
-/// Longer than the first wait before a reopening.
-const QUIET: Duration = Duration::from_secs(3);
+/// Longer than any first wait before a reopening.
+const QUIET: Duration = Duration::from_secs(6);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "the reader reopens before it is known who owns the partition"]
 async fn a_receiver_that_the_new_owner_has_ended_is_not_opened_again() {
     let scene = Scene::set(PARTITIONS).await;
     scene.produce(20, 1);
-    let forwarder = scene.settings().start();
+    // The owners are not listed by themselves meanwhile.
+    let settings = scene
+        .settings()
+        .set("ownership.balance_interval", "60s")
+        .set("ownership.renew_interval", "60s")
+        .set("ownership.expiry", "3m");
+    let forwarder = settings.start();
     scene.everything_arrives().await;
     eventually("the checkpoints", || scene.is_stored()).await;
     let attaches = || scene.hub.emulator.attach_log().len();
