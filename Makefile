@@ -3,16 +3,16 @@ SHELL := /bin/bash
 SEEDS ?= 200
 SEED ?=
 
-.PHONY: help test node_modules demo simulate mutants check docs
+.PHONY: help test node_modules python demo simulate mutants check docs
 help:
-	@echo "make test                 all tests (installs Azurite and the JavaScript SDK by npm ci)"
+	@echo "make test                 all tests (installs Azurite and Microsoft's SDKs by npm ci and, if there is python3, pip)"
 	@echo "make simulate SEEDS=n     the real stages against simulated faults, n seeds"
 	@echo "make simulate SEED=x      the same for one seed"
 	@echo "make mutants              deliberate breakages: the simulation must catch each"
 	@echo "make check                formatting, lints, documentation"
 	@echo "make docs                 writes what is generated: docs/configuration.md, examples/full.toml"
 
-test: node_modules
+test: node_modules python
 	cargo test --workspace --locked
 
 node_modules:
@@ -21,6 +21,10 @@ node_modules:
 	  echo "Install it (https://nodejs.org, or your system's package 'nodejs npm') and run make test again."; \
 	  exit 1; }
 	@[ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --no-audit --no-fund
+
+# Without Python the tests against Microsoft's Python client are skipped, unless REQUIRE_PYTHON is set.
+python:
+	@scripts/python-packages || [ -z "$$REQUIRE_PYTHON" ]
 
 simulate:
 	SIMULATION_SEEDS=$(SEEDS) SIMULATION_SEED=$(SEED) \

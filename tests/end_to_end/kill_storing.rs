@@ -20,8 +20,6 @@ const REPEATED_MAX: u64 =
 /// way there or on its way back.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn while_a_checkpoint_is_written() {
-    use rustls::crypto::aws_lc_rs::default_provider;
-    let _installed_before = default_provider().install_default();
     let scene = Scene::set(PARTITIONS).await;
     let container = TestContainer::create().await;
     let url = url::Url::parse(&container.url()).unwrap();
@@ -69,9 +67,7 @@ async fn while_a_checkpoint_is_written() {
 fn settings(scene: &Scene, container: &str) -> Settings {
     scene
         .settings()
-        .set("checkpoints.store", "blob")
-        .without("checkpoints.directory")
-        .set("checkpoints.container_url", container)
+        .container(container)
         .set("limits.open_events_max", &OPEN_EVENTS_MAX.to_string())
         .set("limits.uncommitted_max", &UNCOMMITTED_MAX.to_string())
         .set("sinks.main.batch.records", "40")

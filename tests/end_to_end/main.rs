@@ -29,6 +29,8 @@ mod ports;
 mod proxy;
 #[path = "../support/scene.rs"]
 mod scene;
+#[path = "../support/sdk.rs"]
+mod sdk;
 #[path = "../support/tied.rs"]
 mod tied;
 
@@ -36,6 +38,7 @@ mod broker;
 mod checkpoints;
 mod demo;
 mod input;
+mod interoperation;
 mod javascript;
 mod kill;
 mod kill_storing;
@@ -47,6 +50,6 @@ mod secrets;
 mod sinks;
 mod sources;
 mod start;
-mod storage_calls;
-
+mod stolen;
 mod stop;
+mod storage_calls;

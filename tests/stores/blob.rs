@@ -21,22 +21,6 @@ pub(crate) fn open(url: &str, timeout: Duration) -> BlobStore {
     BlobStore::new(Container::new(&Secret::new(url), None, timeout).unwrap())
 }
 
-/// Metadata of a blob as the service gives it.
-async fn metadata(container: &TestContainer, path: &str) -> Option<BTreeMap<String, String>> {
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
-    let answer = client.head(container.blob_url(path)).send().await.unwrap();
-    if answer.status() == 404 {
-        return None;
-    }
-    assert_eq!(answer.status(), 200);
-    assert_eq!(answer.headers()["content-length"], "0");
-    let pairs = answer.headers().iter().filter_map(|(name, value)| {
-        let name = name.as_str().strip_prefix("x-ms-meta-")?;
-        Some((name.to_owned(), value.to_str().unwrap().to_owned()))
-    });
-    Some(pairs.collect())
-}
-
 fn foreign(sequence: i64, offset: Offset) -> Checkpoint {
     let sequence = SequenceNumber(sequence);
     Checkpoint {
@@ -65,12 +49,13 @@ async fn the_layout_is_that_of_the_azure_sdks() {
 
     let prefix = "logs.servicebus.windows.net/hub/$default";
     let path = format!("{prefix}/ownership/7");
-    let owned = metadata(&container, &path).await.unwrap();
+    let owned = container.metadata(&path).await.unwrap();
     assert_eq!(
         owned,
         BTreeMap::from([("ownerid".to_owned(), "me".to_owned())])
     );
-    let stored = metadata(&container, &format!("{prefix}/checkpoint/7"))
+    let stored = container
+        .metadata(&format!("{prefix}/checkpoint/7"))
         .await
         .unwrap();
     let expected = [
@@ -87,7 +72,7 @@ async fn the_layout_is_that_of_the_azure_sdks() {
     );
 
     store.release(&group, &partition("7"), etag).await.unwrap();
-    let released = metadata(&container, &path).await.unwrap();
+    let released = container.metadata(&path).await.unwrap();
     assert_eq!(released.get("ownerid").map_or("", String::as_str), "");
 }
 
@@ -220,7 +205,7 @@ async fn a_checkpoint_on_a_path_of_other_case_is_taken_over_once() {
     let stored = store.read(&group, &zero).await.unwrap().unwrap();
     assert_eq!(stored.checkpoint, checkpoint(6));
     assert_eq!(
-        metadata(&container, &path).await.unwrap()["sequencenumber"],
+        container.metadata(&path).await.unwrap()["sequencenumber"],
         "5"
     );
 }

@@ -1,5 +1,6 @@
 //! Azurite, Microsoft's storage emulator: one per test process, with a container per test.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::process::Child;
 use std::sync::OnceLock;
@@ -86,10 +87,7 @@ impl TestContainer {
             self.plain_url(),
             account_signature()
         );
-        let answer = reqwest::Client::builder()
-            .no_proxy()
-            .build()
-            .unwrap()
+        let answer = client()
             .put(url)
             .header("x-ms-version", VERSION)
             .header("content-length", 0)
@@ -154,6 +152,26 @@ impl TestContainer {
     pub(crate) fn blob_url(&self, path: &str) -> String {
         self.url().replacen('?', &format!("/{path}?"), 1)
     }
+
+    /// Metadata of an empty blob as the service gives it; `None` when there is no such blob.
+    pub(crate) async fn metadata(&self, path: &str) -> Option<BTreeMap<String, String>> {
+        let answer = client().head(self.blob_url(path)).send().await.unwrap();
+        if answer.status() == 404 {
+            return None;
+        }
+        assert_eq!(answer.status(), 200);
+        assert_eq!(answer.headers()["content-length"], "0");
+        let pairs = answer.headers().iter().filter_map(|(name, value)| {
+            let name = name.as_str().strip_prefix("x-ms-meta-")?;
+            Some((name.to_owned(), value.to_str().unwrap().to_owned()))
+        });
+        Some(pairs.collect())
+    }
+}
+
+fn client() -> reqwest::Client {
+    let _installed_before = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    reqwest::Client::builder().no_proxy().build().unwrap()
 }
 
 /// A query that allows everything in the account.

@@ -48,6 +48,13 @@ impl Settings {
             .set("health.listen", "127.0.0.1:0")
     }
 
+    /// Checkpoints in a blob container instead of a directory.
+    pub(crate) fn container(self, url: &str) -> Self {
+        self.without("checkpoints.directory")
+            .set("checkpoints.store", "blob")
+            .set("checkpoints.container_url", url)
+    }
+
     /// One more sink.
     pub(crate) fn sink(self, name: &str, endpoint: &str) -> Self {
         let key = |key: &str| format!("sinks.{name}.{key}");
@@ -124,13 +131,14 @@ pub(crate) struct Forwarder {
 
 /// Lines of an output so far; its thread ends with the output.
 #[derive(Default)]
-struct Output {
+pub(crate) struct Output {
     lines: Arc<Mutex<Vec<String>>>,
     thread: Option<std::thread::JoinHandle<()>>,
 }
 
 impl Output {
-    fn of(stream: impl Read + Send + 'static) -> Self {
+    /// Reads a stream to its end.
+    pub(crate) fn of(stream: impl Read + Send + 'static) -> Self {
         let lines = Arc::<Mutex<Vec<String>>>::default();
         let shared = Arc::clone(&lines);
         let thread = std::thread::spawn(move || {
@@ -144,11 +152,13 @@ impl Output {
         }
     }
 
-    fn lines(&self) -> Vec<String> {
+    /// The lines so far.
+    pub(crate) fn lines(&self) -> Vec<String> {
         self.lines.lock().unwrap().clone()
     }
 
-    fn whole(&mut self) {
+    /// Waits for the end of the stream.
+    pub(crate) fn whole(&mut self) {
         if let Some(thread) = self.thread.take() {
             thread.join().unwrap();
         }

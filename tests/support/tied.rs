@@ -1,4 +1,4 @@
-//! Node programs that the tests run against, and that never outlive them.
+//! Programs that the tests run against, and that never outlive them.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -21,14 +21,19 @@ pub(crate) fn start(script: &str, arguments: &[&str]) -> Child {
         "{} is missing: run `npm ci` (or `make test`) in the repository first",
         script.display()
     );
-    Command::new("node")
-        .arg(repository().join("tests/support/tied.mjs"))
+    let mut node = Command::new("node");
+    node.arg(repository().join("tests/support/tied.mjs"))
         .arg(script)
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap_or_else(|error| {
-            panic!("node (20 or later) must be installed to run tests: {error}")
-        })
+        .args(arguments);
+    spawn(&mut node).unwrap_or_else(|error| {
+        panic!("node (20 or later) must be installed to run tests: {error}")
+    })
+}
+
+/// Starts a program that ends by itself when its standard input does.
+///
+/// # Errors
+/// When it is not there.
+pub(crate) fn spawn(program: &mut Command) -> std::io::Result<Child> {
+    program.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()
 }
