@@ -33,13 +33,16 @@ const PLANNED_LIFE_MIN: Duration = Duration::from_secs(120);
 /// A token with less to live is not used, but waited out: the link would end while it is made.
 const DYING: Duration = Duration::from_millis(800);
 
+/// Whoever asks again so soon gets the same token again: the SDK, when it hears of an end that is
+/// nearer than 360 s, asks without a pause for as long as the ends that it hears of move on.
+const ASKED_AGAIN: Duration = Duration::from_secs(1);
+
 /// Longest wait for one answer of the credential. A connection is to be opened within 30 s.
 const TOKEN_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The configured credential, as one connection of the SDK sees it.
 ///
-/// It keeps no token: every question goes on to the configured credential, whose cache is shared
-/// by all connections.
+/// Questions go on to the configured credential, whose cache is shared by all connections.
 #[derive(Debug)]
 pub(super) struct ConnectionCredential {
     inner: Arc<dyn TokenCredential>,
@@ -49,11 +52,13 @@ pub(super) struct ConnectionCredential {
 }
 
 /// What is known of the newest token that was handed out.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug, Default)]
 struct Known {
     expires_on: Option<OffsetDateTime>,
     ends: Option<Instant>,
     leave: Option<Instant>,
+    /// The last answer, and when it was given.
+    given: Option<(Instant, AccessToken)>,
     /// Whether the last question had no answer: who leaves then comes back to nothing.
     failed: bool,
 }
@@ -72,7 +77,7 @@ impl ConnectionCredential {
     /// When to leave as planned, since the newest token ends soon after; `None` when that would
     /// not help. Cheap. A later answer than before means that a newer token has come meanwhile.
     pub(super) fn leave_at(&self) -> Option<Instant> {
-        let known = *self.known();
+        let known = self.known();
         known.leave.filter(|_| !known.failed)
     }
 
@@ -116,6 +121,12 @@ impl TokenCredential for ConnectionCredential {
         scopes: &[&str],
         _options: Option<TokenRequestOptions<'_>>,
     ) -> azure_core::Result<AccessToken> {
+        let given = self.known().given.clone();
+        if let Some((at, token)) = given
+            && at.elapsed() < ASKED_AGAIN
+        {
+            return Ok(token);
+        }
         let mut token = self.ask(scopes).await?;
         let mut left = left(token.expires_on);
         if left < DYING {
@@ -135,10 +146,9 @@ impl TokenCredential for ConnectionCredential {
             ));
         }
         self.note(token.expires_on, left);
-        Ok(AccessToken::new(
-            token.token,
-            token.expires_on.saturating_add(later()),
-        ))
+        let named = AccessToken::new(token.token, token.expires_on.saturating_add(later()));
+        self.known().given = Some((Instant::now(), named.clone()));
+        Ok(named)
     }
 }
 
@@ -214,9 +224,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_newer_token_puts_the_end_off_and_the_same_one_does_not() {
         let credential = credential(&[HOUR, HOUR - 5_000, 2 * HOUR], 0);
-        for expected in [3510, 3510, 7110] {
+        for expected in [3510, 3508, 7110] {
             credential.get_token(&["s"], None).await.unwrap();
             assert_eq!(seconds(credential.leave_at()), Some(expected));
+            tokio::time::advance(2 * ASKED_AGAIN).await;
         }
     }
 
@@ -230,10 +241,30 @@ mod tests {
         // Without tokens to be had the old one is all there is.
         let failing = credential(&[HOUR, -1, HOUR - 1_000], 0);
         failing.get_token(&["s"], None).await.unwrap();
+        tokio::time::advance(ASKED_AGAIN).await;
         failing.get_token(&["s"], None).await.unwrap_err();
         assert_eq!(failing.leave_at(), None);
+        tokio::time::advance(ASKED_AGAIN).await;
         failing.get_token(&["s"], None).await.unwrap();
-        assert_eq!(seconds(failing.leave_at()), Some(3510));
+        assert_eq!(seconds(failing.leave_at()), Some(3508));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_asks_again_at_once_hears_the_same() {
+        let credential = credential(&[HOUR, 2 * HOUR], 0);
+        let mut tokens = Vec::new();
+        for _ in 0..100 {
+            tokens.push(credential.get_token(&["s"], None).await.unwrap());
+        }
+        let first = tokens.remove(0);
+        assert!(
+            tokens
+                .iter()
+                .all(|token| token.expires_on == first.expires_on)
+        );
+        tokio::time::advance(ASKED_AGAIN).await;
+        let later = credential.get_token(&["s"], None).await.unwrap();
+        assert!(later.expires_on > first.expires_on);
     }
 
     #[tokio::test(start_paused = true)]
