@@ -10,6 +10,7 @@
 //! Settling waits for nobody.
 
 pub mod outside;
+pub mod signatures;
 
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};

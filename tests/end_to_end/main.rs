@@ -10,9 +10,13 @@
     reason = "clippy.toml allows them in test functions only, not in what those share"
 )]
 
+#[path = "../support/authority.rs"]
+mod authority;
 #[allow(dead_code, reason = "tests of the stores use the rest")]
 #[path = "../support/azurite.rs"]
 mod azurite;
+#[path = "../support/azurite_oauth.rs"]
+mod azurite_oauth;
 #[path = "../support/bag.rs"]
 mod bag;
 #[path = "../support/endpoint.rs"]
@@ -23,6 +27,10 @@ mod eventually;
 mod forwarder;
 #[path = "../support/hub.rs"]
 mod hub;
+#[path = "../support/identity.rs"]
+mod identity;
+#[path = "../support/jwt.rs"]
+mod jwt;
 #[path = "../support/ports.rs"]
 mod ports;
 #[path = "../support/proxy.rs"]
@@ -36,6 +44,7 @@ mod tied;
 
 mod broker;
 mod checkpoints;
+mod credentials;
 mod demo;
 mod input;
 mod interoperation;

@@ -20,6 +20,7 @@ use crate::hub::GROUP;
 pub(crate) struct Settings {
     values: BTreeMap<String, String>,
     arguments: Vec<String>,
+    variables: Vec<(String, String)>,
 }
 
 impl Settings {
@@ -28,6 +29,7 @@ impl Settings {
         Self {
             values: BTreeMap::new(),
             arguments: Vec::new(),
+            variables: Vec::new(),
         }
     }
 
@@ -83,6 +85,12 @@ impl Settings {
         self
     }
 
+    /// The same with a variable of the environment that is no key.
+    pub(crate) fn variable(mut self, name: &str, value: &str) -> Self {
+        self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
     /// The configuration as TOML.
     pub(crate) fn toml(&self) -> String {
         let line = |(key, value): (&String, &String)| {
@@ -111,7 +119,8 @@ impl Settings {
         self.run(&["--config", &file.to_string_lossy()], Vec::new())
     }
 
-    fn run(&self, arguments: &[&str], variables: Vec<(String, String)>) -> Forwarder {
+    fn run(&self, arguments: &[&str], mut variables: Vec<(String, String)>) -> Forwarder {
+        variables.extend(self.variables.clone());
         let own = self.arguments.iter().map(String::as_str);
         let arguments: Vec<_> = ["run"]
             .into_iter()

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{OutsideError, at, credentials, named};
+use super::{Credentials, OutsideError, at};
 use crate::checkpoint::blob::Container;
 use crate::checkpoint::layouts::Place;
 use crate::config::{Config, Secret, StoreConfig};
@@ -64,11 +64,11 @@ fn container(
     (url_place, credential_place): (&str, &str),
 ) -> Result<Place, OutsideError> {
     let credential = match credential {
-        Some(name) => {
-            let all = credentials(config, default_client_id)?;
-            Some(named(&all, name, credential_place.to_owned())?)
+        None if Container::is_signed(url) => None,
+        name => {
+            let all = Credentials::make(config, default_client_id)?;
+            Some(all.get(name, credential_place.to_owned())?)
         }
-        None => None,
     };
     Container::new(url, credential, config.checkpoints.timeout)
         .map(Place::Container)
