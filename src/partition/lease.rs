@@ -3,9 +3,10 @@
 //! A process that stood still for a while, or that cannot reach the store, must not open a receiver:
 //! the newest one wins at the hub, and it would throw the rightful owner off.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until};
 
 /// The claim on one partition, as far as its owner knows.
@@ -15,6 +16,10 @@ pub struct Lease {
     renewed_at: watch::Sender<Instant>,
     /// Until how long after that no other replica may take it for expired, with a margin.
     valid_for: Duration,
+    /// When its reader last asked whether it still stands.
+    questioned_at: Mutex<Option<Instant>>,
+    /// Told that there is such a question.
+    questions: Arc<Notify>,
 }
 
 impl Lease {
@@ -23,7 +28,15 @@ impl Lease {
         Self {
             renewed_at: watch::Sender::new(renewed_at),
             valid_for,
+            questioned_at: Mutex::default(),
+            questions: Arc::default(),
         }
+    }
+
+    /// The same for an owner that is told of questions.
+    pub fn answered_by(mut self, questions: Arc<Notify>) -> Self {
+        self.questions = questions;
+        self
     }
 
     /// The claim was written again, or seen to be written, at this moment.
@@ -55,12 +68,28 @@ impl Lease {
             .await;
     }
 
-    /// Waits until the claim was written after `moment`: then it was still ours.
+    /// Asks the owner to write the claim now, and waits until it was written after this moment:
+    /// then it was still ours. For a lost claim that never happens.
     ///
     /// # Cancel safety
     /// Safe.
-    pub async fn wait_until_renewed_since(&self, moment: Instant) {
-        self.wait_for(|renewed_at| *renewed_at > moment).await;
+    pub async fn confirm(&self) {
+        let moment = Instant::now();
+        *self.questioned() = Some(moment);
+        self.questions.notify_one();
+        self.wait_for(|renewed_at| *renewed_at >= moment).await;
+    }
+
+    /// Whether its reader waits for the claim to be written.
+    pub fn is_questioned(&self) -> bool {
+        self.questioned()
+            .is_some_and(|moment| self.renewed_at() < moment)
+    }
+
+    fn questioned(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
+        self.questioned_at
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits until the claim is no longer valid unless somebody renews it.
@@ -108,6 +137,24 @@ mod tests {
             }
         );
         assert_eq!(renewed, begin + 3 * VALID_FOR);
-        lease.wait_until_renewed_since(begin).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_question_is_answered_by_a_later_renewal_alone() {
+        let (begin, questions) = (Instant::now(), Arc::new(Notify::new()));
+        let lease = Lease::new(begin, VALID_FOR).answered_by(Arc::clone(&questions));
+        assert!(!lease.is_questioned());
+        tokio::time::advance(Duration::from_secs(1)).await;
+        tokio::join!(lease.confirm(), async {
+            questions.notified().await;
+            assert!(lease.is_questioned());
+            // Written before the question, answered after it.
+            lease.renewed(begin + Duration::from_millis(500));
+            assert!(lease.is_questioned());
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            lease.renewed(Instant::now());
+        });
+        assert_eq!(begin.elapsed(), Duration::from_secs(2));
+        assert!(!lease.is_questioned());
     }
 }

@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio::task::{Id, JoinSet};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -93,12 +94,16 @@ struct Run {
     balancer: Balancer,
     claiming: JoinSet<Result<Claimed, ClaimError>>,
     claiming_of: HashMap<Id, PartitionId>,
+    /// More was to be claimed than may be at the same time.
+    claims_left: bool,
     owned: BTreeMap<PartitionId, Owned>,
     ledgers: BTreeMap<PartitionId, LedgerId>,
     readers: JoinSet<ReaderEnd>,
     reader_of: HashMap<Id, PartitionId>,
     /// Partitions that this replica gave up, and until when it leaves them to others.
     left: BTreeMap<PartitionId, Instant>,
+    /// A reader was thrown off, and wants to know whether the partition is still ours.
+    questions: Arc<Notify>,
     /// Slow foreign owners that were warned of.
     warned_of: Vec<String>,
 }
@@ -187,14 +192,17 @@ impl Run {
             hub_read_at: Instant::now(),
             hub_problem: None,
             refreshing: JoinSet::new(),
-            balancer: Balancer::new(&owner.owner_id, owner.ownership.steal_after),
+            balancer: Balancer::new(&owner.owner_id, owner.ownership.steal_after)
+                .looking_every(owner.ownership.balance_interval),
             claiming: JoinSet::new(),
             claiming_of: HashMap::new(),
+            claims_left: false,
             owned: BTreeMap::new(),
             ledgers: BTreeMap::new(),
             readers: JoinSet::new(),
             reader_of: HashMap::new(),
             left: BTreeMap::new(),
+            questions: Arc::default(),
             warned_of: Vec::new(),
             owner,
         })
@@ -209,11 +217,17 @@ impl Run {
                 () = stop.cancelled() => break,
                 Some(ended) = self.readers.join_next_with_id() => self.reader_ended(ended).await,
                 Some(claimed) = self.claiming.join_next_with_id() => {
-                    if self.claimed(claimed) == Race::Lost {
+                    let before = self.owned.len();
+                    let race = self.claimed(claimed);
+                    let is_won = self.owned.len() > before;
+                    if is_won && self.claims_left && self.claiming.is_empty() {
+                        next_round = Instant::now();
+                    } else if race == Race::Lost {
                         next_round = next_round.min(Instant::now() + RACE_LOST_WAIT);
                     }
                 }
                 Some(refreshed) = self.refreshing.join_next() => self.refreshed(refreshed),
+                () = self.questions.notified() => next_round = Instant::now(),
                 () = sleep_until(next_round) => {
                     // A round is cut off only at the very end: a renewal whose answer is dropped
                     // is not known, and so its claim is not released.
@@ -298,8 +312,10 @@ impl Run {
             })
             .collect();
         let rng = Arc::clone(&self.owner.stages.rng);
+        self.claims_left = false;
         for partition in self.balancer.wishes(&seen, now, rng.as_ref()) {
             if self.claiming.len() >= CLAIMS_MAX {
+                self.claims_left = true;
                 break;
             }
             let condition = match owners.get(&partition) {
@@ -365,34 +381,6 @@ impl Run {
             }
             Ok(Err(error)) => self.hub_problem = Some(error.to_string()),
             Err(error) => self.hub_problem = Some(format!("bug: asking the hub failed: {error}")),
-        }
-    }
-
-    /// Other programs on an Azure SDK renew every 10 to 30 s; when one is slower than half of our
-    /// expiry, it loses partitions to us while it is alive.
-    fn warn_of_slow_owners(&mut self, owners: &BTreeMap<PartitionId, Ownership>) {
-        let expiry = self.owner.ownership.expiry;
-        for present in owners.values() {
-            let Some(owner) = present
-                .owner
-                .as_ref()
-                .filter(|_| !self.owner.is_me(present))
-            else {
-                continue;
-            };
-            if present.age < expiry / 2 || present.age >= expiry || self.warned_of.contains(owner) {
-                continue;
-            }
-            tracing::warn!(
-                event = "slow_owner",
-                source = self.owner.stages.source,
-                partition = %present.partition,
-                owner,
-                age_s = present.age.as_secs(),
-                "this owner renews slowly: if it is another program, set ownership.expiry = \"2m\" \
-                 for as long as both run"
-            );
-            self.warned_of.push(owner.clone());
         }
     }
 }

@@ -61,6 +61,34 @@ impl Run {
             }
         }
     }
+
+    /// Other programs on an Azure SDK renew every 10 to 30 s; when one is slower than half of our
+    /// expiry, it loses partitions to us while it is alive.
+    pub(super) fn warn_of_slow_owners(&mut self, owners: &BTreeMap<PartitionId, Ownership>) {
+        let expiry = self.owner.ownership.expiry;
+        for present in owners.values() {
+            let Some(owner) = present
+                .owner
+                .as_ref()
+                .filter(|_| !self.owner.is_me(present))
+            else {
+                continue;
+            };
+            if present.age < expiry / 2 || present.age >= expiry || self.warned_of.contains(owner) {
+                continue;
+            }
+            tracing::warn!(
+                event = "slow_owner",
+                source = self.owner.stages.source,
+                partition = %present.partition,
+                owner,
+                age_s = present.age.as_secs(),
+                "this owner renews slowly: if it is another program, set ownership.expiry = \"2m\" \
+                 for as long as both run"
+            );
+            self.warned_of.push(owner.clone());
+        }
+    }
 }
 
 impl Owner {
@@ -70,7 +98,8 @@ impl Owner {
         listed: Option<Option<&Ownership>>,
         asked_at: Instant,
     ) -> Need {
-        let is_due = owned.lease.renewed_at().elapsed() >= self.ownership.renew_interval;
+        let is_due = owned.lease.renewed_at().elapsed() >= self.ownership.renew_interval
+            || owned.lease.is_questioned();
         let renewal = |owned: &Owned| Need::Write(Condition::Matches(owned.etag.clone()));
         match listed {
             None if is_due => renewal(owned),
