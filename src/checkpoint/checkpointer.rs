@@ -174,7 +174,8 @@ impl Checkpointer {
         }
     }
 
-    /// Stores all watermarks that have moved, and says whether all of them are stored.
+    /// Stores all watermarks that have moved, and says whether all of them are stored. Those of
+    /// partitions that are known to be lost are their new owners' to store.
     pub async fn store_all(&self) -> bool {
         let held: Vec<_> = self.lock().values().map(Arc::clone).collect();
         let stored = futures::stream::iter(held)
@@ -201,6 +202,10 @@ impl Checkpointer {
 
     async fn store_one(&self, held: &Held) -> bool {
         let mut version = held.version.lock().await;
+        if held.lost.is_cancelled() {
+            // Known and said: it is its new owner's to store.
+            return true;
+        }
         let Some((position, index)) = self.ledgers.dirty(held.ledger, held.generation) else {
             return true;
         };
@@ -223,11 +228,11 @@ impl Checkpointer {
                 true
             }
             Err(StoreError::Conflict) => {
-                tracing::error!(
+                tracing::warn!(
                     event = "partition_lost",
                     partition = %held.partition,
                     hub = held.group.prefix(),
-                    "another program wrote this partition's checkpoint: it is given up"
+                    "another owner wrote this partition's checkpoint: it is given up"
                 );
                 held.lost.cancel();
                 false
