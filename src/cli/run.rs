@@ -130,10 +130,12 @@ async fn forward(
             return Exit::Unavailable;
         }
     };
-    let mut app = App::start(config, seams, &owner_id(), status);
+    let owner = owner_id();
+    let mut app = App::start(config, seams, &owner, status);
     tracing::info!(
         event = "started",
         version = env!("CARGO_PKG_VERSION"),
+        owner,
         sources = config.sources.len(),
         sinks = config.sinks.len(),
         "forwarding"

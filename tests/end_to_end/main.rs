@@ -27,13 +27,17 @@ mod hub;
 mod ports;
 #[path = "../support/proxy.rs"]
 mod proxy;
+#[path = "../support/replicas.rs"]
+mod replicas;
 #[path = "../support/scene.rs"]
 mod scene;
 #[path = "../support/tied.rs"]
 mod tied;
 
+mod black_hole;
 mod broker;
 mod demo;
+mod hub_down;
 mod input;
 mod javascript;
 mod kill;
@@ -41,9 +45,13 @@ mod kill_storing;
 mod messages;
 mod outside;
 mod poison;
+mod recreated;
+mod refused;
+mod rolling_update;
 mod scanner;
 mod secrets;
+mod shares;
 mod sinks;
+mod standstill;
 mod start;
-
 mod stop;
