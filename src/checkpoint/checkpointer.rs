@@ -183,7 +183,8 @@ impl Checkpointer {
         }
     }
 
-    /// Stores all watermarks that have moved, and says whether all of them are stored.
+    /// Stores all watermarks that have moved, and says whether all of them are stored. Those of
+    /// partitions that are known to be lost are their new owners' to store.
     pub async fn store_all(&self) -> bool {
         self.store(Instant::now(), None).await
     }
@@ -215,6 +216,10 @@ impl Checkpointer {
 
     async fn store_one(&self, held: &Held, now: Instant, pace: Option<&Pace>) -> bool {
         let mut version = held.version.lock().await;
+        if held.lost.is_cancelled() {
+            // Known and said: it is its new owner's to store.
+            return true;
+        }
         let unstored = self.ledgers.unstored(held.ledger, held.generation);
         let due = match (pace, unstored) {
             (_, None) => None,
@@ -224,9 +229,6 @@ impl Checkpointer {
         let Some(due) = due else {
             return true;
         };
-        if held.lost.is_cancelled() {
-            return false;
-        }
         let Some((position, index)) = self.ledgers.dirty(held.ledger, held.generation) else {
             return true;
         };
@@ -251,12 +253,12 @@ impl Checkpointer {
                 true
             }
             Err(StoreError::Conflict) => {
-                tracing::error!(
+                tracing::warn!(
                     event = "partition_lost",
                     source = held.source,
                     partition = %held.partition,
                     hub = held.group.prefix(),
-                    "another program wrote this partition's checkpoint: it is given up"
+                    "another owner wrote this partition's checkpoint: it is given up"
                 );
                 held.lost.cancel();
                 false

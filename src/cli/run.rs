@@ -131,10 +131,12 @@ async fn forward(
         }
     };
     let mut signatures = signatures::watch(config, &status);
-    let mut app = App::start(config, seams, &owner_id(), status);
+    let owner = owner_id();
+    let mut app = App::start(config, seams, &owner, status);
     tracing::info!(
         event = "started",
         version = env!("CARGO_PKG_VERSION"),
+        owner,
         sources = config.sources.len(),
         sinks = config.sinks.len(),
         "forwarding"

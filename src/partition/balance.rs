@@ -6,7 +6,7 @@
 //! do, the condition of the claim lets one of them through. A replica that owns nothing yet is in
 //! nobody's list: it takes what is free, and otherwise waits until it may steal.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -28,8 +28,10 @@ pub struct Seen {
 pub struct Balancer {
     me: String,
     steal_after: Duration,
+    looks_every: Duration,
     uneven_since: Option<Instant>,
-    free_before: BTreeSet<PartitionId>,
+    /// Since when each free partition has been seen to be free.
+    free_since: BTreeMap<PartitionId, Instant>,
 }
 
 impl Balancer {
@@ -38,18 +40,26 @@ impl Balancer {
         Self {
             me: me.to_owned(),
             steal_after,
+            looks_every: Duration::ZERO,
             uneven_since: None,
-            free_before: BTreeSet::new(),
+            free_since: BTreeMap::new(),
         }
+    }
+
+    /// The same where every replica looks this often: what is dealt to others is theirs for so
+    /// long, however often this one looks.
+    pub fn looking_every(mut self, interval: Duration) -> Self {
+        self.looks_every = interval;
+        self
     }
 
     /// The partitions to claim now.
     ///
-    /// Free ones are dealt out to the owners that have the fewest. What was dealt to somebody else
-    /// at the last look and is free still is claimed by whoever sees it: its replica may be gone,
-    /// or may not be allowed to claim. When nothing is free and somebody has at least two more
-    /// than this replica for `steal_after`, up to half of what is lacking is stolen, so that
-    /// several thieves do not overdo it together.
+    /// Free ones are dealt out to the owners that have the fewest. What was free at an earlier
+    /// look, after which everybody has had time for one, and is free still is claimed by whoever
+    /// sees it: its replica may be gone, or may not be allowed to claim. When nothing is free and
+    /// somebody has at least two more than this replica for `steal_after`, up to half of what is
+    /// lacking is stolen, so that several thieves do not overdo it together.
     pub fn wishes(&mut self, seen: &[Seen], now: Instant, rng: &dyn Rng) -> Vec<PartitionId> {
         let me = self.me.clone();
         let mut owned: BTreeMap<&str, Vec<&PartitionId>> = BTreeMap::new();
@@ -61,10 +71,11 @@ impl Balancer {
         }
         let free: Vec<_> = seen.iter().filter(|it| it.owner.is_none()).collect();
         if free.is_empty() {
-            self.free_before.clear();
+            self.free_since.clear();
             return self.steal(owned, seen.len(), now, rng);
         }
         self.uneven_since = None;
+        let before = std::mem::take(&mut self.free_since);
         let mut counts: BTreeMap<&str, usize> = owned
             .iter()
             .map(|(owner, has)| (*owner, has.len()))
@@ -78,11 +89,15 @@ impl Balancer {
                 break;
             };
             *count += 1;
-            if *owner == me || self.free_before.contains(&it.partition) {
+            let since = before.get(&it.partition);
+            if *owner == me
+                || since.is_some_and(|since| now.duration_since(*since) >= self.looks_every)
+            {
                 wishes.push(it.partition.clone());
             }
+            let since = since.copied().unwrap_or(now);
+            self.free_since.insert(it.partition.clone(), since);
         }
-        self.free_before = free.into_iter().map(|it| it.partition.clone()).collect();
         wishes
     }
 
@@ -159,6 +174,21 @@ mod tests {
         assert_eq!(ids(&balancer.wishes(&seen("aab."), now, &rng)), ["3"]);
         assert_eq!(ids(&balancer.wishes(&seen("aabb"), now, &rng)), [""; 0]);
         assert_eq!(ids(&balancer.wishes(&seen("aab."), now, &rng)), [""; 0]);
+    }
+
+    #[test]
+    fn what_others_are_dealt_is_theirs_until_they_have_had_a_look() {
+        let (begin, rng) = (Instant::now(), SharedRng::seeded(1));
+        let mut balancer = Balancer::new("a", STEAL_AFTER).looking_every(Duration::from_secs(2));
+        let mut after = |millis, owners| {
+            let now = begin + Duration::from_millis(millis);
+            let wishes = balancer.wishes(&seen(owners), now, &rng);
+            ids(&wishes).join(" ")
+        };
+        assert_eq!(after(0, "ab...."), "2 4");
+        assert_eq!(after(300, "aba.a."), "");
+        assert_eq!(after(1_999, "aba.ab"), "");
+        assert_eq!(after(2_000, "aba.ab"), "3");
     }
 
     #[test]

@@ -3,8 +3,7 @@
 //! A process that stood still for a while, or that cannot reach the store, must not open a receiver:
 //! the newest one wins at the hub, and it would throw the rightful owner off.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
@@ -17,44 +16,31 @@ pub struct Lease {
     renewed_at: watch::Sender<Instant>,
     /// Until how long after that no other replica may take it for expired, with a margin.
     valid_for: Duration,
-    /// Somebody wants to know whether the claim still stands.
-    is_doubted: AtomicBool,
-    /// Wakes the owner, shared by all its leases.
-    doubts: Arc<Notify>,
+    /// When its reader last asked whether it still stands.
+    questioned_at: Mutex<Option<Instant>>,
+    /// Told that there is such a question.
+    questions: Arc<Notify>,
 }
 
 impl Lease {
     /// A claim that was written at `renewed_at`, and that counts for `valid_for` after it.
-    /// `doubts` is notified when somebody wants it to be written again.
-    pub fn new(renewed_at: Instant, valid_for: Duration, doubts: Arc<Notify>) -> Self {
+    pub fn new(renewed_at: Instant, valid_for: Duration) -> Self {
         Self {
             renewed_at: watch::Sender::new(renewed_at),
             valid_for,
-            is_doubted: AtomicBool::new(false),
-            doubts,
+            questioned_at: Mutex::default(),
+            questions: Arc::default(),
         }
     }
 
-    /// Lets the owner write the claim again, and waits until it has: then it was still ours. When it
-    /// is not, this waits until the reader is ended.
-    ///
-    /// # Cancel safety
-    /// Safe.
-    pub async fn confirm(&self) {
-        let begun = Instant::now();
-        self.is_doubted.store(true, Ordering::Relaxed);
-        self.doubts.notify_one();
-        self.wait_for(|renewed_at| *renewed_at >= begun).await;
-    }
-
-    /// Whether somebody waits in [`Self::confirm`].
-    pub fn is_doubted(&self) -> bool {
-        self.is_doubted.load(Ordering::Relaxed)
+    /// The same for an owner that is told of questions.
+    pub fn answered_by(mut self, questions: Arc<Notify>) -> Self {
+        self.questions = questions;
+        self
     }
 
     /// The claim was written again, or seen to be written, at this moment.
     pub fn renewed(&self, at: Instant) {
-        self.is_doubted.store(false, Ordering::Relaxed);
         self.renewed_at.send_if_modified(|known| {
             let is_later = at > *known;
             *known = at.max(*known);
@@ -82,6 +68,30 @@ impl Lease {
             .await;
     }
 
+    /// Asks the owner to write the claim now, and waits until it was written after this moment:
+    /// then it was still ours. For a lost claim that never happens.
+    ///
+    /// # Cancel safety
+    /// Safe.
+    pub async fn confirm(&self) {
+        let moment = Instant::now();
+        *self.questioned() = Some(moment);
+        self.questions.notify_one();
+        self.wait_for(|renewed_at| *renewed_at >= moment).await;
+    }
+
+    /// Whether its reader waits for the claim to be written.
+    pub fn is_questioned(&self) -> bool {
+        self.questioned()
+            .is_some_and(|moment| self.renewed_at() < moment)
+    }
+
+    fn questioned(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
+        self.questioned_at
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
     async fn wait_for(&self, holds: impl FnMut(&Instant) -> bool) {
         let mut renewals = self.renewed_at.subscribe();
         if renewals.wait_for(holds).await.is_err() {
@@ -100,7 +110,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn it_is_valid_for_a_while_after_each_renewal() {
         let begin = Instant::now();
-        let lease = Lease::new(begin, VALID_FOR, Arc::default());
+        let lease = Lease::new(begin, VALID_FOR);
         lease.wait_until_valid().await;
         assert!(lease.is_valid());
         tokio::time::advance(VALID_FOR).await;
@@ -111,24 +121,31 @@ mod tests {
                 Instant::now()
             },
             async {
+                tokio::time::sleep(VALID_FOR).await;
                 lease.renewed(begin);
                 tokio::time::sleep(VALID_FOR).await;
                 lease.renewed(Instant::now());
             }
         );
-        assert_eq!(renewed, begin + 2 * VALID_FOR);
+        assert_eq!(renewed, begin + 3 * VALID_FOR);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_doubts_wakes_the_owner_and_waits_for_a_later_write() {
-        let (doubts, before) = (Arc::<Notify>::default(), Instant::now());
-        let lease = Lease::new(before, VALID_FOR, Arc::clone(&doubts));
+    async fn a_question_is_answered_by_a_later_renewal_alone() {
+        let (begin, questions) = (Instant::now(), Arc::new(Notify::new()));
+        let lease = Lease::new(begin, VALID_FOR).answered_by(Arc::clone(&questions));
+        assert!(!lease.is_questioned());
         tokio::time::advance(Duration::from_secs(1)).await;
         tokio::join!(lease.confirm(), async {
-            doubts.notified().await;
-            assert!(lease.is_doubted());
+            questions.notified().await;
+            assert!(lease.is_questioned());
+            // Written before the question, answered after it.
+            lease.renewed(begin + Duration::from_millis(500));
+            assert!(lease.is_questioned());
+            tokio::time::sleep(Duration::from_secs(1)).await;
             lease.renewed(Instant::now());
         });
-        assert!(!lease.is_doubted());
+        assert_eq!(begin.elapsed(), Duration::from_secs(2));
+        assert!(!lease.is_questioned());
     }
 }

@@ -102,10 +102,10 @@ struct Run {
     reader_of: BTreeMap<Id, PartitionId>,
     closing: JoinSet<()>,
     closing_of: BTreeMap<Id, PartitionId>,
-    /// A reader wants to know whether its partition is still ours.
-    doubts: Arc<Notify>,
     /// Partitions that this replica gave up, and until when it leaves them to others.
     left: BTreeMap<PartitionId, Instant>,
+    /// A reader was thrown off, and wants to know whether the partition is still ours.
+    questions: Arc<Notify>,
     /// Slow foreign owners that were warned of.
     warned_of: Vec<String>,
 }
@@ -195,7 +195,8 @@ impl Run {
             hub_read_at: Instant::now(),
             hub_problem: None,
             refreshing: JoinSet::new(),
-            balancer: Balancer::new(&owner.owner_id, owner.ownership.steal_after),
+            balancer: Balancer::new(&owner.owner_id, owner.ownership.steal_after)
+                .looking_every(owner.ownership.balance_interval),
             claiming: JoinSet::new(),
             claiming_of: BTreeMap::new(),
             owned: BTreeMap::new(),
@@ -204,9 +205,9 @@ impl Run {
             reader_of: BTreeMap::new(),
             closing: JoinSet::new(),
             closing_of: BTreeMap::new(),
-            doubts: Arc::default(),
             claims: Arc::new(Semaphore::new(CLAIMS_MAX)),
             left: BTreeMap::new(),
+            questions: Arc::default(),
             warned_of: Vec::new(),
             owner,
         })
@@ -226,10 +227,8 @@ impl Run {
                         next_round = next_round.min(Instant::now() + RACE_LOST_WAIT);
                     }
                 }
-                () = self.doubts.notified() => {
-                    next_round = next_round.min(Instant::now() + RACE_LOST_WAIT);
-                }
                 Some(refreshed) = self.refreshing.join_next() => self.refreshed(refreshed),
+                () = self.questions.notified() => next_round = Instant::now(),
                 () = sleep_until(next_round) => {
                     // A round is cut off only at the very end: a renewal whose answer is dropped
                     // is not known, and so its claim is not released.

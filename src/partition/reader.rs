@@ -182,19 +182,28 @@ impl Reader {
                 }
                 undecodable = (self.last.sequence, 0);
             }
-            let floor = match error.kind {
-                SourceErrorKind::Throttled => THROTTLED_WAIT,
-                _ => Duration::ZERO,
-            };
-            let wait = backoff.next_from(floor, self.stages.rng.as_ref());
             tokio::select! {
                 biased;
                 () = self.stop.cancelled() => break,
-                () = tokio::time::sleep(wait) => {}
+                () = self.wait_before_reopening(error.kind, &mut backoff) => {}
             }
         }
         self.stages.status.forget(&component);
         ReaderEnd::Stopped
+    }
+
+    async fn wait_before_reopening(&self, kind: SourceErrorKind, backoff: &mut Backoff) {
+        if kind == SourceErrorKind::Stolen {
+            // The newest receiver wins at the hub: another one would throw off a rightful owner,
+            // for as long as this process does not know of it.
+            self.lease.confirm().await;
+        }
+        let floor = match kind {
+            SourceErrorKind::Throttled => THROTTLED_WAIT,
+            _ => Duration::ZERO,
+        };
+        let wait = backoff.next_from(floor, self.stages.rng.as_ref());
+        tokio::time::sleep(wait).await;
     }
 
     fn say_why_paused(&self, component: &str) {

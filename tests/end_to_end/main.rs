@@ -35,6 +35,8 @@ mod jwt;
 mod ports;
 #[path = "../support/proxy.rs"]
 mod proxy;
+#[path = "../support/replicas.rs"]
+mod replicas;
 #[path = "../support/scene.rs"]
 mod scene;
 #[path = "../support/sdk.rs"]
@@ -42,10 +44,12 @@ mod sdk;
 #[path = "../support/tied.rs"]
 mod tied;
 
+mod black_hole;
 mod broker;
 mod checkpoints;
 mod credentials;
 mod demo;
+mod hub_down;
 mod input;
 mod interoperation;
 mod javascript;
@@ -54,10 +58,15 @@ mod kill_storing;
 mod messages;
 mod outside;
 mod poison;
+mod recreated;
+mod refused;
+mod rolling_update;
 mod scanner;
 mod secrets;
+mod shares;
 mod sinks;
 mod sources;
+mod standstill;
 mod start;
 mod stolen;
 mod stop;

@@ -8,6 +8,7 @@
     reason = "clippy.toml allows them in test functions only, not in what those share"
 )]
 
+#[allow(dead_code, reason = "tests of the whole program use the rest")]
 #[path = "../support/azurite.rs"]
 mod azurite;
 #[path = "../support/tied.rs"]

@@ -151,6 +151,32 @@ impl TestContainer {
         format!("{}?{}", self.plain_url(), query(&fields))
     }
 
+    /// The blobs below a path: by the rest of their names, their version and one field of their
+    /// metadata, empty when they have no such field.
+    pub(crate) async fn blobs(
+        &self,
+        path: &str,
+        field: &str,
+    ) -> BTreeMap<String, (String, String)> {
+        let query = format!("?restype=container&comp=list&include=metadata&prefix={path}&");
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let asked = client.get(self.url().replacen('?', &query, 1)).send().await;
+        let answer = asked.unwrap();
+        assert_eq!(answer.status(), 200);
+        let text = answer.text().await.unwrap();
+        assert!(text.contains("<NextMarker/>"), "not all of it: {text}");
+        let blobs = text.split("<Blob>").skip(1).map(|blob| {
+            let name = element(blob, "Name").unwrap();
+            let value = element(blob, field).unwrap_or_default();
+            let version = element(blob, "Etag").unwrap();
+            (
+                name.strip_prefix(path).unwrap().to_owned(),
+                (version, value),
+            )
+        });
+        blobs.collect()
+    }
+
     /// URL of a blob, with a signature.
     pub(crate) fn blob_url(&self, path: &str) -> String {
         self.url().replacen('?', &format!("/{path}?"), 1)
@@ -175,6 +201,13 @@ impl TestContainer {
 fn client() -> reqwest::Client {
     let _installed_before = rustls::crypto::aws_lc_rs::default_provider().install_default();
     reqwest::Client::builder().no_proxy().build().unwrap()
+}
+
+/// The text of the first element of this name; `None` when there is none, or it is empty.
+fn element(xml: &str, name: &str) -> Option<String> {
+    let (_, rest) = xml.split_once(&format!("<{name}>"))?;
+    let (text, _) = rest.split_once(&format!("</{name}>"))?;
+    Some(text.to_owned())
 }
 
 /// A query that allows everything in the account.

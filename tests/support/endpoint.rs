@@ -61,8 +61,21 @@ struct State {
     held: usize,
     probes: usize,
     probe_status: u16,
+    refused_token: Option<String>,
+    refusals: usize,
     taken: Bag,
     accepted: Bag,
+}
+
+impl State {
+    fn refuses(&mut self, headers: &HeaderMap) -> bool {
+        let is_refused = self.refused_token.as_ref().is_some_and(|token| {
+            let given = headers.get("authorization");
+            given.is_some_and(|given| given == token.as_str())
+        });
+        self.refusals += usize::from(is_refused);
+        is_refused
+    }
 }
 
 /// A request that waits for its answer; dropped with the answer, or when the client is gone.
@@ -98,6 +111,8 @@ impl Endpoint {
             held: 0,
             probes: 0,
             probe_status: 200,
+            refused_token: None,
+            refusals: 0,
             taken: Bag::default(),
             accepted: Bag::default(),
         }));
@@ -129,6 +144,17 @@ impl Endpoint {
     /// How many requests without records came.
     pub(crate) fn probes(&self) -> usize {
         lock(&self.state).probes
+    }
+
+    /// From now on answers 401 to every request, also to those without records, whose header
+    /// `Authorization` has this value, whatever else was told; with `None` to no request.
+    pub(crate) fn refuse_token(&self, token: Option<&str>) {
+        lock(&self.state).refused_token = token.map(str::to_owned);
+    }
+
+    /// How many requests were refused for their token.
+    pub(crate) fn refusals(&self) -> usize {
+        lock(&self.state).refusals
     }
 
     /// From now on asks `script` with the number of the request, counted from 0 since the start.
@@ -208,12 +234,15 @@ async fn answer(
     let body = plain(&headers, &wire);
     let records = records(&headers, &body);
     if records.is_empty() {
-        return Ok(probed(&mut lock(&shared)));
+        return Ok(probed(&mut lock(&shared), &headers));
     }
     let (number, reply, _held) = {
         let mut state = lock(&shared);
         let number = state.arrivals.len();
-        let reply = (state.script)(number);
+        let reply = match state.refuses(&headers) {
+            true => Reply::Status(401),
+            false => (state.script)(number),
+        };
         state.taken.extend(records.iter().cloned());
         state.arrivals.push(Arrival {
             line,
@@ -256,9 +285,13 @@ async fn answer(
     Ok(response.body(Full::new(echo)).unwrap())
 }
 
-fn probed(state: &mut State) -> Response<Full<Bytes>> {
+fn probed(state: &mut State, headers: &HeaderMap) -> Response<Full<Bytes>> {
     state.probes += 1;
-    let response = Response::builder().status(state.probe_status);
+    let status = match state.refuses(headers) {
+        true => 401,
+        false => state.probe_status,
+    };
+    let response = Response::builder().status(status);
     response.body(Full::default()).unwrap()
 }
 

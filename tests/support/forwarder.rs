@@ -274,6 +274,12 @@ impl Forwarder {
         eventually_some(&format!("the log line {event}"), look).await
     }
 
+    /// The name under which it owns partitions.
+    pub(crate) async fn owner(&self) -> String {
+        let line = self.says("started").await;
+        line["owner"].as_str().unwrap().to_owned()
+    }
+
     /// Asks the health listener; gives status and text.
     pub(crate) async fn health(&self, path: &str) -> (u16, String) {
         let line = self.says("listening").await;

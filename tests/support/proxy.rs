@@ -1,11 +1,12 @@
-//! A TCP proxy that counts requests, and can hold one of them, or its answer, for as long as a test
-//! wants.
+//! A TCP proxy that counts requests, can hold one of them or its answer, lose everything on some
+//! connections in silence, and be down.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 /// What is held.
@@ -23,13 +24,21 @@ struct State {
     armed: Option<(Hold, Vec<String>)>,
     held: usize,
     requests: Vec<String>,
+    /// Connections so far.
+    connections: usize,
+    /// Loses everything on the connections up to this one whose client has sent this.
+    lost: Option<(usize, Vec<u8>)>,
 }
+
+/// Bytes from the client that are remembered to find out what its connection is for.
+const REMEMBERED: usize = 16 * 1024;
 
 /// The running proxy; it ends, with all its connections, when this is dropped.
 pub(crate) struct Proxy {
     /// Where it listens.
     pub(crate) address: SocketAddr,
     state: Arc<Mutex<State>>,
+    is_down: watch::Sender<bool>,
     _server: JoinSet<()>,
 }
 
@@ -40,16 +49,31 @@ impl Proxy {
         let address = listener.local_addr().unwrap();
         let state = Arc::<Mutex<State>>::default();
         let shared = Arc::clone(&state);
+        let (is_down, down) = watch::channel(false);
         let mut tasks = JoinSet::new();
         tasks.spawn(async move {
             let mut connections = JoinSet::new();
             while let Ok((client, _)) = listener.accept().await {
-                connections.spawn(pass(client, server, Arc::clone(&shared)));
+                let (state, mut down) = (Arc::clone(&shared), down.clone());
+                let number = {
+                    let mut state = state.lock().unwrap();
+                    state.connections += 1;
+                    state.connections
+                };
+                connections.spawn(async move {
+                    tokio::select! {
+                        biased;
+                        _ = down.wait_for(|is_down| *is_down) => {}
+                        () = pass(client, number, server, state) => {}
+                    }
+                });
+                while connections.try_join_next().is_some() {}
             }
         });
         Self {
             address,
             state,
+            is_down,
             _server: tasks,
         }
     }
@@ -65,6 +89,28 @@ impl Proxy {
         self.state.lock().unwrap().requests.clone()
     }
 
+    /// From now on loses everything, in both directions, on the present connections whose client
+    /// has sent `text` in its first bytes. The sockets stay open.
+    pub(crate) fn lose(&self, text: &str) {
+        let mut state = self.state.lock().unwrap();
+        state.lost = Some((state.connections, text.as_bytes().to_vec()));
+    }
+
+    /// Closes all connections, and every new one at once.
+    pub(crate) fn go_down(&self) {
+        self.is_down.send_replace(true);
+    }
+
+    /// Takes connections again.
+    pub(crate) fn come_up(&self) {
+        self.is_down.send_replace(false);
+    }
+
+    /// How many connections were made so far, also those that were closed at once.
+    pub(crate) fn connections(&self) -> usize {
+        self.state.lock().unwrap().connections
+    }
+
     /// How many were held so far.
     pub(crate) fn held(&self) -> usize {
         self.state.lock().unwrap().held
@@ -73,12 +119,13 @@ impl Proxy {
 
 /// Passes bytes on until one side closes. Requests without a body come in one piece, so that a
 /// piece's beginning is a request's.
-async fn pass(mut client: TcpStream, server: SocketAddr, state: Arc<Mutex<State>>) {
+async fn pass(mut client: TcpStream, number: usize, server: SocketAddr, state: Arc<Mutex<State>>) {
     let Ok(mut server) = TcpStream::connect(server).await else {
         return;
     };
     let (mut request, mut answer) = (vec![0; 64 * 1024], vec![0; 64 * 1024]);
     let mut holds_answer = false;
+    let mut sent = Vec::new();
     loop {
         tokio::select! {
             read = client.read(&mut request) => {
@@ -86,6 +133,10 @@ async fn pass(mut client: TcpStream, server: SocketAddr, state: Arc<Mutex<State>
                     Ok(length) if length > 0 => &request[..length],
                     _ => return,
                 };
+                sent.extend_from_slice(&piece[..piece.len().min(REMEMBERED - sent.len())]);
+                if is_lost(&state, number, &sent) {
+                    continue;
+                }
                 let hold = due(&state, piece);
                 holds_answer |= hold == Some(Hold::Answer);
                 if hold != Some(Hold::Request) && server.write_all(piece).await.is_err() {
@@ -94,6 +145,9 @@ async fn pass(mut client: TcpStream, server: SocketAddr, state: Arc<Mutex<State>
             }
             read = server.read(&mut answer) => match read {
                 Ok(length) if length > 0 => {
+                    if is_lost(&state, number, &sent) {
+                        continue;
+                    }
                     if holds_answer {
                         // Only now the server has done it.
                         state.lock().unwrap().held += 1;
@@ -105,6 +159,16 @@ async fn pass(mut client: TcpStream, server: SocketAddr, state: Arc<Mutex<State>
             }
         }
     }
+}
+
+/// Whether nothing passes on this connection.
+fn is_lost(state: &Mutex<State>, number: usize, sent: &[u8]) -> bool {
+    let state = state.lock().unwrap();
+    let (last, text) = match &state.lost {
+        Some(lost) => lost,
+        None => return false,
+    };
+    number <= *last && sent.windows(text.len()).any(|window| window == text)
 }
 
 /// Whether this request is to be held. One that never gets to the server counts at once.

@@ -1,6 +1,7 @@
 //! Hub, endpoint and store of one test, and the configuration that joins them.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -57,6 +58,20 @@ impl Scene {
     pub(crate) fn produce(&self, events: u64, records: u64) {
         for partition in 0..self.partitions {
             self.hub.produce(partition, events, records);
+        }
+    }
+
+    /// Does something while events flow into every partition, about a hundred a second in all.
+    pub(crate) async fn under_load<T>(&self, work: impl Future<Output = T>) -> T {
+        let flow = async {
+            for partition in (0..self.partitions).cycle() {
+                self.hub.produce(partition, 1, 3);
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::select! {
+            done = work => done,
+            () = flow => unreachable!("it goes round and round"),
         }
     }
 

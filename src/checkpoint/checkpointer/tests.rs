@@ -248,6 +248,10 @@ async fn a_new_owner_ends_the_writes_of_the_former_one() {
     case.settle(1);
     assert!(!case.checkpointer.store_all().await);
     assert!(case.lost.is_cancelled());
+    assert!(
+        case.checkpointer.store_all().await,
+        "it is not ours any more"
+    );
     assert_eq!(case.stored().await, 0);
     case.checkpointer.let_go(case.ledger.0).await;
     assert_eq!(

@@ -19,11 +19,8 @@ impl Run {
         let partition = claimed.partition;
         // Beyond this age another replica may be about to take it for expired.
         let valid_for = owner.ownership.expiry - owner.ownership.renew_interval;
-        let lease = Arc::new(Lease::new(
-            claimed.claimed_at,
-            valid_for,
-            Arc::clone(&self.doubts),
-        ));
+        let lease = Lease::new(claimed.claimed_at, valid_for);
+        let lease = Arc::new(lease.answered_by(Arc::clone(&self.questions)));
         let ledgers = &owner.stages.ledgers;
         let ledger = *self
             .ledgers

@@ -70,8 +70,8 @@ impl Owner {
         listed: Option<Option<&Ownership>>,
         asked_at: Instant,
     ) -> Need {
-        let is_due = owned.lease.is_doubted()
-            || owned.lease.renewed_at().elapsed() >= self.ownership.renew_interval;
+        let is_due = owned.lease.renewed_at().elapsed() >= self.ownership.renew_interval
+            || owned.lease.is_questioned();
         let renewal = |owned: &Owned| Need::Write(Condition::Matches(owned.etag.clone()));
         match listed {
             None if is_due => renewal(owned),
