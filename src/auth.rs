@@ -5,22 +5,26 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use azure_core::credentials::{AccessToken, TokenCredential, TokenRequestOptions};
+use azure_core::http::ClientOptions;
 use azure_identity::{
-    AzureCliCredential, ClientSecretCredential, ManagedIdentityCredential,
-    ManagedIdentityCredentialOptions, UserAssignedId, WorkloadIdentityCredential,
-    WorkloadIdentityCredentialOptions,
+    AzureCliCredential, ClientAssertionCredentialOptions, ClientSecretCredential,
+    ClientSecretCredentialOptions, ManagedIdentityCredential, ManagedIdentityCredentialOptions,
+    UserAssignedId, WorkloadIdentityCredential, WorkloadIdentityCredentialOptions,
 };
 
-use crate::config::CredentialConfig;
+use crate::config::{Cloud, CredentialConfig};
 
 mod blob;
 mod first_of;
+mod http;
 
 pub use blob::BlobCredential;
 use first_of::FirstOf;
 
 /// Variables by which a platform says that it has managed identities.
 const IDENTITY_VARIABLES: [&str; 2] = ["IDENTITY_ENDPOINT", "MSI_ENDPOINT"];
+/// Variable that says where tokens are asked for, whatever the cloud.
+const AUTHORITY_VARIABLE: &str = "AZURE_AUTHORITY_HOST";
 /// Variable by which a platform says that it has workload identities.
 const WORKLOAD_VARIABLE: &str = "AZURE_FEDERATED_TOKEN_FILE";
 /// Longest wait for one of several credentials: outside Azure, the address of the metadata
@@ -50,7 +54,7 @@ pub enum AuthError {
 ///
 /// `default_client_id` (the program passes `AZURE_CLIENT_ID`) is the user-assigned identity when
 /// the configuration names none: `azure_identity` itself reads that variable for workload
-/// identities only.
+/// identities only. `cloud` says where tokens are asked for, unless `AZURE_AUTHORITY_HOST` does.
 ///
 /// # Errors
 /// When the settings cannot be right. What the platform or the network lacks shows only when a
@@ -58,22 +62,25 @@ pub enum AuthError {
 pub fn credential(
     config: &CredentialConfig,
     default_client_id: Option<String>,
+    cloud: Cloud,
 ) -> Result<Arc<dyn TokenCredential>, AuthError> {
     let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    build(config, default_client_id, &is_set)
+    build(config, default_client_id, &is_set, cloud)
 }
 
 fn build(
     config: &CredentialConfig,
     default_client_id: Option<String>,
     is_set: &dyn Fn(&str) -> bool,
+    cloud: Cloud,
 ) -> Result<Arc<dyn TokenCredential>, AuthError> {
     let default_client_id = default_client_id.filter(|id| !id.is_empty());
+    let login = || http::through_proxies(authority(cloud, is_set));
     match config {
         CredentialConfig::Auto { client_id } => {
             let client_id = client_id.clone().or(default_client_id);
             if is_set(WORKLOAD_VARIABLE) {
-                return workload_identity(None, client_id);
+                return workload_identity(None, client_id, login());
             }
             let managed = managed_identity(client_id)?;
             if IDENTITY_VARIABLES.iter().any(|name| is_set(name)) {
@@ -93,20 +100,32 @@ fn build(
         CredentialConfig::WorkloadIdentity {
             tenant_id,
             client_id,
-        } => workload_identity(tenant_id.clone(), client_id.clone().or(default_client_id)),
+        } => workload_identity(
+            tenant_id.clone(),
+            client_id.clone().or(default_client_id),
+            login(),
+        ),
         CredentialConfig::ClientSecret {
             tenant_id,
             client_id,
             client_secret,
         } => {
             let secret = client_secret.expose().to_owned().into();
+            let options = ClientSecretCredentialOptions {
+                client_options: login(),
+            };
             made(
                 "client secret",
-                ClientSecretCredential::new(tenant_id, client_id.clone(), secret, None),
+                ClientSecretCredential::new(tenant_id, client_id.clone(), secret, Some(options)),
             )
         }
         CredentialConfig::AzureCli => azure_cli(),
     }
+}
+
+/// Where tokens are asked for; `None` leaves it to `azure_identity`, which reads the variable.
+fn authority(cloud: Cloud, is_set: &dyn Fn(&str) -> bool) -> Option<&'static str> {
+    (!is_set(AUTHORITY_VARIABLE)).then(|| cloud.authority_host())
 }
 
 fn managed_identity(client_id: Option<String>) -> Result<Arc<dyn TokenCredential>, AuthError> {
@@ -115,6 +134,7 @@ fn managed_identity(client_id: Option<String>) -> Result<Arc<dyn TokenCredential
     }
     let options = ManagedIdentityCredentialOptions {
         user_assigned_id: client_id.map(UserAssignedId::ClientId),
+        client_options: http::directly()?,
         ..Default::default()
     };
     made(
@@ -126,10 +146,12 @@ fn managed_identity(client_id: Option<String>) -> Result<Arc<dyn TokenCredential
 fn workload_identity(
     tenant_id: Option<String>,
     client_id: Option<String>,
+    client_options: ClientOptions,
 ) -> Result<Arc<dyn TokenCredential>, AuthError> {
     let options = WorkloadIdentityCredentialOptions {
         tenant_id,
         client_id,
+        credential_options: ClientAssertionCredentialOptions { client_options },
         ..Default::default()
     };
     made(

@@ -41,4 +41,6 @@ pub mod clock;
 pub mod config;
 #[cfg(feature = "demo")]
 pub mod demo;
+pub mod proxy;
 pub mod telemetry;
+pub mod trust;

@@ -105,8 +105,12 @@ fn credentials(
     default_client_id: Option<&str>,
 ) -> Result<Credentials, OutsideError> {
     let make = |(name, credential)| {
-        let made = auth::credential(credential, default_client_id.map(str::to_owned))
-            .map_err(|error| at(format!("credentials.{name}"))(&error))?;
+        let made = auth::credential(
+            credential,
+            default_client_id.map(str::to_owned),
+            config.cloud,
+        )
+        .map_err(|error| at(format!("credentials.{name}"))(&error))?;
         Ok((String::clone(name), made))
     };
     config.credentials.iter().map(make).collect()
@@ -143,6 +147,7 @@ fn hubs(
             namespace: source.namespace.clone(),
             event_hub: source.event_hub.clone(),
             consumer_group: source.consumer_group.clone(),
+            transport: source.transport,
             custom_endpoint: source.custom_endpoint.clone(),
             access,
         };

@@ -12,10 +12,18 @@ fn a_resource_id_is_refused_with_what_to_give_instead() {
     let config = CredentialConfig::ManagedIdentity {
         client_id: Some(RESOURCE_ID.to_owned()),
     };
-    let error = build(&config, None, &|_| false).unwrap_err();
+    let error = build(&config, None, &|_| false, Cloud::Public).unwrap_err();
     assert!(error.to_string().contains("client id instead"), "{error}");
     let config = CredentialConfig::Auto { client_id: None };
-    assert!(build(&config, Some(RESOURCE_ID.to_owned()), &|_| false).is_err());
+    assert!(
+        build(
+            &config,
+            Some(RESOURCE_ID.to_owned()),
+            &|_| false,
+            Cloud::Public
+        )
+        .is_err()
+    );
 }
 
 #[test]
@@ -24,7 +32,8 @@ fn auto_takes_what_the_platform_offers() {
         client_id: Some("id".to_owned()),
     };
     let made = |variable: &'static str| {
-        build(&config, None, &|name| name == variable).map(|made| format!("{made:?}"))
+        build(&config, None, &|name| name == variable, Cloud::Public)
+            .map(|made| format!("{made:?}"))
     };
     // The federated token's file does not exist here: what counts is that it was asked for.
     let error = made(WORKLOAD_VARIABLE).unwrap_err();
@@ -47,7 +56,7 @@ fn a_client_secret_stays_out_of_errors() {
         client_id: "id".to_owned(),
         client_secret: Secret::new("hunter2"),
     };
-    let error = build(&config, None, &|_| false).unwrap_err();
+    let error = build(&config, None, &|_| false, Cloud::Public).unwrap_err();
     assert!(!format!("{error} {error:?}").contains("hunter2"), "{error}");
 }
 
@@ -132,5 +141,25 @@ async fn the_bridge_hands_on_tokens_and_kinds_of_failure() {
             *bridge.get_token(&["s"], None).await.unwrap_err().kind(),
             expected
         );
+    }
+}
+
+#[test]
+fn the_cloud_says_where_tokens_are_asked_for_unless_the_variable_does() {
+    let none = |_: &str| false;
+    for (cloud, expected) in [
+        (Cloud::Public, "https://login.microsoftonline.com"),
+        (Cloud::UsGovernment, "https://login.microsoftonline.us"),
+        (Cloud::China, "https://login.chinacloudapi.cn"),
+    ] {
+        assert_eq!(authority(cloud, &none), Some(expected));
+        let secret = CredentialConfig::ClientSecret {
+            tenant_id: "contoso.com".to_owned(),
+            client_id: "id".to_owned(),
+            client_secret: Secret::new("hunter2"),
+        };
+        let made = format!("{:?}", build(&secret, None, &none, cloud).unwrap());
+        assert!(made.contains("ClientSecretCredential"), "{made}");
+        assert_eq!(authority(cloud, &|name| name == AUTHORITY_VARIABLE), None);
     }
 }

@@ -12,6 +12,7 @@ use azure_messaging_eventhubs::EventHubsError;
 use azure_messaging_eventhubs::error::ErrorKind as HubErrorKind;
 
 use super::{SourceError, SourceErrorKind};
+use crate::trust;
 
 /// Most characters of the service's own words in a message.
 const WORDS_MAX: usize = 220;
@@ -23,6 +24,8 @@ const CHAIN_MAX: usize = 16;
 #[derive(Clone, Debug)]
 pub(super) struct Target {
     pub(super) namespace: String,
+    /// Where it is connected to, when that is not the namespace itself.
+    pub(super) endpoint: Option<String>,
     pub(super) event_hub: String,
     pub(super) consumer_group: String,
     /// Whether a shared-access key or signature is used, instead of an identity with a role.
@@ -43,8 +46,14 @@ pub(super) fn describe(kind: SourceErrorKind, words: &str, target: &Target) -> S
         event_hub,
         consumer_group,
         shared_access,
+        endpoint,
     } = target;
     match kind {
+        SourceErrorKind::Unavailable => {
+            if let Some(why) = trust::explain(words) {
+                message = format!("{}: {why}", endpoint.as_ref().unwrap_or(namespace));
+            }
+        }
         SourceErrorKind::Unauthorized if *shared_access => {
             message.push_str("; the shared access policy needs the right Listen on event hub ");
             message.push_str(event_hub);
@@ -270,6 +279,7 @@ mod tests {
     fn target(shared_access: bool) -> Target {
         Target {
             namespace: "ns.servicebus.windows.net".to_owned(),
+            endpoint: None,
             event_hub: "logs".to_owned(),
             consumer_group: "forwarder".to_owned(),
             shared_access,

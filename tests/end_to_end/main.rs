@@ -10,6 +10,8 @@
     reason = "clippy.toml allows them in test functions only, not in what those share"
 )]
 
+#[path = "../../emulator/tests/it/authority.rs"]
+mod authority;
 #[allow(dead_code, reason = "tests of the stores use the rest")]
 #[path = "../support/azurite.rs"]
 mod azurite;
@@ -19,6 +21,8 @@ mod bag;
 mod endpoint;
 #[path = "../support/eventually.rs"]
 mod eventually;
+#[path = "../support/forward_proxy.rs"]
+mod forward_proxy;
 #[path = "../support/forwarder.rs"]
 mod forwarder;
 #[path = "../support/hub.rs"]
@@ -31,6 +35,8 @@ mod proxy;
 mod scene;
 #[path = "../support/tied.rs"]
 mod tied;
+#[path = "../support/trust.rs"]
+mod trust;
 
 mod broker;
 mod demo;
@@ -41,9 +47,10 @@ mod kill_storing;
 mod messages;
 mod outside;
 mod poison;
+mod proxies;
 mod scanner;
 mod secrets;
 mod sinks;
 mod start;
-
 mod stop;
+mod transports;

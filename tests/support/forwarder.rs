@@ -20,6 +20,7 @@ use crate::hub::GROUP;
 pub(crate) struct Settings {
     values: BTreeMap<String, String>,
     arguments: Vec<String>,
+    environment: Vec<(String, String)>,
 }
 
 impl Settings {
@@ -28,6 +29,7 @@ impl Settings {
         Self {
             values: BTreeMap::new(),
             arguments: Vec::new(),
+            environment: Vec::new(),
         }
     }
 
@@ -62,6 +64,12 @@ impl Settings {
     /// The same without a key.
     pub(crate) fn without(mut self, key: &str) -> Self {
         self.values.remove(key);
+        self
+    }
+
+    /// The same with one more variable, which is no key of the configuration.
+    pub(crate) fn environment(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
         self
     }
 
@@ -106,6 +114,8 @@ impl Settings {
             .chain(arguments.iter().copied())
             .chain(own)
             .collect();
+        let mut variables = variables;
+        variables.extend(self.environment.iter().cloned());
         Forwarder::start(&arguments, variables)
     }
 }
