@@ -135,7 +135,6 @@ fn managed_identity(client_id: Option<String>) -> Result<Arc<dyn TokenCredential
     let options = ManagedIdentityCredentialOptions {
         user_assigned_id: client_id.map(UserAssignedId::ClientId),
         client_options: http::directly()?,
-        ..Default::default()
     };
     made(
         "managed identity",

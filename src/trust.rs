@@ -15,7 +15,7 @@ pub fn explain(words: &str) -> Option<String> {
     // A signature is wrong when an authority of the same name has another key.
     let advice = if says(&["UnknownIssuer", "BadSignature"]) {
         "its authority is not trusted here: add the authority's certificate to the system's, or \
-         name a PEM file that holds it in SSL_CERT_FILE"
+         to the file that SSL_CERT_FILE names in their place"
     } else if says(&["Expired", "expired"]) {
         "it has expired, or the clock of this machine is wrong"
     } else if says(&["NotValidYet", "not valid yet"]) {

@@ -1,11 +1,17 @@
 //! How the identity services are reached.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use azure_core::cloud::{CloudConfiguration, CustomConfiguration};
 use azure_core::http::{ClientOptions, Transport};
 
 use super::AuthError;
+
+/// Longest wait for a connection to the identity endpoint.
+const CONNECT_MAX: Duration = Duration::from_secs(10);
+/// Longest wait for its answer, the connection included.
+const ANSWER_MAX: Duration = Duration::from_secs(30);
 
 /// For Microsoft Entra ID: through the proxies of the environment. `authority` is the URL at which
 /// tokens are asked for, or `None` for what `azure_identity` takes.
@@ -26,6 +32,8 @@ pub(super) fn directly() -> Result<ClientOptions, AuthError> {
     let client = reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .no_proxy()
+        .connect_timeout(CONNECT_MAX)
+        .timeout(ANSWER_MAX)
         .build()
         .map_err(|error| AuthError::Settings {
             kind: "managed identity",

@@ -27,6 +27,8 @@ mod forward_proxy;
 mod forwarder;
 #[path = "../support/hub.rs"]
 mod hub;
+#[path = "../support/identity.rs"]
+mod identity;
 #[path = "../support/ports.rs"]
 mod ports;
 #[path = "../support/proxy.rs"]
@@ -39,6 +41,7 @@ mod tied;
 mod trust;
 
 mod broker;
+mod clouds;
 mod demo;
 mod input;
 mod javascript;

@@ -90,8 +90,14 @@ async fn reads(over: Over) {
     eventually("the end of both links", detached).await;
     scene.produce(30, 3);
     scene.everything_arrives().await;
+    let reset = faults.inject(Fault::once(Action::Reset).partition(0));
+    eventually("the reset of a connection", || faults.fired(reset) == 1).await;
+    scene.produce(30, 3);
+    scene.everything_arrives().await;
     forwarder.stop().await;
     assert_eq!(scene.duplicates(), 0);
+    let none = || scene.hub.emulator.open_connections() == 0;
+    eventually("the end of every connection", none).await;
 
     // The name of the namespace is everywhere, that of the endpoint nowhere.
     let namespace = NAMESPACE.to_ascii_lowercase();
@@ -168,7 +174,7 @@ async fn an_authority_that_nobody_trusts() {
         let sentence = format!(
             "sources.logs: event hub unavailable: {}: the certificate was refused (UnknownIssuer): \
              its authority is not trusted here: add the authority's certificate to the system's, \
-             or name a PEM file that holds it in SSL_CERT_FILE",
+             or to the file that SSL_CERT_FILE names in their place",
             over.url(address)
         );
         assert!(said.contains(&sentence), "{said}");
