@@ -125,8 +125,8 @@ async fn an_open_link_ends_with_its_token() {
     let emulator = emulator(1).await;
     let mut raw = Raw::open(&emulator).await;
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    // One to two seconds from now: `exp` is in whole seconds.
-    let expires = now.unwrap().as_secs() as i64 + 2;
+    // Two to three seconds from now: `exp` is in whole seconds.
+    let expires = now.unwrap().as_secs() as i64 + 3;
     let token = jwt("https://eventhubs.azure.net", expires);
     let audience = format!("sb://localhost/{}", address(0));
     assert_eq!(raw.put("jwt", &audience, &token).await, 202);
@@ -138,7 +138,7 @@ async fn an_open_link_ends_with_its_token() {
     let ended = format!("{:?}", in_time(reading.recv::<Body<Value>>()).await.err());
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     let late = now.unwrap().as_millis() as i64 - expires * 1000;
-    assert!((0..1_000).contains(&late), "{late} ms after its expiry");
+    assert!((0..5_000).contains(&late), "{late} ms after its expiry");
     assert!(ended.contains("DetachForced"), "{ended}");
     let text = "Unauthorized access. 'Listen' claim(s) are required to perform this operation.";
     assert!(ended.contains(text), "{ended}");
