@@ -4,7 +4,7 @@
 use crate::forward_proxy::ForwardProxy;
 use crate::forwarder::Settings;
 use crate::hub::{GROUP, HUB};
-use crate::identity::Identity;
+use crate::login::Login;
 use crate::ports;
 use crate::scene::Scene;
 use crate::trust::Trust;
@@ -75,7 +75,7 @@ async fn every_cloud_has_its_login() {
             "contoso.servicebus.chinacloudapi.cn",
         ),
     ] {
-        let (scene, trust, identity) = (Scene::set(1).await, Trust::new(), Identity::start().await);
+        let (scene, trust, identity) = (Scene::set(1).await, Trust::new(), Login::start().await);
         let front = trust.front(login, identity.address).await;
         let proxy = ForwardProxy::start(&[(login, front.address)]).await;
         let mut settings = settings(&scene, cloud, "client_secret")
@@ -105,7 +105,7 @@ async fn every_cloud_has_its_login() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_platforms_identity_takes_no_proxy() {
-    let (scene, identity) = (Scene::set(1).await, Identity::start().await);
+    let (scene, identity) = (Scene::set(1).await, Login::start().await);
     let mut settings = settings(&scene, "usgov", "managed_identity")
         .environment(
             "IDENTITY_ENDPOINT",

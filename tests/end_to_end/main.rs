@@ -17,6 +17,8 @@ mod authority;
 mod azurite;
 #[path = "../support/bag.rs"]
 mod bag;
+#[path = "../../emulator/tests/it/authority.rs"]
+mod certificates;
 #[path = "../support/endpoint.rs"]
 mod endpoint;
 #[path = "../support/eventually.rs"]
@@ -27,8 +29,8 @@ mod forward_proxy;
 mod forwarder;
 #[path = "../support/hub.rs"]
 mod hub;
-#[path = "../support/identity.rs"]
-mod identity;
+#[path = "../support/login.rs"]
+mod login;
 #[path = "../support/ports.rs"]
 mod ports;
 #[path = "../support/proxy.rs"]

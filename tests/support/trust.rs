@@ -11,7 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
-use crate::authority::Authority;
+use crate::certificates::Authority;
 
 /// An authority, and a file with its certificate.
 pub(crate) struct Trust {

@@ -30,7 +30,7 @@ pub(super) fn complete_namespace(settings: &mut Settings, source: &str, cloud: C
 pub(super) fn check(settings: &Settings, cloud: Cloud, warnings: &mut Vec<String>) {
     for name in settings.names_in("sources") {
         let view = View::new(settings, &["sources", &name]);
-        if view.is_tried("credential") {
+        if !view.is_tried("connection_string") {
             warn(&view, "namespace", view.text("namespace"), cloud, warnings);
         }
     }

@@ -20,14 +20,14 @@ use tokio::task::JoinSet;
 const LIFE: u64 = 3600;
 
 /// The running service; it ends, with all its connections, when this is dropped.
-pub(crate) struct Identity {
+pub(crate) struct Login {
     /// Where it listens, for HTTP.
     pub(crate) address: SocketAddr,
     asked: Arc<Mutex<Vec<String>>>,
     _tasks: JoinSet<()>,
 }
 
-impl Identity {
+impl Login {
     /// Starts on a free port. Whoever asks gets a token for Event Hubs.
     pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
