@@ -10,8 +10,6 @@
     reason = "clippy.toml allows them in test functions only, not in what those share"
 )]
 
-#[path = "../../emulator/tests/it/authority.rs"]
-mod authority;
 #[allow(dead_code, reason = "tests of the stores use the rest")]
 #[path = "../support/azurite.rs"]
 mod azurite;
