@@ -10,6 +10,7 @@
 //! Settling waits for nobody.
 
 pub mod outside;
+pub mod signatures;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -4,32 +4,40 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use azure_core::cloud::{CloudConfiguration, CustomConfiguration};
 use azure_core::credentials::{AccessToken, TokenCredential, TokenRequestOptions};
 use azure_core::http::ClientOptions;
 use azure_identity::{
-    AzureCliCredential, ClientAssertionCredentialOptions, ClientSecretCredential,
-    ClientSecretCredentialOptions, ManagedIdentityCredential, ManagedIdentityCredentialOptions,
-    UserAssignedId, WorkloadIdentityCredential, WorkloadIdentityCredentialOptions,
+    AzureCliCredential, ClientAssertionCredential, ClientAssertionCredentialOptions,
+    ClientSecretCredential, ClientSecretCredentialOptions, ManagedIdentityCredential,
+    ManagedIdentityCredentialOptions, UserAssignedId, WorkloadIdentityCredential,
+    WorkloadIdentityCredentialOptions,
 };
 
 use crate::config::{Cloud, CredentialConfig};
 
+mod auto;
 mod blob;
-mod first_of;
-mod http;
+mod certificate;
+mod failure;
+mod transport;
 
+use auto::{Auto, Candidate};
 pub use blob::BlobCredential;
-use first_of::FirstOf;
+use certificate::CertificateAssertion;
+use transport::{Reach, client_options};
 
 /// Variables by which a platform says that it has managed identities.
 const IDENTITY_VARIABLES: [&str; 2] = ["IDENTITY_ENDPOINT", "MSI_ENDPOINT"];
-/// Variable that says where tokens are asked for, whatever the cloud.
-const AUTHORITY_VARIABLE: &str = "AZURE_AUTHORITY_HOST";
 /// Variable by which a platform says that it has workload identities.
 const WORKLOAD_VARIABLE: &str = "AZURE_FEDERATED_TOKEN_FILE";
+/// Variable that names the authority when no cloud is configured.
+const AUTHORITY_VARIABLE: &str = "AZURE_AUTHORITY_HOST";
+/// The authority of the public cloud.
+const PUBLIC_AUTHORITY: &str = "https://login.microsoftonline.com";
 /// Longest wait for one of several credentials: outside Azure, the address of the metadata
-/// service may swallow packets.
-const ATTEMPT_MAX: Duration = Duration::from_secs(10);
+/// service may swallow packets. Whoever needs a token waits for 20 s.
+const ATTEMPT_MAX: Duration = Duration::from_secs(8);
 
 /// Why a credential cannot be made. Never holds a secret.
 #[derive(Debug, thiserror::Error)]
@@ -50,117 +58,199 @@ pub enum AuthError {
     },
 }
 
+/// What stands around the configured credentials.
+#[derive(Clone, Debug, Default)]
+pub struct Surroundings {
+    /// The user-assigned identity when the configuration names none (the program passes
+    /// `AZURE_CLIENT_ID`): `azure_identity` itself reads that variable for workload identities only.
+    pub client_id: Option<String>,
+    /// The cloud whose authority gives the tokens. `None`: what `AZURE_AUTHORITY_HOST` says, else
+    /// the public one.
+    pub cloud: Option<Arc<CloudConfiguration>>,
+}
+
+/// The cloud for [`Surroundings`]. `AZURE_AUTHORITY_HOST`, where it is set, wins over it.
+pub fn cloud(cloud: Cloud) -> Option<Arc<CloudConfiguration>> {
+    let is_set = std::env::var_os(AUTHORITY_VARIABLE).is_some_and(|value| !value.is_empty());
+    (!is_set).then(|| {
+        let mut custom = CustomConfiguration::default();
+        cloud
+            .authority_host()
+            .clone_into(&mut custom.authority_host);
+        Arc::new(CloudConfiguration::Custom(custom))
+    })
+}
+
 /// Makes the credential that the configuration names; asks for no token yet.
 ///
-/// `default_client_id` (the program passes `AZURE_CLIENT_ID`) is the user-assigned identity when
-/// the configuration names none: `azure_identity` itself reads that variable for workload
-/// identities only. `cloud` says where tokens are asked for, unless `AZURE_AUTHORITY_HOST` does.
+/// Its clones and all who use it share one cache of tokens.
 ///
 /// # Errors
 /// When the settings cannot be right. What the platform or the network lacks shows only when a
 /// token is asked for.
 pub fn credential(
     config: &CredentialConfig,
-    default_client_id: Option<String>,
-    cloud: Cloud,
+    surroundings: &Surroundings,
 ) -> Result<Arc<dyn TokenCredential>, AuthError> {
-    let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    build(config, default_client_id, &is_set, cloud)
+    build(config, surroundings, &|name| {
+        std::env::var(name).ok().filter(|value| !value.is_empty())
+    })
 }
 
 fn build(
     config: &CredentialConfig,
-    default_client_id: Option<String>,
-    is_set: &dyn Fn(&str) -> bool,
-    cloud: Cloud,
+    surroundings: &Surroundings,
+    variable: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Arc<dyn TokenCredential>, AuthError> {
-    let default_client_id = default_client_id.filter(|id| !id.is_empty());
-    let login = || http::through_proxies(authority(cloud, is_set));
+    let or_default = |client_id: &Option<String>| {
+        let default = surroundings.client_id.clone().filter(|id| !id.is_empty());
+        client_id.clone().or(default)
+    };
+    let cloud = || surroundings.cloud.clone();
     match config {
-        CredentialConfig::Auto { client_id } => {
-            let client_id = client_id.clone().or(default_client_id);
-            if is_set(WORKLOAD_VARIABLE) {
-                return workload_identity(None, client_id, login());
-            }
-            let managed = managed_identity(client_id)?;
-            if IDENTITY_VARIABLES.iter().any(|name| is_set(name)) {
-                return Ok(managed);
-            }
-            Ok(Arc::new(FirstOf::new(
-                vec![
-                    ("managed identity (metadata service)", managed),
-                    ("Azure CLI", azure_cli()?),
-                ],
-                ATTEMPT_MAX,
-            )))
-        }
-        CredentialConfig::ManagedIdentity { client_id } => {
-            managed_identity(client_id.clone().or(default_client_id))
-        }
+        CredentialConfig::Auto { client_id } => auto(or_default(client_id), cloud(), variable),
+        CredentialConfig::ManagedIdentity { client_id } => managed_identity(or_default(client_id)),
         CredentialConfig::WorkloadIdentity {
             tenant_id,
             client_id,
-        } => workload_identity(
-            tenant_id.clone(),
-            client_id.clone().or(default_client_id),
-            login(),
-        ),
+        } => workload_identity(tenant_id.clone(), or_default(client_id), cloud()),
         CredentialConfig::ClientSecret {
             tenant_id,
             client_id,
             client_secret,
         } => {
-            let secret = client_secret.expose().to_owned().into();
+            let kind = "client secret";
             let options = ClientSecretCredentialOptions {
-                client_options: login(),
+                client_options: options(kind, Reach::Entra, cloud())?,
             };
+            let secret = client_secret.expose().to_owned().into();
             made(
-                "client secret",
+                kind,
                 ClientSecretCredential::new(tenant_id, client_id.clone(), secret, Some(options)),
+            )
+        }
+        CredentialConfig::ClientCertificate {
+            tenant_id,
+            client_id,
+            certificate,
+            password,
+        } => {
+            let kind = "client certificate";
+            let settings = |problem: String| AuthError::Settings { kind, problem };
+            let authority = authority(surroundings.cloud.as_deref(), variable);
+            let audience = format!("{authority}/{tenant_id}/oauth2/v2.0/token");
+            let assertion = CertificateAssertion::new(
+                certificate,
+                password.as_ref(),
+                audience,
+                client_id.clone(),
+            )
+            .map_err(|error| settings(error.to_string()))?;
+            let options = ClientAssertionCredentialOptions {
+                client_options: options(kind, Reach::Entra, cloud())?,
+            };
+            let (tenant_id, client_id) = (tenant_id.clone(), client_id.clone());
+            made(
+                kind,
+                ClientAssertionCredential::new(tenant_id, client_id, assertion, Some(options)),
             )
         }
         CredentialConfig::AzureCli => azure_cli(),
     }
 }
 
-/// Where tokens are asked for; `None` leaves it to `azure_identity`, which reads the variable.
-fn authority(cloud: Cloud, is_set: &dyn Fn(&str) -> bool) -> Option<&'static str> {
-    (!is_set(AUTHORITY_VARIABLE)).then(|| cloud.authority_host())
+/// What the platform says that it has; where it says nothing, what may be there all the same.
+fn auto(
+    client_id: Option<String>,
+    cloud: Option<Arc<CloudConfiguration>>,
+    variable: &dyn Fn(&str) -> Option<String>,
+) -> Result<Arc<dyn TokenCredential>, AuthError> {
+    let one = |name, credential| vec![Candidate { name, credential }];
+    let (candidates, skipped) = if variable(WORKLOAD_VARIABLE).is_some() {
+        let credential = workload_identity(None, client_id, cloud)?;
+        let name = "workload identity (AZURE_FEDERATED_TOKEN_FILE is set)";
+        (one(name, credential), "")
+    } else if IDENTITY_VARIABLES
+        .iter()
+        .any(|name| variable(name).is_some())
+    {
+        let name = "managed identity (IDENTITY_ENDPOINT or MSI_ENDPOINT is set)";
+        (one(name, managed_identity(client_id)?), "")
+    } else {
+        let mut candidates = one(
+            "managed identity (169.254.169.254)",
+            managed_identity(client_id)?,
+        );
+        candidates.extend(one("Azure CLI", azure_cli()?));
+        let skipped = "; no workload identity: AZURE_FEDERATED_TOKEN_FILE is not set";
+        (candidates, skipped)
+    };
+    // With one candidate its own bounds hold.
+    let attempt_max = match candidates.len() {
+        1 => ATTEMPT_MAX * 3,
+        _ => ATTEMPT_MAX,
+    };
+    Ok(Arc::new(Auto::new(candidates, skipped, attempt_max)))
 }
 
 fn managed_identity(client_id: Option<String>) -> Result<Arc<dyn TokenCredential>, AuthError> {
     if let Some(id) = client_id.as_ref().filter(|id| id.contains('/')) {
         return Err(AuthError::ResourceId(id.clone()));
     }
+    let kind = "managed identity";
     let options = ManagedIdentityCredentialOptions {
         user_assigned_id: client_id.map(UserAssignedId::ClientId),
-        client_options: http::directly()?,
+        client_options: options(kind, Reach::Platform, None)?,
     };
-    made(
-        "managed identity",
-        ManagedIdentityCredential::new(Some(options)),
-    )
+    made(kind, ManagedIdentityCredential::new(Some(options)))
 }
 
 fn workload_identity(
     tenant_id: Option<String>,
     client_id: Option<String>,
-    client_options: ClientOptions,
+    cloud: Option<Arc<CloudConfiguration>>,
 ) -> Result<Arc<dyn TokenCredential>, AuthError> {
+    let kind = "workload identity";
     let options = WorkloadIdentityCredentialOptions {
         tenant_id,
         client_id,
-        credential_options: ClientAssertionCredentialOptions { client_options },
+        credential_options: ClientAssertionCredentialOptions {
+            client_options: options(kind, Reach::Entra, cloud)?,
+        },
         ..Default::default()
     };
-    made(
-        "workload identity",
-        WorkloadIdentityCredential::new(Some(options)),
-    )
+    made(kind, WorkloadIdentityCredential::new(Some(options)))
 }
 
 fn azure_cli() -> Result<Arc<dyn TokenCredential>, AuthError> {
     made("Azure CLI", AzureCliCredential::new(None))
+}
+
+/// The authority's URL, without a slash at its end; as `azure_identity` finds it, which keeps it
+/// for itself.
+fn authority(
+    cloud: Option<&CloudConfiguration>,
+    variable: &dyn Fn(&str) -> Option<String>,
+) -> String {
+    let host = match cloud {
+        Some(CloudConfiguration::AzureGovernment) => "https://login.microsoftonline.us".to_owned(),
+        Some(CloudConfiguration::AzureChina) => "https://login.chinacloudapi.cn".to_owned(),
+        Some(CloudConfiguration::Custom(custom)) => custom.authority_host.clone(),
+        Some(_) => PUBLIC_AUTHORITY.to_owned(),
+        None => variable(AUTHORITY_VARIABLE).unwrap_or_else(|| PUBLIC_AUTHORITY.to_owned()),
+    };
+    host.trim_end_matches('/').to_owned()
+}
+
+fn options(
+    kind: &'static str,
+    reach: Reach,
+    cloud: Option<Arc<CloudConfiguration>>,
+) -> Result<ClientOptions, AuthError> {
+    client_options(reach, cloud).ok_or_else(|| AuthError::Settings {
+        kind,
+        problem: "no HTTP client can be made (are there CA certificates?)".to_owned(),
+    })
 }
 
 fn made<C: TokenCredential + 'static>(

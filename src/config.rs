@@ -134,6 +134,8 @@ pub enum SourceAccess {
     ConnectionString(Secret),
     /// The credential of this name in [`Config::credentials`].
     Credential(String),
+    /// [`CredentialConfig::Auto`], which needs no name.
+    Auto,
 }
 
 /// What AMQP travels over.
@@ -267,6 +269,17 @@ pub enum CredentialConfig {
         client_id: String,
         /// Its secret.
         client_secret: Secret,
+    },
+    /// Service principal with a certificate.
+    ClientCertificate {
+        /// Tenant of the service principal.
+        tenant_id: String,
+        /// Its client id.
+        client_id: String,
+        /// Certificate and private key: PEM text, or PKCS#12 in base64.
+        certificate: Secret,
+        /// Password of the PKCS#12 file, if it has one.
+        password: Option<Secret>,
     },
     /// Whoever is signed in to the Azure CLI.
     AzureCli,

@@ -16,6 +16,7 @@ mod message;
 pub mod position;
 pub mod runtime;
 mod stream;
+mod token;
 
 pub use position::{Offset, OpenAt, PartitionId, Position, SequenceNumber, Timestamp};
 
@@ -132,7 +133,10 @@ pub trait EventStream: Send {
     async fn next(&mut self) -> Result<ReceivedEvent, SourceError>;
 
     /// When to leave the receiver as planned, since its token dies soon after; `None` when it
-    /// lasts.
+    /// lasts, or when leaving would not bring another token.
+    ///
+    /// Tokens are renewed while the receiver is open, so the answer changes: ask again when the
+    /// moment has come, and leave only when it is not put off. It costs next to nothing.
     fn leave_at(&self) -> Option<tokio::time::Instant> {
         None
     }
@@ -168,7 +172,8 @@ pub enum SourceErrorKind {
     Unavailable,
     /// The service asks to slow down: reopen after at least four seconds.
     Throttled,
-    /// Credentials were refused, or permission is missing.
+    /// From an opening or a question: credentials were refused, or permission is missing. From an
+    /// open receiver: its token has expired; the next opening takes another one.
     Unauthorized,
     /// No such namespace, hub, consumer group or partition.
     NotFound,
@@ -187,7 +192,7 @@ impl fmt::Display for SourceErrorKind {
         f.write_str(match self {
             Self::Unavailable => "event hub unavailable",
             Self::Throttled => "event hub throttles",
-            Self::Unauthorized => "event hub refuses the credentials",
+            Self::Unauthorized => "not authorized",
             Self::NotFound => "event hub, consumer group or partition not found",
             Self::PositionRefused => "event hub refuses the start position",
             Self::Stolen => "another consumer took the partition",

@@ -23,7 +23,10 @@ pub fn is_direct(url: &url::Url) -> bool {
     match url.host() {
         Some(url::Host::Ipv4(address)) => is_near(address.into()),
         Some(url::Host::Ipv6(address)) => is_near(address.into()),
-        Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(url::Host::Domain(name)) => {
+            let name = name.trim_end_matches('.');
+            name == "localhost" || name.ends_with(".localhost")
+        }
         None => false,
     }
 }
@@ -48,6 +51,7 @@ mod tests {
             "http://[::1]:1/",
             "http://[::ffff:127.0.0.1]/",
             "http://localhost/",
+            "http://LOCALHOST./",
             "http://account.blob.localhost:10000/",
             "http://169.254.169.254/metadata/identity/oauth2/token",
             "http://[fe80::1]/",
@@ -57,6 +61,7 @@ mod tests {
         for far in [
             "https://siem.example.com/",
             "https://localhost.example.com/",
+            "http://169.253.0.1/",
             "http://10.0.0.1/",
             "http://[2001:db8::1]/",
         ] {

@@ -1,12 +1,13 @@
 //! What really stands outside: Event Hubs, endpoints, stores, as the configuration names them.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use azure_core::credentials::TokenCredential;
 
 use super::Seams;
-use crate::auth;
+use crate::auth::{self, Surroundings};
 use crate::budget::Budget;
 use crate::checkpoint::CheckpointStore;
 use crate::checkpoint::blob::{BlobStore, Container};
@@ -14,7 +15,7 @@ use crate::checkpoint::directory::DirectoryStore;
 use crate::checkpoint::memory::MemoryStore;
 use crate::clock::SharedRng;
 use crate::compress::CompressionPool;
-use crate::config::{Config, DeadLettersConfig, SourceAccess, StoreConfig};
+use crate::config::{Config, CredentialConfig, DeadLettersConfig, SourceAccess, StoreConfig};
 use crate::deliver::dead_letter::DeadLetterStore;
 use crate::deliver::dead_letter::blob::BlobDeadLetters;
 use crate::deliver::dead_letter::directory::DirectoryDeadLetters;
@@ -59,7 +60,7 @@ impl Outside {
     /// # Errors
     /// When something cannot be as configured.
     pub fn reach(config: &Config, default_client_id: Option<&str>) -> Result<Self, OutsideError> {
-        let credentials = credentials(config, default_client_id)?;
+        let credentials = Credentials::make(config, default_client_id)?;
         let (store, dead_letters) = stores(config, &credentials)?;
         let mut transports: Vec<Arc<dyn Transport>> = Vec::new();
         for (name, sink) in &config.sinks {
@@ -98,36 +99,54 @@ impl Hubs {
     }
 }
 
-type Credentials = BTreeMap<String, Arc<dyn TokenCredential>>;
-
-fn credentials(
-    config: &Config,
-    default_client_id: Option<&str>,
-) -> Result<Credentials, OutsideError> {
-    let make = |(name, credential)| {
-        let made = auth::credential(
-            credential,
-            default_client_id.map(str::to_owned),
-            config.cloud,
-        )
-        .map_err(|error| at(format!("credentials.{name}"))(&error))?;
-        Ok((String::clone(name), made))
-    };
-    config.credentials.iter().map(make).collect()
+/// The credentials by name, and the one that has none.
+struct Credentials {
+    named: BTreeMap<String, Arc<dyn TokenCredential>>,
+    surroundings: Surroundings,
+    /// Made once, so that sources and stores share its cache.
+    unnamed: OnceCell<Arc<dyn TokenCredential>>,
 }
 
-fn named(
-    credentials: &Credentials,
-    name: &str,
-    place: String,
-) -> Result<Arc<dyn TokenCredential>, OutsideError> {
-    credentials
-        .get(name)
-        .map(Arc::clone)
-        .ok_or_else(|| OutsideError {
-            place,
-            problem: format!("there is no credential `{name}`"),
+impl Credentials {
+    fn make(config: &Config, default_client_id: Option<&str>) -> Result<Self, OutsideError> {
+        let surroundings = Surroundings {
+            client_id: default_client_id.map(str::to_owned),
+            cloud: auth::cloud(config.cloud),
+        };
+        let make = |(name, credential)| {
+            let made = auth::credential(credential, &surroundings)
+                .map_err(|error| at(format!("credentials.{name}"))(&error))?;
+            Ok((String::clone(name), made))
+        };
+        let named = config.credentials.iter().map(make);
+        Ok(Self {
+            named: named.collect::<Result<_, OutsideError>>()?,
+            surroundings,
+            unnamed: OnceCell::new(),
         })
+    }
+
+    /// The one of this name, or `auto` without a name. `place` is who asks.
+    fn get(
+        &self,
+        name: Option<&str>,
+        place: String,
+    ) -> Result<Arc<dyn TokenCredential>, OutsideError> {
+        if let Some(name) = name {
+            let found = self.named.get(name).map(Arc::clone);
+            return found.ok_or_else(|| OutsideError {
+                place,
+                problem: format!("there is no credential `{name}`"),
+            });
+        }
+        if let Some(made) = self.unnamed.get() {
+            return Ok(Arc::clone(made));
+        }
+        let auto = CredentialConfig::Auto { client_id: None };
+        let made = auth::credential(&auto, &self.surroundings)
+            .map_err(|error| at(format!("{place} (auto)"))(&error))?;
+        Ok(Arc::clone(self.unnamed.get_or_init(|| made)))
+    }
 }
 
 fn hubs(
@@ -138,9 +157,13 @@ fn hubs(
     let reach = |(name, source): (&String, &crate::config::SourceConfig)| {
         let access = match &source.access {
             SourceAccess::ConnectionString(text) => Access::ConnectionString(text.clone()),
-            SourceAccess::Credential(credential) => {
+            SourceAccess::Credential(_) | SourceAccess::Auto => {
+                let credential = match &source.access {
+                    SourceAccess::Credential(credential) => Some(credential.as_str()),
+                    _ => None,
+                };
                 let place = format!("sources.{name}.credential");
-                Access::Credential(named(credentials, credential, place)?)
+                Access::Credential(credentials.get(credential, place)?)
             }
         };
         let settings = Settings {
@@ -180,11 +203,11 @@ fn stores(config: &Config, credentials: &Credentials) -> Result<Stores, OutsideE
             container_url,
             credential,
         } => {
-            let place = || "checkpoints.credential".to_owned();
-            let credential = credential
-                .as_deref()
-                .map(|name| named(credentials, name, place()))
-                .transpose()?;
+            let place = "checkpoints.credential".to_owned();
+            let credential = match Container::is_signed(container_url) {
+                true => None,
+                false => Some(credentials.get(credential.as_deref(), place)?),
+            };
             let container = Container::new(container_url, credential, timeout)
                 .map_err(|error| at("checkpoints.container_url")(&error))?;
             let dead_letters = Arc::new(BlobDeadLetters::new(container.clone()));

@@ -3,12 +3,11 @@
 use std::sync::Arc;
 
 use azure_core::credentials::TokenCredential;
-use azure_core::error::ErrorKind;
 use azure_core_blob::credentials::{AccessToken, TokenCredential as BlobTokenCredential};
 use azure_core_blob::credentials::{Secret, TokenRequestOptions};
 use azure_core_blob::error::ErrorKind as BlobErrorKind;
 
-use super::async_trait;
+use super::{async_trait, failure};
 
 /// A credential as the storage client takes it.
 #[derive(Debug)]
@@ -43,10 +42,8 @@ impl BlobTokenCredential for BlobCredential {
 
 /// Whether the identity service refused, or was not reached: only the first is about permissions.
 fn kind(error: &azure_core::Error) -> BlobErrorKind {
-    let innermost = error.downcast_ref::<azure_core::Error>().unwrap_or(error);
-    match innermost.kind() {
-        ErrorKind::Connection => BlobErrorKind::Connection,
-        ErrorKind::Io => BlobErrorKind::Io,
-        _ => BlobErrorKind::Credential,
+    match failure::is_unreachable(error) {
+        true => BlobErrorKind::Io,
+        false => BlobErrorKind::Credential,
     }
 }

@@ -8,7 +8,7 @@ use super::ConfigFile;
 use super::config::{load, report};
 use super::exit::Exit;
 use crate::app::outside::Outside;
-use crate::app::{App, Ended, Seams};
+use crate::app::{App, Ended, Seams, signatures};
 use crate::checkpoint::{GroupKey, StoreError};
 use crate::clock::{Rng, SharedRng};
 use crate::config::Config;
@@ -130,6 +130,7 @@ async fn forward(
             return Exit::Unavailable;
         }
     };
+    let mut signatures = signatures::watch(config, &status);
     let mut app = App::start(config, seams, &owner_id(), status);
     tracing::info!(
         event = "started",
@@ -160,6 +161,7 @@ async fn forward(
     {
         tracing::debug!("connections to the event hub are left open");
     }
+    signatures.shutdown().await;
     if let Some(server) = server {
         server.stop();
     }

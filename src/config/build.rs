@@ -44,9 +44,10 @@ fn named<T>(
 }
 
 fn source(view: &View<'_>) -> Option<SourceConfig> {
-    let access = match view.secret("connection_string") {
-        Some(text) => SourceAccess::ConnectionString(text),
-        None => SourceAccess::Credential(view.text("credential")?),
+    let access = match (view.secret("connection_string"), view.text("credential")) {
+        (Some(text), _) => SourceAccess::ConnectionString(text),
+        (None, Some(name)) => SourceAccess::Credential(name),
+        (None, None) => SourceAccess::Auto,
     };
     let start = match view.setting("start")?.typed {
         Typed::Start(start) => start,
@@ -131,6 +132,12 @@ fn credential(view: &View<'_>) -> Option<CredentialConfig> {
             tenant_id: tenant_id?,
             client_id: client_id?,
             client_secret: view.secret("client_secret")?,
+        },
+        "client_certificate" => CredentialConfig::ClientCertificate {
+            tenant_id: tenant_id?,
+            client_id: client_id?,
+            certificate: view.secret("certificate")?,
+            password: view.secret("certificate_password"),
         },
         "azure_cli" => CredentialConfig::AzureCli,
         _ => CredentialConfig::Auto { client_id },

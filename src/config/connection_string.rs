@@ -5,6 +5,7 @@
 //! <https://learn.microsoft.com/azure/event-hubs/test-locally-with-event-hub-emulator>.
 
 use super::Secret;
+use crate::event_hub::Timestamp;
 
 /// The parts of a connection string that matter for reading. Other parts are passed over.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,6 +119,24 @@ impl ConnectionString {
             entity_path,
             development_emulator,
         })
+    }
+
+    /// When the ready-made signature ends (`se=`, in seconds since 1970,
+    /// <https://learn.microsoft.com/rest/api/eventhub/generate-sas-token>); `None` with a key, which
+    /// makes signatures without end, or when the signature does not say it.
+    pub fn signature_ends(&self) -> Option<Timestamp> {
+        let SharedAccess::Signature(signature) = &self.access else {
+            return None;
+        };
+        let fields = signature.expose();
+        let fields = fields
+            .split_once(char::is_whitespace)
+            .map_or(fields, |(_, fields)| fields);
+        let seconds: i64 = fields
+            .split('&')
+            .filter_map(|pair| pair.split_once('='))
+            .find_map(|(key, value)| (key.trim() == "se").then(|| value.trim().parse().ok()))??;
+        Some(Timestamp(seconds.checked_mul(1000)?))
     }
 
     /// The address to connect to when it is not the namespace's own. A port that is usual for

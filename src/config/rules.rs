@@ -191,20 +191,12 @@ fn container(view: &View<'_>, problems: &mut Vec<Problem>, warnings: &mut Vec<St
                 .to_owned(),
         ),
         (true, false) => {}
-        (false, false) => {
-            let mut problem = view.missing("credential");
-            problem.hint = Some(format!(
-                "checkpoints.container_url carries no signature (sig=); {}",
-                problem.hint.unwrap_or_default()
-            ));
-            problems.push(problem);
-        }
-        (false, true) if url.scheme() != "https" => problems.push(view.problem(
+        (false, _) if url.scheme() != "https" => problems.push(view.problem(
             "container_url",
-            "a URL without https (not shown)",
-            "https, since checkpoints.credential sends a token there",
+            "a URL without https and without a signature (not shown)",
+            "https, since the identity's token is sent there, or a signature (sig=)",
         )),
-        (false, true) => {}
+        (false, _) => {}
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::given::{Entry, Given, Path};
 use super::keys::{KEYS, Key, Need, variable, with_names};
-use super::kind::{Kind, Mistake, Typed};
+use super::kind::{Kind, Mistake, SecretRule, Typed};
 use super::node::{Value, shown_path};
 use super::problem::{Origin, Problem};
 use super::secret_file;
@@ -194,7 +194,8 @@ fn from_file(entry: &Entry) -> Result<Setting, Mistake> {
         .value
         .as_text()
         .ok_or_else(|| Mistake::new(entry.node.value.shown()))?;
-    let text = secret_file::read(path)?;
+    let binary = matches!(entry.key.kind, Kind::Secret(SecretRule::Certificate));
+    let text = secret_file::read(path, binary)?;
     let typed = entry
         .key
         .kind

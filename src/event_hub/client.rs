@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use azure_core::credentials::TokenCredential;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::connection::{Closer, connect};
 use super::control::Control;
@@ -15,6 +15,7 @@ use super::{
     EventStream, HubProperties, OpenAt, PartitionId, PartitionProperties, Source, SourceError,
     SourceErrorKind, stream,
 };
+use crate::config::connection_string::ConnectionString;
 use crate::config::{Secret, SourceTransport};
 
 /// Port of the development emulator when its connection string names none.
@@ -94,8 +95,19 @@ impl Settings {
             event_hub: self.event_hub.clone(),
             consumer_group: self.consumer_group.clone(),
             shared_access: matches!(self.access, Access::ConnectionString(_)),
+            signature_ends: match &self.access {
+                Access::ConnectionString(text) => signature_ends(text),
+                Access::Credential(_) => None,
+            },
         }
     }
+}
+
+/// When the ready-made signature of a connection string ends.
+fn signature_ends(connection_string: &Secret) -> Option<super::Timestamp> {
+    ConnectionString::parse(connection_string.expose())
+        .ok()?
+        .signature_ends()
 }
 
 /// `amqp://host:port` when the connection string says that it is the emulator's.
@@ -187,10 +199,25 @@ impl Source for EventHubSource {
             (self.target.clone(), partition.clone(), self.timeouts.open);
         let opened = self.runtime.run(async move {
             let open = async {
-                let connection = connect(&settings, &closer)
+                let purpose = Some(partition.clone());
+                closer.admit(&purpose)?;
+                let connection = connect(&settings, &closer, purpose)
                     .await
                     .map_err(|error| error::classify(&error, &target))?;
-                stream::open(connection, &partition, &at, prefetch, &target).await
+                let credential = connection.credential().cloned();
+                let opened = stream::open(connection, &partition, &at, prefetch, &target).await;
+                let ends = credential.and_then(|credential| credential.ends());
+                opened.map_err(|error| match error.kind {
+                    SourceErrorKind::Unauthorized
+                        if ends.is_some_and(|end| end <= Instant::now()) =>
+                    {
+                        SourceError::new(
+                            SourceErrorKind::Unavailable,
+                            "the token ended while the receiver was opened",
+                        )
+                    }
+                    _ => error,
+                })
             };
             timeout(bound, open).await.unwrap_or_else(|_| {
                 Err(SourceError::new(

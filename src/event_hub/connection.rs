@@ -4,7 +4,7 @@
 //! silent hangs until TCP gives up (about 15 minutes). So every client lives in a [`Connection`],
 //! which hands it to the [`Closer`] at its end, and the closer counts the closes that hang.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -17,15 +17,24 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::client::{Access, Settings};
+use super::token::ConnectionCredential;
+use super::{PartitionId, SourceError, SourceErrorKind};
 use crate::config::SourceTransport;
 
 /// How long an abandoned client is waited for; TCP gives up after about 15 minutes.
 const ABANDONED_TIMEOUT: Duration = Duration::from_secs(20 * 60);
 
+/// Clients that may hang in closing per [`Purpose`] before no further one is opened for it.
+const ABANDONED_MAX: usize = 4;
+
+/// What a connection is for: one partition, or the management node (`None`).
+pub(super) type Purpose = Option<PartitionId>;
+
 /// Opens a connection: TCP, TLS and AMQP, without a link yet.
 pub(super) async fn connect(
     settings: &Settings,
     closer: &Arc<Closer>,
+    purpose: Purpose,
 ) -> Result<Connection, EventHubsError> {
     // A receiver that the SDK recovers starts again at its first position, and nothing reports it.
     let retry = RetryOptions {
@@ -42,19 +51,33 @@ pub(super) async fn connect(
     if let Some(endpoint) = settings.endpoint() {
         builder = builder.with_custom_endpoint(endpoint);
     }
-    let client = match &settings.access {
+    let (client, credential) = match &settings.access {
         Access::ConnectionString(text) => {
-            builder
+            let client = builder
                 .open_with_connection_string(text.expose(), Some(&settings.event_hub))
-                .await?
+                .await?;
+            (client, None)
         }
         Access::Credential(credential) => {
             let (namespace, hub) = (&settings.namespace, settings.event_hub.clone());
-            builder.open(namespace, hub, Arc::clone(credential)).await?
+            let share = purpose
+                .as_ref()
+                .map_or(0, |id| xxhash_rust::xxh3::xxh3_64(id.as_str().as_bytes()));
+            let credential = ConnectionCredential::new(Arc::clone(credential), share);
+            let client = builder
+                .open(
+                    namespace,
+                    hub,
+                    Arc::<ConnectionCredential>::clone(&credential),
+                )
+                .await?;
+            (client, Some(credential))
         }
     };
     Ok(Connection {
         client: Some(client),
+        credential,
+        purpose,
         closer: Arc::clone(closer),
     })
 }
@@ -62,6 +85,8 @@ pub(super) async fn connect(
 /// A client that is closed in the background when this is dropped.
 pub(super) struct Connection {
     client: Option<ConsumerClient>,
+    credential: Option<Arc<ConnectionCredential>>,
+    purpose: Purpose,
     closer: Arc<Closer>,
 }
 
@@ -73,11 +98,17 @@ impl Connection {
             .ok_or_else(|| ErrorKind::SimpleMessage("the connection is closed".into()).into())
     }
 
+    /// What gives it tokens; `None` with a connection string.
+    pub(super) fn credential(&self) -> Option<&Arc<ConnectionCredential>> {
+        self.credential.as_ref()
+    }
+
     /// Closes the client; returns after the closer's patience at the latest.
     pub(super) async fn close(mut self) {
         if let Some(client) = self.client.take() {
+            let closed = self.closer.begin(client, self.purpose.clone());
             // An error means that the close has ended.
-            self.closer.begin(client).await.unwrap_or_default();
+            closed.await.unwrap_or_default();
         }
     }
 }
@@ -85,7 +116,7 @@ impl Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         if let Some(client) = self.client.take() {
-            drop(self.closer.begin(client));
+            drop(self.closer.begin(client, self.purpose.take()));
         }
     }
 }
@@ -96,8 +127,11 @@ pub(super) struct Closer {
     patience: Duration,
     runtime: Handle,
     tasks: Mutex<JoinSet<()>>,
-    abandoned: Arc<AtomicUsize>,
+    abandoned: Abandoned,
 }
+
+/// How many closes hang, by what their clients were for.
+type Abandoned = Arc<Mutex<HashMap<Purpose, usize>>>;
 
 impl Closer {
     /// The closes will run on `runtime`.
@@ -112,21 +146,44 @@ impl Closer {
 
     /// Clients whose close hangs right now.
     pub(super) fn abandoned(&self) -> usize {
-        self.abandoned.load(Ordering::Relaxed)
+        lock(&self.abandoned).values().sum()
+    }
+
+    /// Refuses a further connection for a purpose for which too many hang in closing: while the
+    /// other end swallows packets, each try would leave one more socket behind.
+    ///
+    /// # Errors
+    /// `Unavailable`, until one of them has ended.
+    pub(super) fn admit(&self, purpose: &Purpose) -> Result<(), SourceError> {
+        let hanging = lock(&self.abandoned).get(purpose).copied().unwrap_or(0);
+        if hanging < ABANDONED_MAX {
+            return Ok(());
+        }
+        let what = match purpose {
+            Some(id) => format!("partition {id}"),
+            None => "the management node".to_owned(),
+        };
+        Err(SourceError::new(
+            SourceErrorKind::Unavailable,
+            format!(
+                "{hanging} connections for {what} hang in closing, since the service is silent on \
+                 them; another one is opened when one of them has ended"
+            ),
+        ))
     }
 
     /// Starts a close. What is returned ends when the client is closed or counts as abandoned.
-    fn begin(&self, client: ConsumerClient) -> oneshot::Receiver<()> {
+    fn begin(&self, client: ConsumerClient, purpose: Purpose) -> oneshot::Receiver<()> {
         let (done, closed) = oneshot::channel();
         let (patience, abandoned) = (self.patience, Arc::clone(&self.abandoned));
-        let mut tasks = self.lock();
+        let mut tasks = lock(&self.tasks);
         while tasks.try_join_next().is_some() {}
         let close = async move {
             let mut close = std::pin::pin!(client.close());
             if timeout(patience, &mut close).await.is_ok() {
                 return;
             }
-            let _counted = Counted::new(abandoned);
+            let _counted = Counted::new(abandoned, purpose);
             drop(done);
             // To drop the close would lose sight of the socket, not free it.
             if timeout(ABANDONED_TIMEOUT, close).await.is_err() {
@@ -139,15 +196,11 @@ impl Closer {
 
     /// Waits for the closes under way for as long as one may take, then ends them.
     pub(super) async fn shutdown(&self) {
-        let mut tasks = std::mem::take(&mut *self.lock());
+        let mut tasks = std::mem::take(&mut *lock(&self.tasks));
         let all = async { while tasks.join_next().await.is_some() {} };
         if timeout(self.patience, all).await.is_err() {
             tasks.shutdown().await;
         }
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, JoinSet<()>> {
-        self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -162,17 +215,25 @@ impl Drop for Closer {
 }
 
 /// One more for as long as it lives.
-struct Counted(Arc<AtomicUsize>);
+struct Counted(Abandoned, Purpose);
 
 impl Counted {
-    fn new(count: Arc<AtomicUsize>) -> Self {
-        count.fetch_add(1, Ordering::Relaxed);
-        Self(count)
+    fn new(abandoned: Abandoned, purpose: Purpose) -> Self {
+        *lock(&abandoned).entry(purpose.clone()).or_default() += 1;
+        Self(abandoned, purpose)
     }
 }
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        let mut abandoned = lock(&self.0);
+        if let Some(count) = abandoned.get_mut(&self.1) {
+            *count -= 1;
+        }
+        abandoned.retain(|_, count| *count > 0);
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

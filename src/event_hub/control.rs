@@ -33,8 +33,9 @@ const CALL_INTERVAL: Duration = Duration::from_millis(25);
 /// Questions that may wait; as many as a hub has partitions, for most tiers.
 const QUESTIONS_MAX: usize = 64;
 
-/// The token goes along with every call and is the one of the connection's start; `azure_identity`
-/// hands out tokens that have five minutes left.
+/// The token goes along with every call and is the one of the connection's start, which the SDK
+/// never renews here; `azure_identity` hands out tokens that have five minutes left, others give
+/// shorter ones ([`Node::lasts`]).
 const CONNECTION_AGE_MAX: Duration = Duration::from_secs(4 * 60);
 
 /// How long a call may still take at the end.
@@ -172,16 +173,37 @@ impl Node {
         }
     }
 
-    /// Lends the client to one call. It comes back with a good answer only.
+    /// One call, on the client that is kept if there is one. The right that was there when that
+    /// one was made may have ended with its token: before it is said to be missing, a new client
+    /// is asked.
     async fn call<T>(
         &mut self,
-        call: impl AsyncFnOnce(&Self, &Connection) -> Answer<T>,
+        call: impl AsyncFnOnce(&Self, &Connection) -> Answer<T> + Copy,
     ) -> Answer<T> {
         self.calls.tick().await;
-        let kept = self
-            .connection
-            .take()
-            .filter(|(_, since)| since.elapsed() < CONNECTION_AGE_MAX);
+        if let Some(kept) = self.connection.take().filter(|kept| self.lasts(kept)) {
+            match self.lend(Some(kept), call).await {
+                Err(error) if error.kind == SourceErrorKind::Unauthorized => {}
+                answer => return answer,
+            }
+            self.calls.tick().await;
+        }
+        self.lend(None, call).await
+    }
+
+    /// Whether a client is still good for one call.
+    fn lasts(&self, (connection, since): &(Connection, Instant)) -> bool {
+        let ends = connection.credential().and_then(|it| it.ends());
+        since.elapsed() < CONNECTION_AGE_MAX
+            && ends.is_none_or(|ends| Instant::now() + self.patience < ends)
+    }
+
+    /// Lends the client to one call. It comes back with a good answer only.
+    async fn lend<T>(
+        &mut self,
+        kept: Option<(Connection, Instant)>,
+        call: impl AsyncFnOnce(&Self, &Connection) -> Answer<T>,
+    ) -> Answer<T> {
         let node = &*self;
         let lent = async {
             let (connection, since) = match kept {
@@ -199,14 +221,16 @@ impl Node {
             }
             Ok(Ok(Err(error))) => Err(error),
             Ok(Err(_panic)) => Err(odd("an answer with values of other types")),
-            Err(_) => Err(unavailable(
-                "no answer from the management node within 10 s",
-            )),
+            Err(_) => Err(unavailable(&format!(
+                "no answer from the management node within {:?}",
+                self.patience
+            ))),
         }
     }
 
     async fn connect(&self) -> Answer<Connection> {
-        connect(&self.settings, &self.closer)
+        self.closer.admit(&None)?;
+        connect(&self.settings, &self.closer, None)
             .await
             .map_err(|error| error::classify(&error, &self.target))
     }
@@ -302,6 +326,7 @@ mod tests {
             event_hub: "logs".to_owned(),
             consumer_group: "forwarder".to_owned(),
             shared_access: true,
+            signature_ends: None,
         }
     }
 

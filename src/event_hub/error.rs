@@ -11,11 +11,16 @@ use azure_core_amqp::{AmqpDescribedError, AmqpError};
 use azure_messaging_eventhubs::EventHubsError;
 use azure_messaging_eventhubs::error::ErrorKind as HubErrorKind;
 
-use super::{SourceError, SourceErrorKind};
+use super::{SourceError, SourceErrorKind, Timestamp};
 use crate::trust;
 
-/// Most characters of the service's own words in a message.
-const WORDS_MAX: usize = 220;
+mod advice;
+
+use advice::{advice, signature_ended};
+
+/// Most characters of the service's own words in a message: enough for what each of the three
+/// credentials of `auto` said.
+const WORDS_MAX: usize = 360;
 
 /// Links of an error chain that are followed.
 const CHAIN_MAX: usize = 16;
@@ -30,48 +35,53 @@ pub(super) struct Target {
     pub(super) consumer_group: String,
     /// Whether a shared-access key or signature is used, instead of an identity with a role.
     pub(super) shared_access: bool,
+    /// When the signature ends, if it is a ready-made one.
+    pub(super) signature_ends: Option<Timestamp>,
 }
 
-/// Turns an error of the SDK into ours.
+/// Who refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Refuser {
+    /// Event Hubs.
+    Service,
+    /// Who was to give a token: the identity service, or the program that stands for it.
+    Credential,
+}
+
+/// What an error means, and its words.
+type Verdict = (SourceErrorKind, String);
+
+/// Turns an error of the SDK into ours, from whatever opens or asks.
 pub(super) fn classify(error: &EventHubsError, target: &Target) -> SourceError {
-    let (kind, words) = judge(error);
-    describe(kind, &words, target)
-}
-
-/// An error whose words are bounded, free of secrets, and followed by what to do.
-pub(super) fn describe(kind: SourceErrorKind, words: &str, target: &Target) -> SourceError {
-    let mut message = one_line(words);
-    let Target {
-        namespace,
-        event_hub,
-        consumer_group,
-        shared_access,
-        endpoint,
-    } = target;
-    match kind {
-        SourceErrorKind::Unavailable => {
-            if let Some(why) = trust::explain(words) {
-                message = format!("{}: {why}", endpoint.as_ref().unwrap_or(namespace));
-            }
-        }
-        SourceErrorKind::Unauthorized if *shared_access => {
-            message.push_str("; the shared access policy needs the right Listen on event hub ");
-            message.push_str(event_hub);
-        }
-        SourceErrorKind::Unauthorized => {
-            message.push_str("; give the identity the role 'Azure Event Hubs Data Receiver' on ");
-            message.push_str(&format!("{namespace}/{event_hub}"));
-        }
-        SourceErrorKind::NotFound => message.push_str(&format!(
-            "; check namespace {namespace}, event hub {event_hub}, consumer group {consumer_group}"
-        )),
-        _ => {}
+    let ((kind, words), refuser) = judge(error);
+    if let Some(why) = trust::explain(&words) {
+        let place = match refuser {
+            Refuser::Service => target.endpoint.as_ref().unwrap_or(&target.namespace),
+            Refuser::Credential => "the identity service",
+        };
+        return SourceError::new(kind, format!("{place}: {why}"));
     }
+    let message = format!(
+        "{}{}",
+        one_line(&words),
+        advice(kind, refuser, &words, target)
+    );
     SourceError::new(kind, message)
 }
 
-fn judge(error: &EventHubsError) -> (SourceErrorKind, String) {
-    match &error.kind {
+/// The same for the end of a receiver whose link had been accepted: it had the permission.
+pub(super) fn classify_end(error: &EventHubsError, target: &Target) -> SourceError {
+    let ((kind, words), _) = judge(error);
+    if kind != SourceErrorKind::Unauthorized {
+        return classify(error, target);
+    }
+    let why = signature_ended(target)
+        .unwrap_or_else(|| "the link's token has ended; the next link takes another one".into());
+    SourceError::new(kind, format!("{}; {why}", one_line(&words)))
+}
+
+fn judge(error: &EventHubsError) -> (Verdict, Refuser) {
+    let verdict = match &error.kind {
         HubErrorKind::ConsumerDisconnected(described) => {
             let words = described.as_ref().map(described_words);
             (
@@ -84,13 +94,14 @@ fn judge(error: &EventHubsError) -> (SourceErrorKind, String) {
             "the management answer lacks a key or has one of another type".to_owned(),
         ),
         // Not `error` itself: its text is a debug dump of what it wraps.
-        HubErrorKind::AmqpError(inner) => judge_chain(inner),
-        HubErrorKind::AzureCore(inner) => judge_chain(inner),
+        HubErrorKind::AmqpError(inner) => return judge_chain(inner),
+        HubErrorKind::AzureCore(inner) => return judge_chain(inner),
         _ => (SourceErrorKind::Unavailable, error.to_string()),
-    }
+    };
+    (verdict, Refuser::Service)
 }
 
-fn judge_chain(error: &(dyn Error + 'static)) -> (SourceErrorKind, String) {
+fn judge_chain(error: &(dyn Error + 'static)) -> (Verdict, Refuser) {
     let mut credential = false;
     let mut network = false;
     let mut last = error;
@@ -98,21 +109,25 @@ fn judge_chain(error: &(dyn Error + 'static)) -> (SourceErrorKind, String) {
     for _ in 0..CHAIN_MAX {
         let Some(error) = link else { break };
         if let Some(verdict) = error.downcast_ref::<AmqpError>().and_then(judge_amqp) {
-            return verdict;
+            return (verdict, Refuser::Service);
         }
         if let Some(core) = error.downcast_ref::<azure_core::Error>() {
             credential |= matches!(core.kind(), CoreErrorKind::Credential);
-            network |= matches!(core.kind(), CoreErrorKind::Io);
+            // An answer that is none (a gateway's page) says nothing of the credential.
+            network |= matches!(
+                core.kind(),
+                CoreErrorKind::Io | CoreErrorKind::Connection | CoreErrorKind::DataConversion
+            );
             if let Some(status) = core.http_status() {
                 let kind = match u16::from(status) {
                     400 | 401 | 403 => SourceErrorKind::Unauthorized,
                     429 => SourceErrorKind::Throttled,
                     _ => SourceErrorKind::Unavailable,
                 };
-                return (kind, core.to_string());
+                return ((kind, core.to_string()), Refuser::Credential);
             }
         }
-        network |= error.is::<std::io::Error>();
+        network |= error.is::<std::io::Error>() || error.is::<serde_json::Error>();
         last = error;
         link = error.source();
     }
@@ -121,7 +136,11 @@ fn judge_chain(error: &(dyn Error + 'static)) -> (SourceErrorKind, String) {
     } else {
         SourceErrorKind::Unavailable
     };
-    (kind, last.to_string())
+    let refuser = match credential {
+        true => Refuser::Credential,
+        false => Refuser::Service,
+    };
+    ((kind, last.to_string()), refuser)
 }
 
 fn judge_amqp(error: &AmqpError) -> Option<(SourceErrorKind, String)> {
@@ -273,124 +292,4 @@ fn looks_secret(word: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn target(shared_access: bool) -> Target {
-        Target {
-            namespace: "ns.servicebus.windows.net".to_owned(),
-            endpoint: None,
-            event_hub: "logs".to_owned(),
-            consumer_group: "forwarder".to_owned(),
-            shared_access,
-        }
-    }
-
-    fn described(condition: &str, description: &str) -> EventHubsError {
-        let condition = condition.parse::<AmqpErrorCondition>().unwrap();
-        let described =
-            AmqpDescribedError::new(condition, Some(description.to_owned()), Default::default());
-        AmqpError::from(AmqpErrorKind::AmqpDescribedError(described)).into()
-    }
-
-    fn kind_of(condition: &str, description: &str) -> SourceErrorKind {
-        classify(&described(condition, description), &target(true)).kind
-    }
-
-    #[test]
-    fn conditions_decide() {
-        use SourceErrorKind::*;
-        let busy = "The request was terminated. Error code : 50002. TrackingId:a50002b";
-        let claims = "Unauthorized access. 'Listen' claim(s) are required to perform this.";
-        let ahead = "The supplied sequence number '488' is invalid. The last sequence number in \
-                     the system is '482'";
-        let partition = "The specified partition is invalid for an EventHub partition sender or \
-                         receiver. It should be between 0 and 3.";
-        for (condition, description, expected) in [
-            ("amqp:link:stolen", "New receiver", Stolen),
-            ("com.microsoft:server-busy", "", Throttled),
-            ("amqp:resource-limit-exceeded", busy, Throttled),
-            ("amqp:unauthorized-access", "", Unauthorized),
-            ("amqp:link:detach-forced", claims, Unauthorized),
-            ("amqp:not-found", "", NotFound),
-            ("com.microsoft:entity-disabled", "", NotFound),
-            ("com.microsoft:argument-out-of-range", partition, NotFound),
-            ("com.microsoft:argument-error", ahead, PositionRefused),
-            (
-                "com.microsoft:georeplication:invalid-offset",
-                "",
-                PositionRefused,
-            ),
-            ("amqp:link:detach-forced", "idle", Unavailable),
-            ("amqp:connection:forced", "TrackingId:a50002b", Unavailable),
-            ("com.microsoft:something-new", "", Unavailable),
-        ] {
-            assert_eq!(
-                kind_of(condition, description),
-                expected,
-                "{condition} {description}"
-            );
-        }
-    }
-
-    #[test]
-    fn statuses_decide() {
-        for (status, description, expected) in [
-            (401, "InvalidSignature", SourceErrorKind::Unauthorized),
-            (403, "", SourceErrorKind::Unauthorized),
-            (404, "", SourceErrorKind::NotFound),
-            (429, "", SourceErrorKind::Throttled),
-            (503, "Error code: 50002.", SourceErrorKind::Throttled),
-            (500, "", SourceErrorKind::Unavailable),
-        ] {
-            assert_eq!(
-                judge_status(status, description),
-                expected,
-                "{status} {description}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_wrapped_condition_is_found() {
-        let inner = AmqpError::from(AmqpErrorKind::AmqpDescribedError(AmqpDescribedError::new(
-            AmqpErrorCondition::NotFound,
-            None,
-            Default::default(),
-        )));
-        let wrapped = azure_core::Error::with_error(CoreErrorKind::Other, inner, "outer");
-        let error = EventHubsError::from(AmqpError::from(wrapped));
-        let error = classify(&error, &target(true));
-        assert_eq!(error.kind, SourceErrorKind::NotFound);
-        assert!(
-            error.message.starts_with("amqp:not-found; check namespace"),
-            "{error}"
-        );
-    }
-
-    #[test]
-    fn a_credential_without_a_network_is_unavailable() {
-        let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
-        let network = azure_core::Error::with_error(CoreErrorKind::Credential, refused, "token");
-        assert_eq!(judge_chain(&network).0, SourceErrorKind::Unavailable);
-        let refused = azure_core::Error::with_message(CoreErrorKind::Credential, "no identity");
-        let error = classify(&EventHubsError::from(refused), &target(false));
-        assert_eq!(error.kind, SourceErrorKind::Unauthorized);
-        assert!(
-            error.message.contains("Azure Event Hubs Data Receiver"),
-            "{error}"
-        );
-    }
-
-    #[test]
-    fn messages_are_one_short_line_without_secrets() {
-        let long = "word\r\n\t".repeat(500);
-        let line = one_line(&long);
-        assert!(
-            line.chars().count() <= WORDS_MAX && !line.contains('\n'),
-            "{line}"
-        );
-        let line = one_line("SharedAccessSignature sr=a&sig=b%3D&se=1 Bearer eyJ0eXAi and SIG=x");
-        assert_eq!(line, "REDACTED REDACTED Bearer REDACTED and REDACTED");
-    }
-}
+mod tests;

@@ -11,6 +11,7 @@ use azure_messaging_eventhubs::{
     StartPosition,
 };
 use futures::{FutureExt, Stream, StreamExt};
+use tokio::time::Instant;
 use tracing::Dispatch;
 use tracing::instrument::WithSubscriber;
 
@@ -81,7 +82,7 @@ async fn attach(
     let attached = attached.with_subscriber(Dispatch::none());
     tokio::select! {
         biased;
-        first = receive(&mut events, target) => match first {
+        first = receive(&mut events, |error| error::classify(error, target)) => match first {
             // The link stands: only what came over it can be undecodable.
             Err(error) if error.kind != SourceErrorKind::Undecodable => Err(error),
             first => Ok((events, Some(first))),
@@ -92,11 +93,14 @@ async fn attach(
 
 /// The next message, or why there is none. What the SDK has begun stays in `events` when this
 /// future is dropped.
-async fn receive(events: &mut Events, target: &Target) -> Received {
+async fn receive(
+    events: &mut Events,
+    classify: impl Fn(&EventHubsError) -> SourceError,
+) -> Received {
     // A message that makes the SDK panic must not take the reader along.
     match AssertUnwindSafe(events.next()).catch_unwind().await {
         Ok(Some(Ok(message))) => Ok(message),
-        Ok(Some(Err(error))) => Err(error::classify(&error, target)),
+        Ok(Some(Err(error))) => Err(classify(&error)),
         Ok(None) => Err(ended()),
         Err(_panic) => Err(SourceError::new(
             SourceErrorKind::Undecodable,
@@ -156,10 +160,16 @@ impl EventStream for PartitionStream {
         let received = match (self.first.take(), &mut self.events) {
             (_, None) => Err(ended()),
             (Some(first), Some(_)) => first,
-            (None, Some(events)) => receive(events, &self.target).await,
+            (None, Some(events)) => {
+                receive(events, |error| error::classify_end(error, &self.target)).await
+            }
         };
         let event = received.and_then(|message| message::received(&message));
         event.inspect_err(|_| self.events = None)
+    }
+
+    fn leave_at(&self) -> Option<Instant> {
+        self.connection.credential()?.leave_at()
     }
 
     async fn close(self: Box<Self>) {

@@ -82,10 +82,10 @@ async fn every_cloud_has_its_login() {
             .set("credentials.identity.tenant_id", TENANT)
             .set("credentials.identity.client_id", TENANT)
             .set("credentials.identity.client_secret", "secret")
-            .environment("SSL_CERT_FILE", &trust.file())
-            .environment("HTTPS_PROXY", &proxy.url());
+            .variable("SSL_CERT_FILE", &trust.file())
+            .variable("HTTPS_PROXY", &proxy.url());
         if let Some(host) = variable {
-            settings = settings.environment("AZURE_AUTHORITY_HOST", host);
+            settings = settings.variable("AZURE_AUTHORITY_HOST", host);
         }
         reads_as(&scene, settings, namespace).await;
         let tunnel = format!("CONNECT {login}:443");
@@ -107,13 +107,13 @@ async fn every_cloud_has_its_login() {
 async fn the_platforms_identity_takes_no_proxy() {
     let (scene, identity) = (Scene::set(1).await, Login::start().await);
     let mut settings = settings(&scene, "usgov", "managed_identity")
-        .environment(
+        .variable(
             "IDENTITY_ENDPOINT",
             &format!("http://{}/msi/token", identity.address),
         )
-        .environment("IDENTITY_HEADER", "header");
+        .variable("IDENTITY_HEADER", "header");
     for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] {
-        settings = settings.environment(name, &format!("http://{}", ports::unused()));
+        settings = settings.variable(name, &format!("http://{}", ports::unused()));
     }
     reads_as(&scene, settings, "contoso.servicebus.usgovcloudapi.net").await;
     assert!(identity.asked().iter().all(|path| path == "/msi/token"));

@@ -10,9 +10,13 @@
     reason = "clippy.toml allows them in test functions only, not in what those share"
 )]
 
+#[path = "../support/authority.rs"]
+mod authority;
 #[allow(dead_code, reason = "tests of the stores use the rest")]
 #[path = "../support/azurite.rs"]
 mod azurite;
+#[path = "../support/azurite_oauth.rs"]
+mod azurite_oauth;
 #[path = "../support/bag.rs"]
 mod bag;
 #[path = "../../emulator/tests/it/authority.rs"]
@@ -27,6 +31,10 @@ mod forward_proxy;
 mod forwarder;
 #[path = "../support/hub.rs"]
 mod hub;
+#[path = "../support/identity.rs"]
+mod identity;
+#[path = "../support/jwt.rs"]
+mod jwt;
 #[path = "../support/login.rs"]
 mod login;
 #[path = "../support/ports.rs"]
@@ -42,6 +50,7 @@ mod trust;
 
 mod broker;
 mod clouds;
+mod credentials;
 mod demo;
 mod input;
 mod javascript;

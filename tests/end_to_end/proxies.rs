@@ -30,8 +30,8 @@ async fn https_goes_through_a_tunnel() {
     let settings = scene
         .settings()
         .set("sinks.main.endpoint", &format!("https://{HOST}/ingest"))
-        .environment("SSL_CERT_FILE", &trust.file())
-        .environment("HTTPS_PROXY", &proxy.url());
+        .variable("SSL_CERT_FILE", &trust.file())
+        .variable("HTTPS_PROXY", &proxy.url());
     arrives(&scene, &endpoint, settings).await;
     let asked = proxy.asked();
     assert!(!asked.is_empty());
@@ -48,8 +48,8 @@ async fn http_goes_to_the_proxy_whole() {
     let settings = scene
         .settings()
         .set("sinks.main.endpoint", &url)
-        .environment("http_proxy", &proxy.url())
-        .environment("NO_PROXY", "example.com,other.invalid");
+        .variable("http_proxy", &proxy.url())
+        .variable("NO_PROXY", "example.com,other.invalid");
     arrives(&scene, &endpoint, settings).await;
     let asked = proxy.asked();
     assert!(!asked.is_empty());
@@ -66,8 +66,8 @@ async fn hosts_that_are_to_be_reached_directly() {
     let forwarder = scene
         .settings()
         .set("sinks.main.endpoint", &format!("http://{HOST}/ingest"))
-        .environment("HTTP_PROXY", &proxy.url())
-        .environment("NO_PROXY", "example.com,.invalid")
+        .variable("HTTP_PROXY", &proxy.url())
+        .variable("NO_PROXY", "example.com,.invalid")
         .start();
     // There is no such host but at the proxy.
     let waits = || forwarder.waits().into_iter().find(|it| it.0 == "sink main");
@@ -91,7 +91,7 @@ async fn loopback_takes_no_proxy() {
         .without("checkpoints.directory")
         .set("checkpoints.container_url", &container.url());
     for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] {
-        settings = settings.environment(name, &nowhere);
+        settings = settings.variable(name, &nowhere);
     }
     let forwarder = settings.start();
     scene.everything_arrives().await;
@@ -127,8 +127,8 @@ async fn blob_storage_behind_a_proxy() {
                 "checkpoints.container_url",
                 &format!("{shown}?{}", url.query().unwrap()),
             )
-            .environment("SSL_CERT_FILE", &trust.file())
-            .environment(&variable, &proxy.url())
+            .variable("SSL_CERT_FILE", &trust.file())
+            .variable(&variable, &proxy.url())
             .start();
         scene.everything_arrives().await;
         forwarder.stop().await;
@@ -175,7 +175,7 @@ async fn an_endpoint_with_a_certificate_of_ones_own() {
         let mut forwarder = store
             .clone()
             .set("sinks.main.endpoint", &url(host))
-            .environment("SSL_CERT_FILE", &trusted.file())
+            .variable("SSL_CERT_FILE", &trusted.file())
             .start();
         let waits = || forwarder.waits().into_iter().find(|it| it.0 == "sink main");
         let (_, reason) = eventually_some("a reason", waits).await;
@@ -190,7 +190,7 @@ async fn an_endpoint_with_a_certificate_of_ones_own() {
             "checkpoints.directory",
             &scene.folder.path().join("new").to_string_lossy(),
         )
-        .environment("SSL_CERT_FILE", &trust.file());
+        .variable("SSL_CERT_FILE", &trust.file());
     let forwarder = settings.start();
     let produced = scene.hub.produced();
     eventually("every record", || endpoint.has(&produced)).await;

@@ -68,7 +68,7 @@ fn settings(scene: &Scene, over: Over, address: SocketAddr) -> Settings {
         )
         .set("sources.logs.transport", over.transport())
         .set("sources.logs.custom_endpoint", &over.url(address))
-        .environment("HTTPS_PROXY", &format!("http://{}", ports::unused()))
+        .variable("HTTPS_PROXY", &format!("http://{}", ports::unused()))
 }
 
 async fn reads(over: Over) {
@@ -76,7 +76,7 @@ async fn reads(over: Over) {
     let address = over.listen(&scene, &trust).await;
     scene.produce(30, 3);
     let forwarder = settings(&scene, over, address)
-        .environment("SSL_CERT_FILE", &trust.file())
+        .variable("SSL_CERT_FILE", &trust.file())
         .start();
     scene.everything_arrives().await;
     let detaches: Vec<_> = (0..2)
@@ -152,7 +152,7 @@ async fn over_tls_at_the_port_of_the_connection_string() {
                 &connection_string(&scene, &endpoint),
             )
             .set("sources.logs.transport", over.transport())
-            .environment("SSL_CERT_FILE", &trust.file())
+            .variable("SSL_CERT_FILE", &trust.file())
             .start();
         scene.everything_arrives().await;
         forwarder.stop().await;
@@ -167,7 +167,7 @@ async fn an_authority_that_nobody_trusts() {
         let (scene, trust, other) = (Scene::set(1).await, Trust::new(), Trust::new());
         let address = over.listen(&scene, &trust).await;
         scene.produce(10, 3);
-        let settings = settings(&scene, over, address).environment("SSL_CERT_FILE", &other.file());
+        let settings = settings(&scene, over, address).variable("SSL_CERT_FILE", &other.file());
         let mut forwarder = settings.clone().argument("--fail-fast").start();
         assert_eq!(forwarder.exit().await, Some(69), "{}", forwarder.text());
         let said = forwarder.text();

@@ -1,6 +1,7 @@
 //! What is left behind.
 
 use entra_forwarder::event_hub::{OpenAt, Source, SourceErrorKind};
+use entra_forwarder_emulator::{Action, Fault};
 use tokio::time::Instant;
 
 use crate::support::*;
@@ -110,4 +111,41 @@ async fn a_silent_peer_bounds_shutdown() {
         kind(source.hub_properties().await),
         SourceErrorKind::Unavailable
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hanging_closes_are_bounded_per_partition() {
+    let emulator = emulator().await;
+    let source = source(&emulator);
+    // Every connection falls silent at its first event.
+    let silence = Fault::always(Action::Freeze { ms: None });
+    emulator.faults().inject(silence);
+    for id in 0..2 {
+        emulator.append(HUB, id, "x").unwrap();
+    }
+    for hanging in 1..=4 {
+        let stream = open_first(&source).await;
+        drop(stream);
+        eventually("a hanging close", || source.abandoned_clients() == hanging).await;
+    }
+
+    let start = Instant::now();
+    let error = open(&source, 0, OpenAt::Earliest).await.err().unwrap();
+    assert!(start.elapsed() < TIMEOUTS.open / 2, "{:?}", start.elapsed());
+    assert_eq!(error.kind, SourceErrorKind::Unavailable);
+    assert!(
+        error
+            .message
+            .starts_with("4 connections for partition 0 hang in closing"),
+        "{error}"
+    );
+    // The others have not used up their share.
+    let stream = open(&source, 1, OpenAt::Earliest).await.unwrap();
+    drop(stream);
+    emulator.faults().clear();
+    emulator.faults().thaw();
+    eventually("the end of the closes", || source.abandoned_clients() == 0).await;
+    let stream = open_first(&source).await;
+    bounded(stream.close()).await;
+    leave(source, emulator).await;
 }

@@ -7,9 +7,14 @@
     reason = "a helper of tests is a test"
 )]
 
+#[path = "../support/jwt.rs"]
+mod jwt;
+
 mod bodies;
 mod closing;
 mod endings;
 mod open;
 mod properties;
+mod refusals;
 mod support;
+mod tokens;

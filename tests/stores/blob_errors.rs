@@ -154,8 +154,11 @@ fn unusable_container_urls_are_refused_without_their_secrets() {
     );
     let config = entra_forwarder::config::CredentialConfig::AzureCli;
     let with_credential = |url: &str| {
-        let credential =
-            entra_forwarder::auth::credential(&config, None, Default::default()).unwrap();
+        let credential = entra_forwarder::auth::credential(
+            &config,
+            &entra_forwarder::auth::Surroundings::default(),
+        )
+        .unwrap();
         Container::new(&Secret::new(url), Some(credential), TIMEOUT)
     };
     assert!(matches!(

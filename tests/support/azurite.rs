@@ -14,17 +14,19 @@ use sha2::Sha256;
 use crate::tied;
 
 /// Name of the account that every Azurite has.
-const ACCOUNT: &str = "devstoreaccount1";
+pub(crate) const ACCOUNT: &str = "devstoreaccount1";
 /// Its key, which is public.
 const KEY: &str =
     "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
 /// Version of the service that the signatures are made for.
-const VERSION: &str = "2021-12-02";
+pub(crate) const VERSION: &str = "2021-12-02";
 /// What the forwarder needs.
 const ALL: &str = "racwl";
 
-struct Azurite {
-    address: String,
+/// A running Azurite.
+pub(crate) struct Azurite {
+    /// Its URL.
+    pub(crate) address: String,
     /// Closing its standard input ends it.
     _child: Child,
 }
@@ -32,38 +34,39 @@ struct Azurite {
 /// Starts Azurite at the first call; gives `http://127.0.0.1:<port>`.
 fn address() -> &'static str {
     static AZURITE: OnceLock<Azurite> = OnceLock::new();
-    let azurite = AZURITE.get_or_init(|| {
-        // Port 0 is one that is free; data stay in memory, so that nothing is left behind.
-        let mut child = tied::start(
-            "node_modules/azurite/dist/src/blob/main.js",
-            &[
-                "--blobHost",
-                "127.0.0.1",
-                "--blobPort",
-                "0",
-                "--inMemoryPersistence",
-                "--silent",
-                "--disableTelemetry",
-                "--skipApiVersionCheck",
-            ],
-        );
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let address = lines
-            .by_ref()
-            .map_while(Result::ok)
-            .find_map(|line| {
-                line.split_once("successfully listens on ")
-                    .map(|(_, url)| url.trim().to_owned())
-            })
-            .expect("Azurite ended before it listened; its errors are above");
-        // A full pipe would stop it.
-        std::thread::spawn(move || lines.for_each(drop));
-        Azurite {
-            address,
-            _child: child,
-        }
-    });
-    &azurite.address
+    &AZURITE.get_or_init(|| start(&[])).address
+}
+
+/// Starts it with more arguments than the usual ones.
+pub(crate) fn start(more: &[&str]) -> Azurite {
+    // Port 0 is one that is free; data stay in memory, so that nothing is left behind.
+    let usual = [
+        "--blobHost",
+        "127.0.0.1",
+        "--blobPort",
+        "0",
+        "--inMemoryPersistence",
+        "--silent",
+        "--disableTelemetry",
+        "--skipApiVersionCheck",
+    ];
+    let arguments = [&usual, more].concat();
+    let mut child = tied::start("node_modules/azurite/dist/src/blob/main.js", &arguments);
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let address = lines
+        .by_ref()
+        .map_while(Result::ok)
+        .find_map(|line| {
+            line.split_once("successfully listens on ")
+                .map(|(_, url)| url.trim().to_owned())
+        })
+        .expect("Azurite ended before it listened; its errors are above");
+    // A full pipe would stop it.
+    std::thread::spawn(move || lines.for_each(drop));
+    Azurite {
+        address,
+        _child: child,
+    }
 }
 
 /// A container of its own for one test.
@@ -157,7 +160,7 @@ impl TestContainer {
 }
 
 /// A query that allows everything in the account.
-fn account_signature() -> String {
+pub(crate) fn account_signature() -> String {
     let end = moment(3600);
     let text = [
         ACCOUNT, "racwdl", "b", "sco", "", &end, "", "", VERSION, "", "",

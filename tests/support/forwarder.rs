@@ -20,7 +20,7 @@ use crate::hub::GROUP;
 pub(crate) struct Settings {
     values: BTreeMap<String, String>,
     arguments: Vec<String>,
-    environment: Vec<(String, String)>,
+    variables: Vec<(String, String)>,
 }
 
 impl Settings {
@@ -29,7 +29,7 @@ impl Settings {
         Self {
             values: BTreeMap::new(),
             arguments: Vec::new(),
-            environment: Vec::new(),
+            variables: Vec::new(),
         }
     }
 
@@ -67,15 +67,15 @@ impl Settings {
         self
     }
 
-    /// The same with one more variable, which is no key of the configuration.
-    pub(crate) fn environment(mut self, name: &str, value: &str) -> Self {
-        self.environment.push((name.to_owned(), value.to_owned()));
-        self
-    }
-
     /// The same with one more argument behind `run`.
     pub(crate) fn argument(mut self, argument: &str) -> Self {
         self.arguments.push(argument.to_owned());
+        self
+    }
+
+    /// The same with a variable of the environment that is no key.
+    pub(crate) fn variable(mut self, name: &str, value: &str) -> Self {
+        self.variables.push((name.to_owned(), value.to_owned()));
         self
     }
 
@@ -107,15 +107,14 @@ impl Settings {
         self.run(&["--config", &file.to_string_lossy()], Vec::new())
     }
 
-    fn run(&self, arguments: &[&str], variables: Vec<(String, String)>) -> Forwarder {
+    fn run(&self, arguments: &[&str], mut variables: Vec<(String, String)>) -> Forwarder {
+        variables.extend(self.variables.clone());
         let own = self.arguments.iter().map(String::as_str);
         let arguments: Vec<_> = ["run"]
             .into_iter()
             .chain(arguments.iter().copied())
             .chain(own)
             .collect();
-        let mut variables = variables;
-        variables.extend(self.environment.iter().cloned());
         Forwarder::start(&arguments, variables)
     }
 }

@@ -19,6 +19,7 @@ pub(crate) struct Scene {
     /// Holds the checkpoints.
     pub(crate) folder: TempDir,
     partitions: u32,
+    namespace: &'static str,
 }
 
 impl Scene {
@@ -34,7 +35,13 @@ impl Scene {
             endpoint: Endpoint::start().await,
             folder: tempfile::tempdir().unwrap(),
             partitions,
+            namespace: "localhost",
         }
+    }
+
+    /// The same, when the configuration gives the namespace another name than `localhost`.
+    pub(crate) fn in_namespace(self, namespace: &'static str) -> Self {
+        Self { namespace, ..self }
     }
 
     /// A configuration for all of it.
@@ -71,7 +78,7 @@ impl Scene {
     }
 
     fn file(&self, kind: &str, partition: u32) -> PathBuf {
-        let path: PathBuf = ["store", "localhost", HUB, GROUP, kind].iter().collect();
+        let path: PathBuf = ["store", self.namespace, HUB, GROUP, kind].iter().collect();
         self.folder
             .path()
             .join(path)

@@ -114,7 +114,7 @@ impl Container {
         if url.path().len() < 2 {
             return Err(ContainerError::NoContainer(shown));
         }
-        let signed = url.query_pairs().any(|(name, _)| name == "sig");
+        let signed = has_signature(&url);
         match (&credential, signed) {
             (None, false) => return Err(ContainerError::NoCredential(shown)),
             (Some(_), true) => return Err(ContainerError::TwoCredentials(shown)),
@@ -138,6 +138,11 @@ impl Container {
             timeout,
             page: None,
         })
+    }
+
+    /// Whether the URL carries a shared-access signature, so that it takes no credential.
+    pub fn is_signed(url: &Secret) -> bool {
+        Url::parse(url.expose()).is_ok_and(|url| has_signature(&url))
     }
 
     /// Lists in pages of this size instead of the service's own (5,000), to test that every page
@@ -323,6 +328,10 @@ fn client_options(url: &Url, timeout: Duration) -> Option<ClientOptions> {
         transport: Some(Transport::new(Arc::new(builder.build().ok()?))),
         ..Default::default()
     })
+}
+
+fn has_signature(url: &Url) -> bool {
+    url.query_pairs().any(|(name, _)| name == "sig")
 }
 
 fn header(headers: &Headers, name: &'static str) -> Option<String> {

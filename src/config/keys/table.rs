@@ -116,7 +116,7 @@ pub(in crate::config) static KEYS: &[Key] = &[
     Key {
         path: "sources.*.credential",
         kind: text(TextRule::Credential),
-        need: Optional("exactly one of `credential` and `connection_string` is required"),
+        need: Optional("an identity of type `auto` is used, unless there is a `connection_string`"),
         doc: "Name of the identity in `[credentials.<name>]` to read with. It needs the role \"Azure \
               Event Hubs Data Receiver\".",
         example: "identity",
@@ -124,7 +124,7 @@ pub(in crate::config) static KEYS: &[Key] = &[
     Key {
         path: "sources.*.connection_string",
         kind: Kind::Secret(SecretRule::ConnectionString),
-        need: Optional("exactly one of `credential` and `connection_string` is required"),
+        need: Optional("an identity is used; at most one of this and `credential`"),
         doc: "Connection string with the right to listen: `Endpoint` and either `SharedAccessKeyName` \
               with `SharedAccessKey` or `SharedAccessSignature`. With `UseDevelopmentEmulator=true` \
               the connection is plain AMQP.",
@@ -363,24 +363,32 @@ pub(in crate::config) static KEYS: &[Key] = &[
             "managed_identity",
             "workload_identity",
             "client_secret",
+            "client_certificate",
             "azure_cli",
         ]),
         need: Required,
         doc: "Kind of the identity. `auto` takes the first that is there of workload identity, managed \
-              identity and the Azure CLI; the others are what their names say.",
+              identity and the Azure CLI; the others are what their names say. See \
+              `docs/credentials.md`.",
         example: "auto",
     },
     Key {
         path: "credentials.*.client_id",
         kind: text(TextRule::ClientId),
-        need: Optional("required by `client_secret`; not for `azure_cli`"),
+        need: Optional(
+            "required by `client_secret` and `client_certificate`; not for `azure_cli`; else \
+             `AZURE_CLIENT_ID` if that is set",
+        ),
         doc: "Client (application) id: of the user-assigned identity, or of the service principal.",
         example: "11111111-2222-3333-4444-555555555555",
     },
     Key {
         path: "credentials.*.tenant_id",
         kind: text(TextRule::Tenant),
-        need: Optional("required by `client_secret`; else only for `workload_identity`"),
+        need: Optional(
+            "required by `client_secret` and `client_certificate`; else only for \
+             `workload_identity`",
+        ),
         doc: "Tenant: its id or one of its domain names.",
         example: "66666666-7777-8888-9999-000000000000",
     },
@@ -390,6 +398,21 @@ pub(in crate::config) static KEYS: &[Key] = &[
         need: Optional("required by `client_secret`, only for it"),
         doc: "Secret of the service principal.",
         example: "<client secret>",
+    },
+    Key {
+        path: "credentials.*.certificate",
+        kind: Kind::Secret(SecretRule::Certificate),
+        need: Optional("required by `client_certificate`, only for it"),
+        doc: "Certificate of the service principal with its RSA private key: PEM text, or PKCS#12 \
+              (`.pfx`) in base64. A file may hold PEM text or PKCS#12 as it is.",
+        example: "MIIJqQIBAzCCCW8G",
+    },
+    Key {
+        path: "credentials.*.certificate_password",
+        kind: Kind::Secret(SecretRule::Any),
+        need: Optional("the PKCS#12 file has no password"),
+        doc: "Password of the PKCS#12 file.",
+        example: "<password>",
     },
     Key {
         path: "checkpoints.store",
@@ -409,7 +432,9 @@ pub(in crate::config) static KEYS: &[Key] = &[
     Key {
         path: "checkpoints.credential",
         kind: text(TextRule::Credential),
-        need: Optional("required if `container_url` has no signature"),
+        need: Optional(
+            "an identity of type `auto` is used, unless `container_url` has a signature",
+        ),
         doc: "Name of the identity in `[credentials.<name>]` to use for the container. It needs the \
               role \"Storage Blob Data Contributor\".",
         example: "identity",

@@ -1,5 +1,7 @@
 //! Secrets, and what each must look like. No mistake shows any part of one.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use reqwest::header::HeaderValue;
 use url::Url;
 
@@ -19,6 +21,8 @@ pub(in crate::config) enum SecretRule {
     ContainerUrl,
     /// The value of a request header.
     HeaderValue,
+    /// A certificate with its private key: PEM text, or PKCS#12 in base64.
+    Certificate,
 }
 
 impl SecretRule {
@@ -30,6 +34,9 @@ impl SecretRule {
             Self::ContainerUrl => {
                 "the URL of a blob container, such as https://<account>.blob.core.windows.net/<container>"
             }
+            Self::Certificate => {
+                "a certificate with its private key, as PEM text (-----BEGIN ...) or PKCS#12 in base64"
+            }
             Self::HeaderValue => "the value of an HTTP header: visible characters on one line",
         }
     }
@@ -40,7 +47,8 @@ impl SecretRule {
             return Err(Mistake::new("empty"));
         }
         // A line break at the end of a variable would otherwise show as a refused credential.
-        if text.trim() != text {
+        // PEM text ends with one by itself.
+        if text.trim() != text && !matches!(self, Self::Certificate) {
             return Err(
                 Mistake::new("a text with white space around it (not shown)")
                     .hint("remove the space or line break at its beginning or end"),
@@ -62,6 +70,14 @@ impl SecretRule {
                     Ok(())
                 } else {
                     Err(not_shown().hint("the name of the container is missing at the end"))
+                }
+            }
+            Self::Certificate if text.contains("-----BEGIN") => Ok(()),
+            Self::Certificate => {
+                let base64: String = text.split_whitespace().collect();
+                match STANDARD.decode(base64) {
+                    Ok(bytes) if !bytes.is_empty() => Ok(()),
+                    _ => Err(not_shown().hint("a file is named by certificate_file")),
                 }
             }
             Self::HeaderValue => HeaderValue::from_str(text)

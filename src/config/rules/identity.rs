@@ -3,23 +3,37 @@
 use crate::config::problem::Problem;
 use crate::config::view::View;
 
+/// The keys of a credential beside its type.
+const KEYS: [&str; 5] = [
+    "tenant_id",
+    "client_id",
+    "client_secret",
+    "certificate",
+    "certificate_password",
+];
+
 /// Checks one credential.
 pub(super) fn check(view: &View<'_>, problems: &mut Vec<Problem>) {
     let Some(kind) = view.word("type") else {
         return;
     };
-    let fits: &[&str] = match kind {
-        "client_secret" => &["tenant_id", "client_id", "client_secret"],
-        "workload_identity" => &["tenant_id", "client_id"],
-        "azure_cli" => &[],
-        _ => &["client_id"],
+    let (needs, allows): (&[&str], &[&str]) = match kind {
+        "client_secret" => (&["tenant_id", "client_id", "client_secret"], &[]),
+        "client_certificate" => (
+            &["tenant_id", "client_id", "certificate"],
+            &["certificate_password"],
+        ),
+        "workload_identity" => (&[], &["tenant_id", "client_id"]),
+        "azure_cli" => (&[], &[]),
+        _ => (&[], &["client_id"]),
     };
-    for key in ["tenant_id", "client_id", "client_secret"] {
+    let fits = [needs, allows].concat();
+    for key in KEYS {
         if view.is_tried(key) && !fits.contains(&key) {
             let mut problem = view.problem(
                 key,
                 "not a key of this type",
-                match fits {
+                match fits.as_slice() {
                     [] => format!("no other key beside type = \"{kind}\""),
                     _ => format!("only {} beside type = \"{kind}\"", fits.join(" and ")),
                 },
@@ -27,7 +41,7 @@ pub(super) fn check(view: &View<'_>, problems: &mut Vec<Problem>) {
             problem.hint = Some("remove it or change the type".to_owned());
             problems.push(problem);
         }
-        if kind == "client_secret" && !view.is_tried(key) {
+        if needs.contains(&key) && !view.is_tried(key) {
             problems.push(view.missing(key));
         }
     }

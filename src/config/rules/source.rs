@@ -78,18 +78,14 @@ pub(super) fn fill_in(settings: &mut Settings, name: &str, problems: &mut Vec<Pr
 /// Checks the rules between the keys of a source.
 pub(super) fn check(view: &View<'_>, problems: &mut Vec<Problem>) {
     let by_string = view.is_tried("connection_string");
-    match (by_string, view.is_tried("credential")) {
-        (true, true) => problems.push(view.problem(
+    if by_string && view.is_tried("credential") {
+        problems.push(view.problem(
             "credential",
             "given beside connection_string",
-            "exactly one of the two",
-        )),
-        (false, false) => {
-            let mut problem = view.missing("credential");
-            problem.expected = "a credential or a connection_string".to_owned();
-            problems.push(problem);
-        }
-        _ => identity::check_reference(view, problems),
+            "at most one of the two",
+        ));
+    } else {
+        identity::check_reference(view, problems);
     }
     // A wrong connection string has a problem already, and might have said these.
     let wrong_string = by_string && view.secret("connection_string").is_none();
@@ -122,11 +118,11 @@ pub(super) fn check(view: &View<'_>, problems: &mut Vec<Problem>) {
         check_scheme(view, url.scheme(), problems);
     }
     let is_plain = endpoint.is_some_and(|url| url.scheme() == "amqp" && !is_loopback(&url));
-    if is_plain && view.text("credential").is_some() {
+    if is_plain && !by_string {
         problems.push(view.problem(
             "custom_endpoint",
             "a URL without TLS",
-            "amqps://, since credential sends a token there",
+            "amqps://, since the identity's token is sent there",
         ));
     }
 }

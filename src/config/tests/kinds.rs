@@ -75,6 +75,13 @@ const REFUSED: &[(&str, &str)] = &[
     ),
     ("credentials.identity", "client_secret = \"x\""),
     ("credentials.identity", "type = \"client_secret\""),
+    ("credentials.identity", "type = \"client_certificate\""),
+    ("credentials.identity", "certificate = \"MIIJqQIBAzCCCW8G\""),
+    (
+        "credentials.identity",
+        "type = \"client_certificate\"\nclient_id = \"11111111-2222-3333-4444-55555555abcd\"\n\
+         tenant_id = \"contoso.com\"\ncertificate = \"/etc/certificate.pem\"",
+    ),
     (
         "sinks.siem",
         "headers = { Authorization = \"Bearer x\\n\" }",
@@ -129,6 +136,12 @@ const ACCEPTED: &[(&str, &str)] = &[
     (
         "credentials.identity",
         "client_id = \"11111111-2222-3333-4444-55555555abcD\"",
+    ),
+    (
+        "credentials.identity",
+        "type = \"client_certificate\"\nclient_id = \"11111111-2222-3333-4444-55555555abcd\"\n\
+         tenant_id = \"contoso.com\"\ncertificate = \"MIIJqQIBAzCC\\nCW8G\\n\"\n\
+         certificate_password = \"x\"",
     ),
     (
         "checkpoints",
@@ -217,4 +230,24 @@ fn connection_string_mistakes() {
     ] {
         assert_eq!(ConnectionString::parse(text), Err(expected), "{text}");
     }
+}
+
+#[test]
+fn a_ready_made_signature_says_its_end() {
+    let ends = |access: &str| {
+        let text = format!("Endpoint=sb://h;{access}");
+        ConnectionString::parse(&text).unwrap().signature_ends()
+    };
+    let signature = "SharedAccessSignature=SharedAccessSignature sr=a&sig=b%3D";
+    for (rest, expected) in [
+        ("&se=1700000000&skn=n", Some(1_700_000_000_000)),
+        ("&skn=n&se=1700000000", Some(1_700_000_000_000)),
+        ("&skn=n", None),
+        ("&se=soon", None),
+        ("&se=9223372036854775807", None),
+    ] {
+        let found = ends(&format!("{signature}{rest}"));
+        assert_eq!(found.map(|end| end.0), expected, "{rest}");
+    }
+    assert_eq!(ends("SharedAccessKeyName=n;SharedAccessKey=se=1"), None);
 }

@@ -82,12 +82,12 @@ const SENTENCES: &[(&str, &str, &str)] = &[
     (
         "sources.entra",
         "connection_string = \"Endpoint=sb://contoso\"",
-        "forwarder.toml line 2: sources.entra.connection_string is something else (not shown), expected a connection string of the Event Hubs namespace or hub; it has neither SharedAccessKeyName with SharedAccessKey nor SharedAccessSignature\nforwarder.toml line 6: sources.entra.credential is given beside connection_string, expected exactly one of the two",
+        "forwarder.toml line 2: sources.entra.connection_string is something else (not shown), expected a connection string of the Event Hubs namespace or hub; it has neither SharedAccessKeyName with SharedAccessKey nor SharedAccessSignature\nforwarder.toml line 6: sources.entra.credential is given beside connection_string, expected at most one of the two",
     ),
     (
         "sources.entra",
         "connection_string = \"Endpoint=sb://other.servicebus.windows.net;SharedAccessSignature=x\"",
-        "forwarder.toml line 3: sources.entra.namespace is another one than in connection_string, expected the Endpoint of sources.entra.connection_string; remove namespace, or take the right connection string\nforwarder.toml line 6: sources.entra.credential is given beside connection_string, expected exactly one of the two",
+        "forwarder.toml line 3: sources.entra.namespace is another one than in connection_string, expected the Endpoint of sources.entra.connection_string; remove namespace, or take the right connection string\nforwarder.toml line 6: sources.entra.credential is given beside connection_string, expected at most one of the two",
     ),
     (
         "source.entra",
@@ -247,7 +247,6 @@ store = "memory"
             "sources.entra.consumer_group",
             "sinks.siem.endpoint",
             "checkpoints.store",
-            "sources.entra.credential",
             "sources.entra.namespace",
             "credentials.principal.tenant_id",
             "credentials.principal.client_id",

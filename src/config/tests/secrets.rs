@@ -236,6 +236,8 @@ fn every_secret_has_a_kind_that_hides_it() {
             "sinks.*.endpoint",
             "sinks.*.headers.*",
             "credentials.*.client_secret",
+            "credentials.*.certificate",
+            "credentials.*.certificate_password",
             "checkpoints.container_url",
         ]
     );

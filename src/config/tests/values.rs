@@ -273,3 +273,44 @@ fn the_file_is_found() {
             .contains("given twice")
     );
 }
+
+#[test]
+fn nothing_said_means_the_identity_that_is_there() {
+    let text = BASE.replace("credential = \"identity\"\n", "");
+    assert_eq!(
+        right(&text, &[]).config.sources["entra"].access,
+        SourceAccess::Auto
+    );
+}
+
+#[test]
+fn a_certificate_file_is_text_or_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    for (bytes, expected) in [
+        (
+            &b"-----BEGIN CERTIFICATE-----\n\n"[..],
+            "-----BEGIN CERTIFICATE-----",
+        ),
+        (&[0x30, 0x82, 0xff, 0x00], "MIL/AA=="),
+    ] {
+        let path = folder.path().join("certificate");
+        std::fs::write(&path, bytes).unwrap();
+        let text = BASE.replace(
+            "type = \"auto\"",
+            &format!(
+                "type = \"client_certificate\"\ntenant_id = \"contoso.com\"\n\
+                 client_id = \"11111111-2222-3333-4444-55555555abcd\"\n\
+                 certificate_file = {path:?}"
+            ),
+        );
+        let CredentialConfig::ClientCertificate {
+            certificate,
+            password,
+            ..
+        } = &right(&text, &[]).config.credentials["identity"]
+        else {
+            panic!("another type");
+        };
+        assert_eq!((certificate.expose(), password), (expected, &None));
+    }
+}

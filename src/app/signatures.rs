@@ -1,0 +1,93 @@
+//! Ready-made signatures end, and nobody renews them: says so before and after.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+use crate::config::connection_string::ConnectionString;
+use crate::config::{Config, Secret, SourceAccess, StoreConfig};
+use crate::event_hub::Timestamp;
+use crate::telemetry::status::Status;
+
+/// How long before its end a signature shows among what is waited for.
+const NOTICE: Duration = Duration::from_secs(24 * 60 * 60);
+/// Longest time between two looks at the clock, which may be set.
+const LOOK_MAX: Duration = Duration::from_secs(60 * 60);
+
+/// A signature, and when it ends.
+struct Signature {
+    /// Path in the configuration.
+    place: String,
+    ends: Timestamp,
+}
+
+/// Logs when each ready-made signature of the configuration ends, and tells `status` from 24 hours
+/// before on. The tasks end by themselves when the signatures have; drop the set to end them.
+pub fn watch(config: &Config, status: &Arc<Status>) -> JoinSet<()> {
+    let mut tasks = JoinSet::new();
+    for signature in signatures(config) {
+        let Signature { place, ends } = &signature;
+        tracing::info!(
+            event = "signature_expires",
+            place,
+            ends = %ends,
+            "the shared access signature in {place} ends at {ends}; nobody renews it"
+        );
+        tasks.spawn(tell(signature, Arc::clone(status)));
+    }
+    tasks
+}
+
+async fn tell(Signature { place, ends }: Signature, status: Arc<Status>) {
+    let component = format!("signature of {place}");
+    let wait_for = async |moment: SystemTime| {
+        while let Ok(left) = moment.duration_since(SystemTime::now())
+            && !left.is_zero()
+        {
+            sleep(left.min(LOOK_MAX)).await;
+        }
+    };
+    let end = UNIX_EPOCH + Duration::from_millis(u64::try_from(ends.0).unwrap_or(0));
+    wait_for(end.checked_sub(NOTICE).unwrap_or(UNIX_EPOCH)).await;
+    if SystemTime::now() < end {
+        let reason = format!("it ends at {ends}: put a new one into {place} before");
+        status.waits(&component, &reason);
+    }
+    wait_for(end).await;
+    let reason = format!("it ended at {ends}: put a new one into {place}");
+    status.waits(&component, &reason);
+}
+
+fn signatures(config: &Config) -> Vec<Signature> {
+    let of_sources = config.sources.iter().filter_map(|(name, source)| {
+        let SourceAccess::ConnectionString(text) = &source.access else {
+            return None;
+        };
+        Some(Signature {
+            place: format!("sources.{name}.connection_string"),
+            ends: ConnectionString::parse(text.expose())
+                .ok()?
+                .signature_ends()?,
+        })
+    });
+    let of_store = match &config.checkpoints.store {
+        StoreConfig::Blob { container_url, .. } => url_ends(container_url),
+        StoreConfig::Directory { .. } | StoreConfig::Memory => None,
+    };
+    let of_store = of_store.map(|ends| Signature {
+        place: "checkpoints.container_url".to_owned(),
+        ends,
+    });
+    of_sources.chain(of_store).collect()
+}
+
+/// The `se` of a signed URL, an RFC 3339 time or a date
+/// (<https://learn.microsoft.com/rest/api/storageservices/create-service-sas>).
+fn url_ends(url: &Secret) -> Option<Timestamp> {
+    let url = url::Url::parse(url.expose()).ok()?;
+    let (_, text) = url.query_pairs().find(|(name, _)| name == "se")?;
+    Timestamp::parse_rfc3339(&text)
+        .or_else(|| Timestamp::parse_rfc3339(&format!("{text}T00:00:00Z")))
+}

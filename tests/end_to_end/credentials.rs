@@ -1,0 +1,424 @@
+//! Identities whose tokens come from stand-ins on this machine.
+
+use std::path::Path;
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::net::TcpListener;
+
+use crate::authority::authority;
+use crate::azurite_oauth;
+use crate::eventually::eventually;
+use crate::forwarder::Settings;
+use crate::hub::GROUP;
+use crate::identity::{CLIENT_ID, IDENTITY_HEADER, IdentityService, TENANT};
+use crate::scene::Scene;
+
+/// A port where nobody listens.
+const DEAD_PROXY: &str = "http://127.0.0.1:9";
+const HUBS_SCOPE: &str = "https://eventhubs.azure.net/.default";
+const STORAGE_SCOPE: &str = "https://storage.azure.com/.default";
+const SHORT: Duration = Duration::from_secs(4);
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// Name of the namespace: one by which it cannot be reached.
+const NAMESPACE: &str = "forwarder-test.servicebus.windows.net";
+
+async fn scene(partitions: u32) -> Scene {
+    Scene::set(partitions).await.in_namespace(NAMESPACE)
+}
+
+/// A configuration that reads with an identity. A proxy stands in the environment that leads
+/// nowhere: only the endpoint of the sink, which goes by number, is excepted from it.
+fn settings(scene: &Scene) -> Settings {
+    let settings = scene
+        .settings()
+        .without("sources.logs.connection_string")
+        .set("sources.logs.namespace", NAMESPACE)
+        .set("sources.logs.event_hub", "logs")
+        .set("sources.logs.consumer_group", GROUP)
+        .set(
+            "sources.logs.custom_endpoint",
+            &format!("amqp://{}", scene.hub.emulator.address()),
+        );
+    ["HTTP_PROXY", "HTTPS_PROXY"]
+        .into_iter()
+        .fold(settings, |settings, name| {
+            settings.variable(name, DEAD_PROXY)
+        })
+        .variable("NO_PROXY", "127.0.0.1")
+}
+
+fn by_platform(settings: Settings, service: &IdentityService) -> Settings {
+    settings
+        .variable("IDENTITY_ENDPOINT", &service.endpoint())
+        .variable("IDENTITY_HEADER", IDENTITY_HEADER)
+}
+
+fn by_entra(settings: Settings, service: &IdentityService) -> Settings {
+    settings
+        .variable("AZURE_AUTHORITY_HOST", &service.authority_host())
+        .variable("SSL_CERT_FILE", &authority().ca_file().to_string_lossy())
+}
+
+fn principal(settings: Settings, kind: &str) -> Settings {
+    settings
+        .set("sources.logs.credential", "principal")
+        .set("credentials.principal.type", kind)
+        .set("credentials.principal.tenant_id", TENANT)
+        .set("credentials.principal.client_id", CLIENT_ID)
+}
+
+/// Tokens of a few seconds: reading goes on over their ends, and over a time in which none can be
+/// had; nothing is lost, and the right things were asked for.
+async fn lives_on(
+    service: &IdentityService,
+    scene: &Scene,
+    settings: &Settings,
+    scope: (&str, &str),
+) {
+    let forwarder = settings.start();
+    scene.produce(5, 3);
+    scene.everything_arrives().await;
+    forwarder.health_becomes("/readyz", 200).await;
+    let attached = || scene.hub.emulator.attach_log().len();
+    for round in 2..=3 {
+        eventually("the next token", || attached() >= 2 * round).await;
+        scene.produce(5, 3);
+        scene.everything_arrives().await;
+        assert_eq!(forwarder.health("/readyz").await.0, 200);
+    }
+    service.set_down(true);
+    // No link outlives its token.
+    let readers = || scene.hub.emulator.readers("logs", 0).unwrap();
+    eventually("the end of the link", || readers() == 0).await;
+    scene.produce(5, 3);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(readers(), 0);
+    service.set_down(false);
+    scene.everything_arrives().await;
+    eventually("the checkpoints", || scene.is_stored()).await;
+    forwarder.stop().await;
+    scene.assert_orderly();
+    let asked = service.asked();
+    assert!(asked.len() > 6, "{asked:?}");
+    for asked in asked {
+        assert_eq!(asked.status, 200, "{asked:?}");
+        assert_eq!(asked.fields[scope.0], scope.1, "{asked:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn managed_identity() {
+    let service = IdentityService::platform(&[SHORT]).await;
+    let scene = scene(2).await;
+    // Nothing says which credential: `auto` takes what the platform has.
+    let settings = by_platform(settings(&scene), &service).variable("AZURE_CLIENT_ID", CLIENT_ID);
+    let scope = ("resource", "https://eventhubs.azure.net");
+    lives_on(&service, &scene, &settings, scope).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn workload_identity() {
+    let service = IdentityService::entra(&[SHORT]).await;
+    let scene = scene(2).await;
+    let file = scene.folder.path().join("federated");
+    std::fs::write(&file, "signed-by-the-cluster").unwrap();
+    let settings = by_entra(settings(&scene), &service)
+        .variable("AZURE_FEDERATED_TOKEN_FILE", &file.to_string_lossy())
+        .variable("AZURE_TENANT_ID", TENANT)
+        .variable("AZURE_CLIENT_ID", CLIENT_ID);
+    lives_on(&service, &scene, &settings, ("scope", HUBS_SCOPE)).await;
+    for asked in service.asked() {
+        assert_eq!(asked.fields["client_assertion"], "signed-by-the-cluster");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn client_secret() {
+    let service = IdentityService::entra(&[SHORT]).await;
+    let scene = scene(2).await;
+    let settings = principal(by_entra(settings(&scene), &service), "client_secret")
+        .set("credentials.principal.client_secret", "hunter2");
+    lives_on(&service, &scene, &settings, ("scope", HUBS_SCOPE)).await;
+    for asked in service.asked() {
+        assert_eq!(asked.fields["client_secret"], "hunter2");
+    }
+}
+
+/// Makes a certificate with OpenSSL's own tool, as users do.
+fn certificate(folder: &Path) {
+    let run = |arguments: &[&str]| {
+        let output = std::process::Command::new("openssl")
+            .args(arguments)
+            .current_dir(folder)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{arguments:?}: {said}");
+    };
+    run(&[
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-subj",
+        "/CN=forwarder",
+        "-days",
+        "2",
+        "-keyout",
+        "key.pem",
+        "-out",
+        "certificate.pem",
+    ]);
+    let pair = ["-inkey", "key.pem", "-in", "certificate.pem"];
+    let export = |more: &[&str]| {
+        run(&[&["pkcs12", "-export"], &pair[..], more].concat());
+    };
+    export(&["-out", "open.pfx", "-passout", "pass:"]);
+    export(&["-out", "closed.pfx", "-passout", "pass:open sesame"]);
+    let both = ["key.pem", "certificate.pem"].map(|name| std::fs::read(folder.join(name)).unwrap());
+    std::fs::write(folder.join("both.pem"), both.concat()).unwrap();
+}
+
+/// The signature of an assertion, checked with OpenSSL's own tool.
+fn check_assertion(folder: &Path, assertion: &str) {
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+    let (signed, signature) = assertion.rsplit_once('.').unwrap();
+    std::fs::write(folder.join("signed"), signed).unwrap();
+    std::fs::write(folder.join("signature"), BASE64.decode(signature).unwrap()).unwrap();
+    let script = "openssl x509 -in certificate.pem -pubkey -noout > public.pem && openssl dgst \
+                  -sha256 -sigopt rsa_padding_mode:pss -sigopt rsa_pss_saltlen:32 -verify \
+                  public.pem -signature signature signed && openssl x509 -in certificate.pem \
+                  -outform DER | openssl dgst -sha256 -binary > thumbprint";
+    let output = std::process::Command::new("sh")
+        .args(["-c", script])
+        .current_dir(folder)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let parts: Vec<serde_json::Value> = signed
+        .split('.')
+        .map(|part| serde_json::from_slice(&BASE64.decode(part).unwrap()).unwrap())
+        .collect();
+    let thumbprint = std::fs::read(folder.join("thumbprint")).unwrap();
+    assert_eq!(parts[0]["alg"], "PS256");
+    assert_eq!(parts[0]["x5t#S256"], BASE64.encode(thumbprint));
+    assert_eq!(
+        (&parts[1]["iss"], &parts[1]["sub"]),
+        (&CLIENT_ID.into(), &CLIENT_ID.into())
+    );
+    let audience = parts[1]["aud"].as_str().unwrap();
+    assert!(
+        audience.ends_with(&format!("/{TENANT}/oauth2/v2.0/token")),
+        "{audience}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn client_certificate() {
+    let service = IdentityService::entra(&[HOUR]).await;
+    let folder = tempfile::tempdir().unwrap();
+    certificate(folder.path());
+    let forms = [
+        ("both.pem", None),
+        ("open.pfx", None),
+        ("closed.pfx", Some("open sesame")),
+    ];
+    for (round, (name, password)) in forms.into_iter().enumerate() {
+        let scene = scene(1).await;
+        let file = folder.path().join(name);
+        let key = "credentials.principal.certificate";
+        let mut settings = principal(by_entra(settings(&scene), &service), "client_certificate")
+            .set(&format!("{key}_file"), &file.to_string_lossy());
+        if let Some(password) = password {
+            settings = settings.set(&format!("{key}_password"), password);
+        }
+        let forwarder = settings.start();
+        scene.produce(5, 3);
+        scene.everything_arrives().await;
+        forwarder.stop().await;
+        let asked = service.asked();
+        assert!(asked.len() > round, "{name}");
+        let asked = asked.last().unwrap();
+        assert_eq!(asked.fields["scope"], HUBS_SCOPE);
+        check_assertion(folder.path(), &asked.fields["client_assertion"]);
+    }
+    let scene = scene(1).await;
+    let file = folder.path().join("closed.pfx");
+    let mut wrong = principal(by_entra(settings(&scene), &service), "client_certificate")
+        .set(
+            "credentials.principal.certificate_file",
+            &file.to_string_lossy(),
+        )
+        .set("credentials.principal.certificate_password", "mellon")
+        .start();
+    assert_eq!(wrong.exit().await, Some(78), "{}", wrong.text());
+    let expected = "credentials.principal: client certificate: it cannot be opened as PKCS#12: is \
+                    certificate_password right?";
+    assert!(wrong.text().contains(expected), "{}", wrong.text());
+    assert!(!wrong.text().contains("mellon"));
+}
+
+/// Two minutes before their use would end, tokens are renewed without a new link; and the store
+/// gets tokens of its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn tokens_are_renewed_before_they_end() {
+    // The first one is due for the SDK after 2 to 12 s.
+    let lives = [Duration::from_secs(217), HOUR];
+    let service = IdentityService::entra(&lives).await;
+    let (_azurite, container) = azurite_oauth::container().await;
+    let scene = scene(1).await;
+    let settings = principal(by_entra(settings(&scene), &service), "client_secret")
+        .set("credentials.principal.client_secret", "hunter2")
+        .set("checkpoints.store", "blob")
+        .set("checkpoints.container_url", &container)
+        .set("checkpoints.credential", "principal")
+        .without("checkpoints.directory");
+    let forwarder = settings.start();
+    scene.produce(5, 3);
+    scene.everything_arrives().await;
+    let asked_for = |scope: &str| {
+        let asked = service.asked();
+        asked
+            .iter()
+            .filter(|asked| asked.fields["scope"] == scope)
+            .count()
+    };
+    let tokens = scene.hub.emulator.tokens();
+    eventually("the renewal", || scene.hub.emulator.tokens() > tokens).await;
+    scene.produce(5, 3);
+    scene.everything_arrives().await;
+    assert_eq!(scene.hub.emulator.attach_log().len(), 1);
+    assert!(asked_for(HUBS_SCOPE) >= 2);
+    assert!(asked_for(STORAGE_SCOPE) >= 1);
+    assert_eq!(
+        asked_for(HUBS_SCOPE) + asked_for(STORAGE_SCOPE),
+        service.asked().len()
+    );
+    forwarder.stop().await;
+}
+
+/// What is asked without a client id, or by a proxy, where one is needed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_platform_refuses_whom_it_does_not_know() {
+    let service = IdentityService::platform(&[HOUR]).await;
+    let scene = scene(1).await;
+    let forwarder = by_platform(settings(&scene), &service).start();
+    let reason = forwarder.health_becomes("/readyz", 503).await;
+    eventually("the refusal", || !service.asked().is_empty()).await;
+    eventually("the reason", || !forwarder.waits().is_empty()).await;
+    assert!(reason.contains("source logs"), "{reason}");
+    let (_, reason) = forwarder.waits().remove(0);
+    for part in [
+        "auto tried managed identity (IDENTITY_ENDPOINT or MSI_ENDPOINT is set): The requested \
+         identity has not been assigned to this resource",
+        "check the source's credential",
+    ] {
+        assert!(reason.contains(part), "{reason}");
+    }
+    let asked = service.asked();
+    assert!(
+        asked
+            .iter()
+            .all(|asked| asked.status == 400 && !asked.fields.contains_key("client_id"))
+    );
+    forwarder.stop().await;
+}
+
+/// Microsoft Entra itself is reached by the proxy of the environment.
+#[tokio::test(flavor = "multi_thread")]
+async fn entra_is_asked_by_the_proxy() {
+    let proxy = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let scene = scene(1).await;
+    let settings = principal(settings(&scene), "client_secret")
+        .set("credentials.principal.client_secret", "hunter2")
+        .variable(
+            "HTTPS_PROXY",
+            &format!("http://{}", proxy.local_addr().unwrap()),
+        )
+        .variable("AZURE_AUTHORITY_HOST", "https://login.example.invalid");
+    let forwarder = settings.start();
+    let (stream, _) = proxy.accept().await.unwrap();
+    let mut line = String::new();
+    BufReader::new(stream).read_line(&mut line).await.unwrap();
+    assert_eq!(line.trim(), "CONNECT login.example.invalid:443 HTTP/1.1");
+    drop(forwarder);
+}
+
+/// A ready-made signature: when it ends is said at the start, beforehand, and afterwards.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_ending_signature_is_told() {
+    let scene = Scene::set(1).await;
+    let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs() as i64;
+    let signature = scene.hub.emulator.keys()[0].sign("sb://localhost/logs", now + 3);
+    let text = format!(
+        "Endpoint=sb://localhost:{};SharedAccessSignature={signature};EntityPath=logs;\
+         UseDevelopmentEmulator=true",
+        scene.hub.emulator.address().port()
+    );
+    let forwarder = scene
+        .settings()
+        .set("sources.logs.connection_string", &text)
+        .start();
+    scene.produce(5, 3);
+    scene.everything_arrives().await;
+    let said = forwarder.says("signature_expires").await;
+    assert_eq!(said["place"], "sources.logs.connection_string");
+    let waits_for = |component: &str, reason: &str| {
+        let waits = forwarder.waits();
+        waits
+            .iter()
+            .any(|(who, why)| who.contains(component) && why.contains(reason))
+    };
+    let of = "signature of sources.logs.connection_string";
+    assert!(waits_for(of, "it ends at 20"), "{}", forwarder.text());
+    eventually("the end", || waits_for(of, "it ended at 20")).await;
+    let ended = "the shared access signature ended at 20";
+    eventually("the partition's reason", || waits_for("partition 0", ended)).await;
+    assert!(!forwarder.text().contains("sig="), "{}", forwarder.text());
+    forwarder.stop().await;
+}
+
+/// The Azure CLI, as far as the forwarder sees it.
+#[tokio::test(flavor = "multi_thread")]
+async fn azure_cli() {
+    use std::os::unix::fs::PermissionsExt;
+    let scene = scene(1).await;
+    let ends = std::time::SystemTime::now() + HOUR;
+    let seconds = ends
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap()
+        .as_secs();
+    let answer = serde_json::json!({
+        "accessToken": crate::jwt::jwt(crate::jwt::EVENT_HUBS, ends),
+        "expires_on": seconds,
+        "tokenType": "Bearer",
+    });
+    let (folder, asked) = (
+        scene.folder.path().join("bin"),
+        scene.folder.path().join("asked"),
+    );
+    std::fs::create_dir(&folder).unwrap();
+    let script = format!(
+        "#!/bin/sh\necho \"$@\" >> '{}'\necho '{answer}'\n",
+        asked.display()
+    );
+    std::fs::write(folder.join("az"), script).unwrap();
+    std::fs::set_permissions(folder.join("az"), PermissionsExt::from_mode(0o755)).unwrap();
+    let forwarder = settings(&scene)
+        .set("sources.logs.credential", "developer")
+        .set("credentials.developer.type", "azure_cli")
+        .variable("PATH", &format!("{}:/usr/bin:/bin", folder.display()))
+        .start();
+    scene.produce(5, 3);
+    scene.everything_arrives().await;
+    forwarder.stop().await;
+    let asked = std::fs::read_to_string(asked).unwrap();
+    assert!(
+        asked.contains(&format!("get-access-token -o json --scope {HUBS_SCOPE}")),
+        "{asked}"
+    );
+}
