@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use azure_core::cloud::CloudConfiguration;
+use azure_core::cloud::{CloudConfiguration, CustomConfiguration};
 use azure_core::credentials::{AccessToken, TokenCredential, TokenRequestOptions};
 use azure_core::http::ClientOptions;
 use azure_identity::{
@@ -14,7 +14,7 @@ use azure_identity::{
     WorkloadIdentityCredentialOptions,
 };
 
-use crate::config::CredentialConfig;
+use crate::config::{Cloud, CredentialConfig};
 
 mod auto;
 mod blob;
@@ -67,6 +67,18 @@ pub struct Surroundings {
     /// The cloud whose authority gives the tokens. `None`: what `AZURE_AUTHORITY_HOST` says, else
     /// the public one.
     pub cloud: Option<Arc<CloudConfiguration>>,
+}
+
+/// The cloud for [`Surroundings`]. `AZURE_AUTHORITY_HOST`, where it is set, wins over it.
+pub fn cloud(cloud: Cloud) -> Option<Arc<CloudConfiguration>> {
+    let is_set = std::env::var_os(AUTHORITY_VARIABLE).is_some_and(|value| !value.is_empty());
+    (!is_set).then(|| {
+        let mut custom = CustomConfiguration::default();
+        cloud
+            .authority_host()
+            .clone_into(&mut custom.authority_host);
+        Arc::new(CloudConfiguration::Custom(custom))
+    })
 }
 
 /// Makes the credential that the configuration names; asks for no token yet.

@@ -60,7 +60,8 @@ pub enum Command {
     /// record arrived unaltered.
     #[cfg(feature = "demo")]
     Demo(Box<demo::Args>),
-    /// Serve an Event Hubs emulator on plain AMQP, for `UseDevelopmentEmulator=true`.
+    /// Serve an Event Hubs emulator: on plain AMQP for `UseDevelopmentEmulator=true`, and over
+    /// TLS and WebSockets if asked to.
     #[cfg(feature = "demo")]
     Emulator(Box<entra_forwarder_emulator::cli::Args>),
     /// Look at the configuration without running.

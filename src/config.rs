@@ -15,6 +15,7 @@ use std::time::Duration;
 use crate::event_hub::{SequenceNumber, Timestamp};
 
 mod build;
+mod cloud;
 pub mod connection_string;
 mod example;
 mod given;
@@ -34,6 +35,7 @@ mod tests;
 mod text;
 mod view;
 
+pub use cloud::Cloud;
 pub use example::example;
 pub use load::{FileText, Loaded, load, process_environment, read_file};
 pub use problem::{Origin, Problem, Problems};
@@ -72,6 +74,8 @@ impl fmt::Display for Secret {
 /// The effective configuration.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
+    /// The cloud that everything of Azure is in, unless its own name says otherwise.
+    pub cloud: Cloud,
     /// Event Hubs to read, by name.
     pub sources: BTreeMap<String, SourceConfig>,
     /// Endpoints to deliver to, by name.
@@ -103,7 +107,9 @@ pub struct SourceConfig {
     pub event_hub: String,
     /// The consumer group, which has no default.
     pub consumer_group: String,
-    /// Connects to this host and port instead of the namespace's own.
+    /// What AMQP travels over.
+    pub transport: SourceTransport,
+    /// Connects to this host and port instead of the namespace's own (a URL).
     pub custom_endpoint: Option<String>,
     /// Where a group without any checkpoint starts.
     pub start: Start,
@@ -130,6 +136,16 @@ pub enum SourceAccess {
     Credential(String),
     /// [`CredentialConfig::Auto`], which needs no name.
     Auto,
+}
+
+/// What AMQP travels over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SourceTransport {
+    /// TLS over TCP, port 5671.
+    #[default]
+    Amqp,
+    /// A WebSocket over TLS, port 443.
+    WebSocket,
 }
 
 /// Where to start when the consumer group has no checkpoint at all.

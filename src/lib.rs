@@ -14,7 +14,7 @@
 //! 9. [`checkpoint`] knows what is settled, and stores the watermark.
 //!
 //! Around them: [`app`] builds and joins the stages, [`config`] says what they do, [`budget`]
-//! bounds their memory, [`clock`] and the traits of the stages are the seams behind which the
+//! bounds their memory, [`proxy`] and [`trust`] hold for every connection over HTTP or TLS, [`clock`] and the traits of the stages are the seams behind which the
 //! simulation stands, and [`telemetry`] says how it goes. What must stay true of all of it is in
 //! `docs/architecture.md`, what is promised in `docs/guarantees.md`.
 
@@ -41,4 +41,6 @@ pub mod clock;
 pub mod config;
 #[cfg(feature = "demo")]
 pub mod demo;
+pub mod proxy;
 pub mod telemetry;
+pub mod trust;

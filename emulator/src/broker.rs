@@ -14,6 +14,7 @@ use crate::hub::{Hub, Partition};
 use crate::observe::Observed;
 use crate::options::{HubOptions, Options};
 use crate::sas::SharedKey;
+use crate::throttle::Throttle;
 
 /// The wakers of all open connections.
 #[derive(Clone, Default)]
@@ -48,6 +49,7 @@ pub(crate) struct Broker {
     pub(crate) wakers: Wakers,
     pub(crate) faults: Faults,
     pub(crate) observed: Observed,
+    pub(crate) throttle: Throttle,
     /// Ask the connections to close.
     pub(crate) stopping: CancellationToken,
     /// Cut what has not closed by then.
@@ -68,6 +70,7 @@ impl Broker {
             faults: Faults::new(wakers.clone()),
             wakers,
             observed: Observed::default(),
+            throttle: Throttle::default(),
             stopping: CancellationToken::new(),
             cutting: CancellationToken::new(),
             hubs: RwLock::default(),

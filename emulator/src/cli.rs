@@ -3,12 +3,13 @@
 use std::future::Future;
 use std::io::Write as _;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
 use crate::control::Control;
-use crate::{Emulator, HubOptions, Options, Result, Rights, SharedKey};
+use crate::{Emulator, HubOptions, Layers, Options, Quirks, Result, Rights, SharedKey, Tls};
 
 /// Options of the emulator's command line.
 #[derive(Debug, Clone, clap::Args)]
@@ -28,14 +29,30 @@ pub struct Args {
     /// Shared access key; a new one is made unless given
     #[arg(long, value_name = "KEY")]
     pub key: Option<String>,
+    /// PEM file with the certificate for --tls-listen and --websocket, and its chain
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub tls_certificate: Option<PathBuf>,
+    /// PEM file with the certificate's private key
+    #[arg(long, value_name = "FILE", requires = "tls_certificate")]
+    pub tls_key: Option<PathBuf>,
+    /// Address to listen on for AMQP over TLS; port 0 takes a free one
+    #[arg(long, value_name = "ADDR", requires = "tls_certificate")]
+    pub tls_listen: Option<SocketAddr>,
+    /// Address to listen on for AMQP over WebSockets: over TLS if there is a certificate
+    #[arg(long, value_name = "ADDR")]
+    pub websocket: Option<SocketAddr>,
+    /// Management calls that a hub answers in a second; 0 is without limit
+    #[arg(long, value_name = "COUNT", default_value_t = 50)]
+    pub management_calls: u32,
     /// Largest message in bytes
     #[arg(long, value_name = "BYTES", default_value_t = 1024 * 1024)]
     pub max_message_size: usize,
 }
 
 /// Runs an emulator until `shutdown` completes. Prints one line with the
-/// connection string for every hub, and one for the control port when there is
-/// one (`control http://...`), then serves.
+/// connection string for every hub, and one each for the other ports when there
+/// are any (`amqps://...`, `wss://...` or `ws://...`, `control http://...`), then
+/// serves.
 ///
 /// # Errors
 /// What [`Emulator::start`] and the control port's socket answer.
@@ -43,6 +60,11 @@ pub async fn run(args: Args, shutdown: impl Future<Output = ()>) -> Result<()> {
     let emulator = Arc::new(Emulator::start(args.options()?).await?);
     for (name, _) in &args.options()?.hubs {
         say(&emulator.connection_string(Some(name)));
+    }
+    for (address, layers) in args.listeners()? {
+        let scheme = layers.scheme();
+        let address = emulator.listen(address, layers).await?;
+        say(&format!("{scheme}://{address}"));
     }
     let ending = CancellationToken::new();
     let mut serving = None;
@@ -77,6 +99,23 @@ fn say(line: &str) {
 }
 
 impl Args {
+    /// The ports besides the one for plain AMQP.
+    fn listeners(&self) -> Result<Vec<(SocketAddr, Layers)>> {
+        let tls = match (&self.tls_certificate, &self.tls_key) {
+            (Some(certificate), Some(key)) => {
+                Some(Tls::from_pem(&read(certificate)?, &read(key)?)?)
+            }
+            _ => None,
+        };
+        let over_tls = self.tls_listen.zip(tls.clone());
+        let websocket = self.websocket.map(|address| {
+            let websocket = true;
+            (address, Layers { tls, websocket })
+        });
+        let over_tls = over_tls.map(|(address, tls)| (address, Layers::tls(tls)));
+        Ok(over_tls.into_iter().chain(websocket).collect())
+    }
+
     fn options(&self) -> Result<Options> {
         let mut hubs = Vec::new();
         for text in &self.hubs {
@@ -96,9 +135,18 @@ impl Args {
             hubs,
             keys,
             max_message_size: self.max_message_size,
+            quirks: Quirks {
+                management_calls: Some(self.management_calls).filter(|calls| *calls > 0),
+                ..Quirks::default()
+            },
             ..Options::default()
         })
     }
+}
+
+fn read(path: &Path) -> Result<String> {
+    std::fs::read_to_string(path)
+        .map_err(|error| crate::Error::Invalid(format!("cannot read {}: {error}", path.display())))
 }
 
 /// Completes at SIGINT or SIGTERM.

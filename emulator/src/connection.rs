@@ -12,45 +12,18 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
 use bytes::{Buf, BytesMut};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::AsyncWriteExt as _;
 use tokio::time::Instant;
 use tokio_util::io::{poll_read_buf, poll_write_buf};
 
 use crate::broker::Broker;
 use crate::engine::{Engine, Fate};
+use crate::transport::Transport;
 
 /// Room that is made for each read.
 const READ_ROOM: usize = 64 * 1024;
-
-/// A byte stream that a connection can run over.
-pub trait Transport: AsyncRead + AsyncWrite + Send + Unpin + 'static {
-    /// Makes the coming drop of the stream a reset instead of an orderly end,
-    /// where there is such a thing.
-    fn reset_on_drop(&self) {}
-
-    /// Called after each read: acknowledge without delay, where there is such a
-    /// thing. Clients that leave Nagle's algorithm on send their next credit only
-    /// when the last small frame is acknowledged, which else takes 40 ms.
-    fn acknowledge(&self) {}
-}
-
-impl Transport for tokio::net::TcpStream {
-    fn reset_on_drop(&self) {
-        if let Err(error) = self.set_zero_linger() {
-            tracing::debug!(%error, "cannot reset");
-        }
-    }
-
-    fn acknowledge(&self) {
-        // Linux forgets this by itself, so it is said again after each read.
-        #[cfg(target_os = "linux")]
-        if let Err(error) = self.set_quickack(true) {
-            tracing::debug!(%error, "cannot acknowledge at once");
-        }
-    }
-}
-
-impl Transport for tokio::io::DuplexStream {}
+/// How long the orderly end of TLS or a WebSocket may take.
+const FAREWELL: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// Takes the connection off the list of open ones, whatever ends it.
 struct Registered {
@@ -81,6 +54,7 @@ pub(crate) async fn serve(mut stream: impl Transport, broker: Arc<Broker>) {
     let mut engine = Engine::new(broker.clone(), id, waker.clone());
     let mut inbox = BytesMut::with_capacity(READ_ROOM);
     let mut bucket = Bucket::new();
+    let mut unflushed = false;
     let mut asked_to_stop = false;
     loop {
         engine.advance();
@@ -90,7 +64,11 @@ pub(crate) async fn serve(mut stream: impl Transport, broker: Arc<Broker>) {
                 stream.reset_on_drop();
                 return;
             }
-            Fate::Gone => return,
+            Fate::Gone => {
+                let farewell = tokio::time::timeout(FAREWELL, stream.shutdown()).await;
+                tracing::trace!(connection = id, ?farewell, "ended");
+                return;
+            }
         }
         engine.outbox.seal();
         let quota = bucket.quota(engine.rate());
@@ -98,7 +76,7 @@ pub(crate) async fn serve(mut stream: impl Transport, broker: Arc<Broker>) {
         let reading = engine.reading();
         let quota = if engine.writing() { quota } else { 0 };
         let moved = tokio::select! {
-            moved = transfer(&mut stream, &mut inbox, reading, &mut engine.outbox, quota) => moved,
+            moved = transfer(&mut stream, &mut inbox, reading, &mut engine.outbox, quota, &mut unflushed) => moved,
             () = waker.notified() => continue,
             () = tokio::time::sleep_until(wake_at) => continue,
             () = broker.stopping.cancelled(), if !asked_to_stop => {
@@ -125,19 +103,22 @@ pub(crate) async fn serve(mut stream: impl Transport, broker: Arc<Broker>) {
 
 /// Waits until the stream has read or written something. Safe to cancel: it
 /// keeps nothing of its own.
+///
+/// Streams that buffer (TLS, WebSocket) hold bytes that the outbox counts as
+/// written: `unflushed` says so until they are passed on.
 async fn transfer(
     stream: &mut impl Transport,
     inbox: &mut BytesMut,
     reading: bool,
     outbox: &mut impl Buf,
     quota: usize,
+    unflushed: &mut bool,
 ) -> io::Result<(Moved, usize)> {
     poll_fn(|cx| {
-        let mut wrote = 0;
-        let written = poll_write(stream, cx, outbox, quota);
-        if let Poll::Ready(written) = written {
-            wrote = written?;
-        }
+        let wrote = match quota {
+            0 => 0,
+            _ => write(stream, cx, outbox, quota, unflushed)?,
+        };
         if reading {
             inbox.reserve(READ_ROOM);
             if let Poll::Ready(read) = poll_read_buf(Pin::new(&mut *stream), cx, inbox) {
@@ -152,29 +133,33 @@ async fn transfer(
     .await
 }
 
-fn poll_write(
+/// Writes what can be written now, and passes on what is buffered.
+fn write(
     stream: &mut impl Transport,
     cx: &mut Context<'_>,
     outbox: &mut impl Buf,
     quota: usize,
-) -> Poll<io::Result<usize>> {
+    unflushed: &mut bool,
+) -> io::Result<usize> {
     let pending = outbox.remaining();
-    if quota == 0 || pending == 0 {
-        return Poll::Pending;
+    let mut wrote = 0;
+    if pending > 0 {
+        let written = match quota < pending {
+            true => poll_write_buf(Pin::new(&mut *stream), cx, &mut outbox.take(quota)),
+            false => poll_write_buf(Pin::new(&mut *stream), cx, outbox),
+        };
+        match written {
+            Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
+            Poll::Ready(written) => wrote = written?,
+            Poll::Pending => {}
+        }
+        *unflushed |= wrote > 0;
     }
-    let wrote = match quota < pending {
-        true => poll_write_buf(Pin::new(&mut *stream), cx, &mut outbox.take(quota)),
-        false => poll_write_buf(Pin::new(&mut *stream), cx, outbox),
-    };
-    match wrote {
-        Poll::Ready(Ok(0)) => Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-        // Streams that buffer (TLS) must be told to pass on what they have.
-        Poll::Ready(Ok(wrote)) => match Pin::new(stream).poll_flush(cx) {
-            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-            _ => Poll::Ready(Ok(wrote)),
-        },
-        other => other,
+    if *unflushed && let Poll::Ready(flushed) = Pin::new(stream).poll_flush(cx) {
+        flushed?;
+        *unflushed = false;
     }
+    Ok(wrote)
 }
 
 /// Limits the bytes per second when a fault says so.

@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 use tokio_util::task::TaskTracker;
 
 use crate::broker::Broker;
-use crate::connection::{self, Transport};
+use crate::connection;
 use crate::epoch::Condition;
 use crate::error::{Error, Result};
 use crate::faults::Faults;
@@ -16,6 +16,7 @@ use crate::log::{Backlog, Content, Event, PartitionState, Position};
 use crate::observe::{AttachRecord, PartitionOverview, SentRecord, StopReport};
 use crate::options::{HubOptions, Options};
 use crate::sas::SharedKey;
+use crate::transport::{Layers, Transport, handshake};
 
 /// A running broker. Dropping it cuts everything at once; `stop` is polite.
 pub struct Emulator {
@@ -25,7 +26,7 @@ pub struct Emulator {
 }
 
 impl Emulator {
-    /// Binds the socket and serves it.
+    /// Binds the socket and serves plain AMQP on it.
     ///
     /// # Errors
     /// [`Error::Listen`] when the address cannot be bound; [`Error::Invalid`]
@@ -33,17 +34,34 @@ impl Emulator {
     pub async fn start(options: Options) -> Result<Self> {
         let listener = TcpListener::bind(options.listen).await?;
         let address = listener.local_addr()?;
-        let broker = Arc::new(Broker::new(options)?);
-        let tasks = TaskTracker::new();
-        tasks.spawn(accept(listener, broker.clone(), tasks.clone()));
-        Ok(Self {
-            broker,
-            tasks,
+        let emulator = Self {
+            broker: Arc::new(Broker::new(options)?),
+            tasks: TaskTracker::new(),
             address,
-        })
+        };
+        emulator.accept(listener, Layers::plain());
+        Ok(emulator)
     }
 
-    /// Where it listens.
+    /// Listens on one more address, for clients that come over these layers;
+    /// gives the address with its port.
+    ///
+    /// # Errors
+    /// [`Error::Listen`] when the address cannot be bound.
+    pub async fn listen(&self, address: SocketAddr, layers: Layers) -> Result<SocketAddr> {
+        let listener = TcpListener::bind(address).await?;
+        let address = listener.local_addr()?;
+        self.accept(listener, layers);
+        Ok(address)
+    }
+
+    fn accept(&self, listener: TcpListener, layers: Layers) {
+        let (broker, tasks) = (self.broker.clone(), self.tasks.clone());
+        self.tasks
+            .spawn(handshake::accept(listener, layers, broker, tasks));
+    }
+
+    /// Where it listens for plain AMQP.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -70,8 +88,8 @@ impl Emulator {
         &self.broker.keys
     }
 
-    /// Serves one more connection over a transport of one's own (TLS, WebSocket,
-    /// an in-memory pipe).
+    /// Serves one more connection over a transport of one's own, such as an
+    /// in-memory pipe.
     pub fn serve(&self, transport: impl Transport) {
         let broker = self.broker.clone();
         self.tasks.spawn(connection::serve(transport, broker));
@@ -245,6 +263,12 @@ impl Emulator {
         self.broker.observed.tokens.load(Ordering::Relaxed)
     }
 
+    /// For what tokens have been accepted, as the clients wrote it; each once, in
+    /// alphabetical order.
+    pub fn audiences(&self) -> Vec<String> {
+        self.broker.observed.audiences()
+    }
+
     /// Messages that producers sent without credit.
     pub fn credit_violations(&self) -> u64 {
         self.broker
@@ -306,29 +330,6 @@ impl Drop for Emulator {
     fn drop(&mut self) {
         self.broker.stopping.cancel();
         self.broker.cutting.cancel();
-    }
-}
-
-/// Accepts until the emulator stops.
-async fn accept(listener: TcpListener, broker: Arc<Broker>, tasks: TaskTracker) {
-    loop {
-        let accepted = tokio::select! {
-            () = broker.stopping.cancelled() => return,
-            accepted = listener.accept() => accepted,
-        };
-        match accepted {
-            Ok((stream, _)) => {
-                if let Err(error) = stream.set_nodelay(true) {
-                    tracing::debug!(%error, "no TCP_NODELAY");
-                }
-                tasks.spawn(connection::serve(stream, broker.clone()));
-            }
-            Err(error) => {
-                // Out of file descriptors, mostly: do not spin.
-                tracing::warn!(%error, "cannot accept");
-                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-            }
-        }
     }
 }
 

@@ -38,12 +38,13 @@
 //! # Clients
 //!
 //! The Rust, JavaScript (6.0) and Python (5.15) clients produce, consume and read
-//! properties over plain TCP. Other transports are [`Emulator::serve`]d.
+//! properties over plain TCP. [`Emulator::listen`] adds TLS and WebSockets.
 //!
 //! # What it does not do
 //!
 //! Transactions, link resumption, dynamic nodes, `ListEventHubs` and other HTTP
-//! management, throttling by throughput units, and the signatures of JWTs.
+//! management, throttling by throughput units (management calls are throttled,
+//! see [`Quirks::management_calls`]), and the signatures of JWTs.
 
 mod address;
 mod broker;
@@ -66,10 +67,11 @@ mod options;
 mod outbox;
 mod request;
 mod sas;
+mod throttle;
+mod transport;
 mod wire;
 
 pub use clock::{Clock, ManualClock, SystemClock};
-pub use connection::Transport;
 pub use emulator::Emulator;
 pub use error::{Error, Result};
 pub use faults::{Action, Fault, FaultId, Faults, Matcher, When};
@@ -79,3 +81,4 @@ pub use observe::PartitionOverview;
 pub use observe::{AttachRecord, SentRecord, StopReport};
 pub use options::{HubOptions, Options, Quirks};
 pub use sas::{Rights, SharedKey};
+pub use transport::{Layers, Tls, Transport};

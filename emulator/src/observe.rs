@@ -1,6 +1,6 @@
 //! What tests can learn about what clients did.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
@@ -20,6 +20,8 @@ pub struct AttachRecord {
     pub connection: u64,
     /// Name of the link as the client chose it.
     pub link: String,
+    /// The address, as the client wrote it.
+    pub address: String,
     /// Hub in the address.
     pub hub: String,
     /// Consumer group in the address.
@@ -87,6 +89,7 @@ pub(crate) struct Observed {
     pub(crate) connections: AtomicU64,
     pub(crate) dispositions: AtomicU64,
     pub(crate) tokens: AtomicU64,
+    audiences: Mutex<BTreeSet<String>>,
     pub(crate) credit_violations: AtomicU64,
 }
 
@@ -113,6 +116,18 @@ impl Observed {
         {
             record.credit = credit;
         }
+    }
+
+    /// Remembers for what a token was put, as the client wrote it.
+    pub(crate) fn audience(&self, audience: &str) {
+        let mut audiences = self.audiences.lock();
+        if audiences.len() < ATTACHES_REMEMBERED && !audiences.contains(audience) {
+            audiences.insert(audience.to_owned());
+        }
+    }
+
+    pub(crate) fn audiences(&self) -> Vec<String> {
+        self.audiences.lock().iter().cloned().collect()
     }
 
     pub(crate) fn attach_log(&self) -> Vec<AttachRecord> {

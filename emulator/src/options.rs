@@ -11,7 +11,8 @@ use crate::sas::SharedKey;
 /// Settings of one emulator (one namespace with its own port and keys).
 #[derive(Clone)]
 pub struct Options {
-    /// Where to listen; default `127.0.0.1:0`, a port chosen by the system.
+    /// Where to listen for plain AMQP; default `127.0.0.1:0`, a port chosen by the
+    /// system.
     pub listen: SocketAddr,
     /// Shared access keys. Empty (the default) means one generated key named
     /// `RootManageSharedAccessKey` with all rights. The first key goes into the
@@ -92,6 +93,10 @@ pub struct Quirks {
     /// Partition properties show the first number of the retained events only
     /// when this much time has passed since the trim; default none.
     pub begin_lags_ms: i64,
+    /// How many management calls a hub answers in a second, over all its clients;
+    /// the others get status 503 with error code 50002. `None` is no limit; 50,
+    /// the service's, by default.
+    pub management_calls: Option<u32>,
 }
 
 impl Default for Quirks {
@@ -101,6 +106,7 @@ impl Default for Quirks {
             older_events_after_last: 0,
             single_cbs_link: false,
             begin_lags_ms: 0,
+            management_calls: Some(50),
         }
     }
 }

@@ -120,7 +120,7 @@ impl Credentials {
     fn make(config: &Config, default_client_id: Option<&str>) -> Result<Self, OutsideError> {
         let surroundings = Surroundings {
             client_id: default_client_id.map(str::to_owned),
-            cloud: None,
+            cloud: auth::cloud(config.cloud),
         };
         let make = |(name, credential)| {
             let made = auth::credential(credential, &surroundings)
@@ -179,6 +179,7 @@ fn hubs(
             namespace: source.namespace.clone(),
             event_hub: source.event_hub.clone(),
             consumer_group: source.consumer_group.clone(),
+            transport: source.transport,
             custom_endpoint: source.custom_endpoint.clone(),
             access,
         };

@@ -1,6 +1,5 @@
 //! How identity services are reached.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +9,8 @@ use azure_core::http::{
     AsyncRawResponse, ClientOptions, ExponentialRetryOptions, HttpClient, Request, RetryOptions,
     Transport,
 };
-use url::{Host, Url};
+
+use crate::proxy;
 
 /// Longest wait for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -73,53 +73,9 @@ struct IdentityClient {
 #[async_trait]
 impl HttpClient for IdentityClient {
     async fn execute_request(&self, request: &Request) -> azure_core::Result<AsyncRawResponse> {
-        match is_near(request.url()) {
+        match proxy::is_direct(request.url()) {
             true => self.direct.execute_request(request).await,
             false => self.usual.execute_request(request).await,
-        }
-    }
-}
-
-/// Loopback and link-local addresses: no proxy leads there.
-fn is_near(url: &Url) -> bool {
-    let ip = match url.host() {
-        Some(Host::Ipv4(ip)) => IpAddr::V4(ip),
-        Some(Host::Ipv6(ip)) => ip.to_canonical(),
-        Some(Host::Domain(name)) => {
-            let name = name.trim_end_matches('.');
-            return name == "localhost" || name.ends_with(".localhost");
-        }
-        None => return false,
-    };
-    ip.is_loopback()
-        || match ip {
-            IpAddr::V4(ip) => ip.is_link_local(),
-            IpAddr::V6(ip) => ip.is_unicast_link_local(),
-        }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn near_is_what_no_proxy_leads_to() {
-        for (url, near) in [
-            ("http://169.254.169.254/metadata", true),
-            ("http://169.254.129.2:8081/msi/token", true),
-            ("http://127.0.0.1:42356/msi/token", true),
-            ("http://localhost:42356/msi/token", true),
-            ("http://LOCALHOST./", true),
-            ("http://[::1]:1/", true),
-            ("http://[fe80::1]/", true),
-            ("http://[::ffff:169.254.169.254]/", true),
-            ("https://login.microsoftonline.com/", false),
-            ("http://10.0.0.1/", false),
-            ("http://169.253.0.1/", false),
-            ("http://localhost.example.com/", false),
-            ("http://[2001:db8::1]/", false),
-        ] {
-            assert_eq!(is_near(&Url::parse(url).unwrap()), near, "{url}");
         }
     }
 }

@@ -7,14 +7,15 @@ use super::kind::Typed;
 use super::settings::Settings;
 use super::view::View;
 use super::{
-    BatchConfig, CheckpointsConfig, Config, CredentialConfig, DeadLettersConfig, Encoding,
+    BatchConfig, CheckpointsConfig, Cloud, Config, CredentialConfig, DeadLettersConfig, Encoding,
     HealthConfig, LimitsConfig, OnStaleCheckpoint, OnUndecodable, OwnershipConfig, RetryConfig,
-    SinkConfig, SourceAccess, SourceConfig, StoreConfig,
+    SinkConfig, SourceAccess, SourceConfig, SourceTransport, StoreConfig,
 };
 
 /// Builds the whole configuration.
 pub(super) fn build(settings: &Settings) -> Option<Config> {
     Some(Config {
+        cloud: Cloud::of_word(View::new(settings, &[]).word("cloud")?),
         sources: named(settings, "sources", source)?,
         sinks: named(settings, "sinks", sink)?,
         credentials: named(settings, "credentials", credential)?,
@@ -63,6 +64,10 @@ fn source(view: &View<'_>) -> Option<SourceConfig> {
         namespace: view.text("namespace")?,
         event_hub: view.text("event_hub")?,
         consumer_group: view.text("consumer_group")?,
+        transport: match view.word("transport")? {
+            "websocket" => SourceTransport::WebSocket,
+            _ => SourceTransport::Amqp,
+        },
         custom_endpoint: view.text("custom_endpoint"),
         start,
         start_partitions: start_partitions.collect(),

@@ -139,13 +139,22 @@ impl ConnectionString {
         Some(Timestamp(seconds.checked_mul(1000)?))
     }
 
-    /// The address to connect to when it is not the namespace's own.
-    pub fn custom_endpoint(&self) -> Option<String> {
-        match (self.development_emulator, self.port) {
-            (true, port) => Some(format!("amqp://{}:{}", self.host, port.unwrap_or(5672))),
-            (false, Some(port)) if port != 5671 => Some(format!("amqps://{}:{port}", self.host)),
-            (false, _) => None,
-        }
+    /// The address to connect to when it is not the namespace's own. A port that is usual for
+    /// AMQP says nothing about WebSockets.
+    pub fn custom_endpoint(&self, websocket: bool) -> Option<String> {
+        let (scheme, usual) = match (self.development_emulator, websocket) {
+            (true, _) => {
+                return Some(format!(
+                    "amqp://{}:{}",
+                    self.host,
+                    self.port.unwrap_or(5672)
+                ));
+            }
+            (false, true) => ("wss", [443, 5671]),
+            (false, false) => ("amqps", [5671, 5671]),
+        };
+        let port = self.port.filter(|port| !usual.contains(port))?;
+        Some(format!("{scheme}://{}:{port}", self.host))
     }
 }
 

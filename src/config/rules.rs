@@ -9,6 +9,7 @@ use super::problem::Problem;
 use super::settings::Settings;
 use super::view::View;
 
+mod cloud;
 mod identity;
 mod source;
 
@@ -23,7 +24,9 @@ pub(super) fn check(settings: &mut Settings, problems: &mut Vec<Problem>) -> Vec
             problems.push(at_least_one(section));
         }
     }
+    let cloud = cloud::named(settings);
     for name in settings.names_in("sources") {
+        cloud::complete_namespace(settings, &name, cloud);
         source::fill_in(settings, &name, problems);
         source::check(&View::new(settings, &["sources", &name]), problems);
     }
@@ -45,6 +48,7 @@ pub(super) fn check(settings: &mut Settings, problems: &mut Vec<Problem>) -> Vec
         problems,
         &mut warnings,
     );
+    cloud::check(settings, cloud, &mut warnings);
     ownership(&View::new(settings, &["ownership"]), problems);
     dead_letters(
         &View::new(settings, &["dead_letters"]),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{FileText, Loaded, Problems, load};
 
+mod connect;
 mod documents;
 mod kinds;
 mod mistakes;

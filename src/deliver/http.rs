@@ -10,6 +10,7 @@ use reqwest::header::{
 
 use super::response::{Answer, BODY_BYTES_MAX, TransportError, retry_after};
 use crate::config::SinkConfig;
+use crate::{proxy, trust};
 
 /// A compressed body for one attempt. The same bytes are sent again on retry.
 #[derive(Clone, Debug)]
@@ -74,12 +75,7 @@ impl HttpTransport {
             .expose()
             .parse()
             .map_err(|error| BuildError(format!("`endpoint` is no URL: {error}")))?;
-        let mut client = reqwest::Client::builder();
-        // A proxy of the environment is for what lies beyond it.
-        if is_loopback(&endpoint) {
-            client = client.no_proxy();
-        }
-        let client = client
+        let client = proxy::configure(reqwest::Client::builder(), &endpoint)
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
             .no_gzip()
@@ -138,15 +134,6 @@ impl Transport for HttpTransport {
     }
 }
 
-fn is_loopback(endpoint: &reqwest::Url) -> bool {
-    match endpoint.host() {
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        Some(url::Host::Domain(name)) => name == "localhost",
-        None => false,
-    }
-}
-
 /// Reads at most [`BODY_BYTES_MAX`]; what is behind that is not waited for.
 async fn read_body(mut response: reqwest::Response) -> Result<Bytes, TransportError> {
     let read = async {
@@ -194,7 +181,8 @@ fn text_of(error: &reqwest::Error) -> String {
         }
         .to_owned();
     }
-    cause.to_string()
+    let words = cause.to_string();
+    trust::explain(&words).unwrap_or(words)
 }
 
 #[cfg(test)]

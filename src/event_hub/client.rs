@@ -15,8 +15,8 @@ use super::{
     EventStream, HubProperties, OpenAt, PartitionId, PartitionProperties, Source, SourceError,
     SourceErrorKind, stream,
 };
-use crate::config::Secret;
 use crate::config::connection_string::ConnectionString;
+use crate::config::{Secret, SourceTransport};
 
 /// Port of the development emulator when its connection string names none.
 const EMULATOR_PORT: u16 = 5672;
@@ -33,8 +33,10 @@ pub struct Settings {
     pub event_hub: String,
     /// The consumer group.
     pub consumer_group: String,
-    /// Connects to this host and port (or `amqp://` or `amqps://` URL) instead of the namespace's
-    /// own; the name used for tokens and addresses stays the namespace.
+    /// What AMQP travels over.
+    pub transport: SourceTransport,
+    /// Connects to this host and port (or `amqp://`, `amqps://` or `wss://` URL) instead of the
+    /// namespace's own; the name used for tokens and addresses stays the namespace.
     pub custom_endpoint: Option<String>,
     /// By whose right.
     pub access: Access,
@@ -89,6 +91,7 @@ impl Settings {
     pub(super) fn target(&self) -> Target {
         Target {
             namespace: self.namespace.clone(),
+            endpoint: self.endpoint(),
             event_hub: self.event_hub.clone(),
             consumer_group: self.consumer_group.clone(),
             shared_access: matches!(self.access, Access::ConnectionString(_)),
@@ -252,6 +255,7 @@ mod tests {
             namespace: "localhost".to_owned(),
             event_hub: "logs".to_owned(),
             consumer_group: "forwarder".to_owned(),
+            transport: SourceTransport::Amqp,
             custom_endpoint: custom_endpoint.map(str::to_owned),
             access: Access::ConnectionString(Secret::new(connection_string)),
         }

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use azure_messaging_eventhubs::error::ErrorKind;
+use azure_messaging_eventhubs::models::AmqpTransport;
 use azure_messaging_eventhubs::{ConsumerClient, EventHubsError, RetryOptions};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
@@ -18,6 +19,7 @@ use tokio::time::timeout;
 use super::client::{Access, Settings};
 use super::token::ConnectionCredential;
 use super::{PartitionId, SourceError, SourceErrorKind};
+use crate::config::SourceTransport;
 
 /// How long an abandoned client is waited for; TCP gives up after about 15 minutes.
 const ABANDONED_TIMEOUT: Duration = Duration::from_secs(20 * 60);
@@ -43,6 +45,9 @@ pub(super) async fn connect(
         .with_application_id("entra-forwarder".to_owned())
         .with_consumer_group(settings.consumer_group.clone())
         .with_retry_options(retry);
+    if settings.transport == SourceTransport::WebSocket {
+        builder = builder.with_transport(AmqpTransport::WebSocket);
+    }
     if let Some(endpoint) = settings.endpoint() {
         builder = builder.with_custom_endpoint(endpoint);
     }

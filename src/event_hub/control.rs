@@ -322,6 +322,7 @@ mod tests {
     fn target() -> Target {
         Target {
             namespace: "localhost".to_owned(),
+            endpoint: None,
             event_hub: "logs".to_owned(),
             consumer_group: "forwarder".to_owned(),
             shared_access: true,

@@ -12,6 +12,7 @@ use azure_messaging_eventhubs::EventHubsError;
 use azure_messaging_eventhubs::error::ErrorKind as HubErrorKind;
 
 use super::{SourceError, SourceErrorKind, Timestamp};
+use crate::trust;
 
 mod advice;
 
@@ -28,6 +29,8 @@ const CHAIN_MAX: usize = 16;
 #[derive(Clone, Debug)]
 pub(super) struct Target {
     pub(super) namespace: String,
+    /// Where it is connected to, when that is not the namespace itself.
+    pub(super) endpoint: Option<String>,
     pub(super) event_hub: String,
     pub(super) consumer_group: String,
     /// Whether a shared-access key or signature is used, instead of an identity with a role.
@@ -51,6 +54,13 @@ type Verdict = (SourceErrorKind, String);
 /// Turns an error of the SDK into ours, from whatever opens or asks.
 pub(super) fn classify(error: &EventHubsError, target: &Target) -> SourceError {
     let ((kind, words), refuser) = judge(error);
+    if let Some(why) = trust::explain(&words) {
+        let place = match refuser {
+            Refuser::Service => target.endpoint.as_ref().unwrap_or(&target.namespace),
+            Refuser::Credential => "the identity service",
+        };
+        return SourceError::new(kind, format!("{place}: {why}"));
+    }
     let message = format!(
         "{}{}",
         one_line(&words),
@@ -126,7 +136,11 @@ fn judge_chain(error: &(dyn Error + 'static)) -> (Verdict, Refuser) {
     } else {
         SourceErrorKind::Unavailable
     };
-    ((kind, last.to_string()), Refuser::Credential)
+    let refuser = match credential {
+        true => Refuser::Credential,
+        false => Refuser::Service,
+    };
+    ((kind, last.to_string()), refuser)
 }
 
 fn judge_amqp(error: &AmqpError) -> Option<(SourceErrorKind, String)> {

@@ -34,11 +34,11 @@ pub fn start(filter: &str) -> Result<(), BadFilter> {
     let bad = || BadFilter(filter.to_owned());
     // A level alone is meant for this program; the libraries below it have their own words.
     let asked = match filter.parse::<Level>() {
-        // The Azure SDK reports each refusal several times at each attempt, as warnings and as
-        // errors; this program reports it once.
+        // The Azure SDK and the verifier of certificates report each refusal at each attempt, some
+        // several times, as warnings and as errors; this program reports it once.
         Ok(level) => format!(
             "warn,azure_messaging_eventhubs=off,azure_core_amqp=off,fe2o3_amqp=off,\
-             entra_forwarder={level},entra_forwarder_emulator={level}"
+             rustls_platform_verifier=off,entra_forwarder={level},entra_forwarder_emulator={level}"
         ),
         Err(_) if names_no_level(filter) => return Err(bad()),
         Err(_) => filter.to_owned(),

@@ -19,10 +19,14 @@ mod azurite;
 mod azurite_oauth;
 #[path = "../support/bag.rs"]
 mod bag;
+#[path = "../../emulator/tests/it/authority.rs"]
+mod certificates;
 #[path = "../support/endpoint.rs"]
 mod endpoint;
 #[path = "../support/eventually.rs"]
 mod eventually;
+#[path = "../support/forward_proxy.rs"]
+mod forward_proxy;
 #[path = "../support/forwarder.rs"]
 mod forwarder;
 #[path = "../support/hub.rs"]
@@ -31,6 +35,8 @@ mod hub;
 mod identity;
 #[path = "../support/jwt.rs"]
 mod jwt;
+#[path = "../support/login.rs"]
+mod login;
 #[path = "../support/ports.rs"]
 mod ports;
 #[path = "../support/proxy.rs"]
@@ -43,10 +49,13 @@ mod scene;
 mod sdk;
 #[path = "../support/tied.rs"]
 mod tied;
+#[path = "../support/trust.rs"]
+mod trust;
 
 mod black_hole;
 mod broker;
 mod checkpoints;
+mod clouds;
 mod credentials;
 mod demo;
 mod hub_down;
@@ -58,6 +67,7 @@ mod kill_storing;
 mod messages;
 mod outside;
 mod poison;
+mod proxies;
 mod recreated;
 mod refused;
 mod rolling_update;
@@ -71,3 +81,4 @@ mod start;
 mod stolen;
 mod stop;
 mod storage_calls;
+mod transports;

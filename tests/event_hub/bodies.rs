@@ -1,7 +1,7 @@
 //! What an event carries.
 
 use entra_forwarder::event_hub::Body;
-use entra_forwarder_emulator::Body as Sent;
+use entra_forwarder_emulator::{Body as Sent, Emulator, HubOptions, Options};
 
 use crate::support::*;
 
@@ -18,6 +18,29 @@ async fn bytes_come_from_data_and_from_values() {
         let event = next(&mut stream).await.unwrap();
         assert!(text(&event.body) == expected, "{:.80}", format!("{body:?}"));
     }
+    bounded(stream.close()).await;
+    leave(source, emulator).await;
+}
+
+/// The limit of the Premium and Dedicated tiers.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_largest_event_of_all() {
+    const LARGEST: usize = 20 << 20;
+    let hub = HubOptions::new(1).group(GROUP);
+    let options = Options {
+        hubs: vec![(HUB.to_owned(), hub)],
+        max_message_size: LARGEST,
+        ..Options::default()
+    };
+    let emulator = Emulator::start(options).await.unwrap();
+    let source = source(&emulator);
+    let body = "0123456789abcdef".repeat(LARGEST / 16 - 8);
+    emulator.append(HUB, 0, body.clone()).unwrap();
+    emulator.append(HUB, 0, "after").unwrap();
+    let mut stream = open_first(&source).await;
+    let event = next(&mut stream).await.unwrap();
+    assert!(text(&event.body) == body, "{:?}", event.body);
+    assert_eq!(text(&next(&mut stream).await.unwrap().body), "after");
     bounded(stream.close()).await;
     leave(source, emulator).await;
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use entra_forwarder::event_hub::{SequenceNumber, Source, SourceErrorKind, Timestamp};
-use entra_forwarder_emulator::{Action, Fault};
+use entra_forwarder_emulator::{Action, Emulator, Fault, HubOptions, Options};
 use futures::FutureExt;
 
 use crate::support::*;
@@ -135,5 +135,22 @@ async fn a_refused_token_is_unauthorized() {
         SourceErrorKind::Unauthorized
     );
     assert!(source.hub_properties().await.is_ok());
+    leave(source, emulator).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn too_many_questions_are_throttled() {
+    let hub = HubOptions::new(1).group(GROUP);
+    let mut options = Options {
+        hubs: vec![(HUB.to_owned(), hub)],
+        ..Options::default()
+    };
+    options.quirks.management_calls = Some(0);
+    let emulator = Emulator::start(options).await.unwrap();
+    let source = source(&emulator);
+    assert_eq!(
+        kind(source.hub_properties().await),
+        SourceErrorKind::Throttled
+    );
     leave(source, emulator).await;
 }

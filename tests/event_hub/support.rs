@@ -38,6 +38,7 @@ pub(crate) fn settings(emulator: &Emulator) -> Settings {
         namespace: "localhost".to_owned(),
         event_hub: HUB.to_owned(),
         consumer_group: GROUP.to_owned(),
+        transport: entra_forwarder::config::SourceTransport::Amqp,
         custom_endpoint: None,
         access: Access::ConnectionString(Secret::new(emulator.connection_string(Some(HUB)))),
     }

@@ -15,6 +15,7 @@ use super::operations::{Setup, SinkSetup, ms};
 pub(crate) fn config(setup: &Setup) -> Config {
     let sinks = setup.sinks.iter().enumerate();
     Config {
+        cloud: entra_forwarder::config::Cloud::Public,
         sources: BTreeMap::from([("hub".into(), source(setup))]),
         sinks: sinks
             .map(|(index, it)| (format!("sink{index}"), sink(index, it)))
@@ -50,6 +51,7 @@ fn source(setup: &Setup) -> SourceConfig {
         namespace: "simulated.servicebus.windows.net".into(),
         event_hub: "hub".into(),
         consumer_group: "group".into(),
+        transport: entra_forwarder::config::SourceTransport::Amqp,
         custom_endpoint: None,
         start: if setup.starts_latest {
             Start::Latest

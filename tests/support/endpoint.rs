@@ -14,8 +14,10 @@ use hyper::header::HeaderMap;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 
 use crate::bag::Bag;
 
@@ -103,6 +105,15 @@ impl Endpoint {
 
     /// Starts at an address.
     pub(crate) async fn start_at(address: SocketAddr) -> Self {
+        Self::start_over(address, None).await
+    }
+
+    /// Starts on a free port, over TLS.
+    pub(crate) async fn start_tls(acceptor: TlsAcceptor) -> Self {
+        Self::start_over(([127, 0, 0, 1], 0).into(), Some(acceptor)).await
+    }
+
+    async fn start_over(address: SocketAddr, acceptor: Option<TlsAcceptor>) -> Self {
         let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
         let state = Arc::new(Mutex::new(State {
@@ -117,7 +128,7 @@ impl Endpoint {
             accepted: Bag::default(),
         }));
         let mut server = JoinSet::new();
-        server.spawn(serve(listener, Arc::clone(&state)));
+        server.spawn(serve(listener, acceptor, Arc::clone(&state)));
         Self {
             address,
             state,
@@ -203,19 +214,34 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().unwrap()
 }
 
-async fn serve(listener: TcpListener, state: Arc<Mutex<State>>) {
+async fn serve(listener: TcpListener, acceptor: Option<TlsAcceptor>, state: Arc<Mutex<State>>) {
     let mut connections = JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
-        let state = Arc::clone(&state);
+        let (acceptor, state) = (acceptor.clone(), Arc::clone(&state));
         connections.spawn(async move {
-            let service = service_fn(move |request| answer(request, Arc::clone(&state)));
-            // It ends with an error whenever the client is killed or the script says `Close`.
-            let _ended = hyper::server::conn::http1::Builder::new()
-                .serve_connection(TokioIo::new(stream), service)
-                .await;
+            match acceptor {
+                None => converse(stream, state).await,
+                // A client that does not trust the certificate goes away.
+                Some(acceptor) => {
+                    if let Ok(stream) = acceptor.accept(stream).await {
+                        converse(stream, state).await;
+                    }
+                }
+            }
         });
         while connections.try_join_next().is_some() {}
     }
+}
+
+async fn converse(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    state: Arc<Mutex<State>>,
+) {
+    let service = service_fn(move |request| answer(request, Arc::clone(&state)));
+    // It ends with an error whenever the client is killed or the script says `Close`.
+    let _ended = hyper::server::conn::http1::Builder::new()
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
 }
 
 /// Closes the connection.

@@ -237,6 +237,7 @@ impl Engine {
             at_ms: self.broker.now_ms(),
             connection: self.id,
             link: attach.name.clone(),
+            address: address.to_owned(),
             hub: hub_name.to_owned(),
             group: group_name.to_owned(),
             partition: id.to_owned(),

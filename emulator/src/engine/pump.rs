@@ -97,8 +97,10 @@ impl Engine {
                 },
             };
             (!holds).then(|| {
+                // Not the condition of a refused attach: as it was seen in
+                // https://github.com/Azure/azure-sdk-for-python/issues/5314.
                 let text = cbs::unauthorized(listen, &link.path);
-                Condition::new("amqp:unauthorized-access", text)
+                Condition::new("amqp:link:detach-forced", text)
             })
         });
         for ((channel, handle), reason) in expired {

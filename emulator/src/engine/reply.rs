@@ -11,7 +11,7 @@ use super::link::{Feed, LinkEnd};
 use crate::address::{self, Node};
 use crate::faults::{Action, Occasion, Scope};
 use crate::request::{self, Request};
-use crate::{cbs, management};
+use crate::{cbs, management, throttle};
 
 /// Where an answer goes.
 #[derive(Clone, Copy)]
@@ -82,6 +82,7 @@ impl Engine {
         match cbs::check(&self.broker, kind, audience, token) {
             Ok(grant) => {
                 self.grants.put(grant);
+                self.broker.observed.audience(audience);
                 self.broker.observed.tokens.fetch_add(1, Ordering::Relaxed);
                 (202, "Accepted".into())
             }
@@ -112,9 +113,13 @@ impl Engine {
         let allowed = self
             .grants
             .manage(&hub.to_ascii_lowercase(), self.broker.now_ms());
-        let (mut status, mut text, mut body) = match allowed {
-            true => management::read(&self.broker, &request, stale_ms),
-            false => (401, cbs::unauthorized(true, hub), Bytes::new()),
+        let limit = self.broker.options.quirks.management_calls;
+        let (mut status, mut text, mut body) = if !allowed {
+            (401, cbs::unauthorized(true, hub), Bytes::new())
+        } else if self.broker.throttle.admits(hub, limit) {
+            management::read(&self.broker, &request, stale_ms)
+        } else {
+            (throttle::BUSY_STATUS, throttle::BUSY.into(), Bytes::new())
         };
         if let Some(Action::ManagementStatus {
             status: wrong,

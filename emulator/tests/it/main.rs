@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 mod access;
+mod authority;
 mod faults;
 mod positions;
 mod process;
@@ -11,3 +12,4 @@ mod properties;
 mod raw;
 mod roundtrip;
 mod support;
+mod transports;

@@ -3,6 +3,8 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 
+use crate::authority::Authority;
+
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// Ends the program whatever becomes of the test.
@@ -102,4 +104,44 @@ async fn the_program_and_its_control_port() {
     let id = child.0.id().to_string();
     Command::new("kill").args(["-TERM", &id]).status().unwrap();
     assert!(child.0.wait().unwrap().success());
+}
+
+#[test]
+fn ports_over_tls() {
+    let program = || Command::new(env!("CARGO_BIN_EXE_entra-forwarder-emulator"));
+    let made = Authority::new().certify(&["localhost"]);
+    let folder = std::env::temp_dir().join(format!("emulator-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let (certificate, key) = (folder.join("certificate.pem"), folder.join("key.pem"));
+    std::fs::write(&certificate, made.certificate).unwrap();
+    std::fs::write(&key, made.key).unwrap();
+    let start = |certificate: &std::path::Path, key: &std::path::Path| {
+        program()
+            .args(["--listen", "127.0.0.1:0", "--tls-listen", "127.0.0.1:0"])
+            .args(["--websocket", "127.0.0.1:0"])
+            .args(["--tls-certificate".as_ref(), certificate.as_os_str()])
+            .args(["--tls-key".as_ref(), key.as_os_str()])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
+    };
+    let mut child = Running(start(&certificate, &key));
+    let out = BufReader::new(child.0.stdout.take().unwrap());
+    let lines: Vec<String> = out.lines().take(3).map(Result::unwrap).collect();
+    assert!(lines[1].starts_with("amqps://127.0.0.1:"), "{lines:?}");
+    assert!(lines[2].starts_with("wss://127.0.0.1:"), "{lines:?}");
+    drop(child);
+    for (certificate, key, expected) in [
+        (&key, &key, "the certificate cannot be used"),
+        (&certificate, &folder.join("none.pem"), "cannot read"),
+    ] {
+        let ended = start(certificate, key).wait_with_output().unwrap();
+        let said = String::from_utf8(ended.stderr).unwrap();
+        assert!(!ended.status.success() && said.contains(expected), "{said}");
+    }
+    let alone = program().args(["--tls-listen", "127.0.0.1:0"]).output();
+    let said = String::from_utf8(alone.unwrap().stderr).unwrap();
+    assert!(said.contains("--tls-certificate"), "{said}");
+    std::fs::remove_dir_all(&folder).unwrap();
 }

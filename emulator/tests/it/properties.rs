@@ -1,7 +1,7 @@
 //! The management node.
 
 use crate::support::*;
-use entra_forwarder_emulator::{Action, Fault};
+use entra_forwarder_emulator::{Action, Emulator, Fault, Options};
 
 #[tokio::test]
 async fn hub_and_partitions() {
@@ -75,4 +75,27 @@ async fn stale_wrong_and_delayed_answers() {
     let dropped = tokio::time::timeout(waiting, client.get_partition_properties("0")).await;
     assert!(dropped.is_err());
     assert_eq!(faults.fired(drop), 1);
+}
+
+#[tokio::test]
+async fn too_many_questions_are_throttled() {
+    let mut options = Options::with_hub(HUB, 1);
+    options.quirks.management_calls = Some(3);
+    let emulator = Emulator::start(options).await.unwrap();
+    let client = consumer(&emulator).await;
+    let throttled = async {
+        loop {
+            if let Err(error) = client.get_partition_properties("0").await {
+                return format!("{error:?}");
+            }
+        }
+    };
+    let text = in_time(throttled).await;
+    assert!(text.contains("503") && text.contains("50002"), "{text}");
+    // Questions that come in time are answered.
+    let client = consumer(&emulator).await;
+    for _ in 0..3 {
+        tokio::time::sleep(std::time::Duration::from_millis(350)).await;
+    }
+    in_time(client.get_partition_properties("0")).await.unwrap();
 }

@@ -7,29 +7,53 @@ use fe2o3_amqp::types::messaging::{
 };
 use fe2o3_amqp::types::primitives::{SimpleValue, Value};
 use fe2o3_amqp::{Connection, Receiver, Sender, Session};
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::support::*;
 
-struct Raw {
-    _connection: fe2o3_amqp::connection::ConnectionHandle<()>,
-    session: fe2o3_amqp::session::SessionHandle<()>,
+pub(crate) struct Raw {
+    connection: fe2o3_amqp::connection::ConnectionHandle<()>,
+    pub(crate) session: fe2o3_amqp::session::SessionHandle<()>,
     cbs: Sender,
     answers: Receiver,
 }
 
 impl Raw {
     async fn open(emulator: &Emulator) -> Self {
-        let url = format!("amqp://{}", emulator.address());
-        let mut connection = Connection::open("raw", url.as_str()).await.unwrap();
+        let stream = tokio::net::TcpStream::connect(emulator.address()).await;
+        Self::over(stream.unwrap()).await
+    }
+
+    /// Opens over a transport of one's own.
+    pub(crate) async fn over<T>(transport: T) -> Self
+    where
+        T: AsyncRead + AsyncWrite + std::fmt::Debug + Send + Unpin + 'static,
+    {
+        let opening = Connection::builder()
+            .container_id("raw")
+            .open_with_stream(transport);
+        let mut connection = in_time(opening).await.unwrap();
         let mut session = Session::begin(&mut connection).await.unwrap();
         let cbs = Sender::attach(&mut session, "s", "$cbs").await.unwrap();
         let answers = Receiver::attach(&mut session, "r", "$cbs").await.unwrap();
         Self {
-            _connection: connection,
+            connection,
             session,
             cbs,
             answers,
         }
+    }
+
+    /// Gives it the right to do everything with the hub.
+    pub(crate) async fn authorise(&mut self) {
+        let token = jwt("https://eventhubs.azure.net", 4_000_000_000);
+        let audience = format!("sb://localhost/{HUB}");
+        assert_eq!(self.put("jwt", &audience, &token).await, 202);
+    }
+
+    /// Closes politely.
+    pub(crate) async fn close(mut self) {
+        in_time(self.connection.close()).await.unwrap();
     }
 
     /// Puts a token without a reply-to, as the Python client does.
@@ -57,7 +81,7 @@ impl Raw {
     }
 }
 
-fn address(partition: u32) -> String {
+pub(crate) fn address(partition: u32) -> String {
     format!("{HUB}/ConsumerGroups/$Default/Partitions/{partition}")
 }
 
@@ -97,6 +121,86 @@ async fn tokens_are_checked() {
 }
 
 #[tokio::test]
+async fn an_open_link_ends_with_its_token() {
+    let emulator = emulator(1).await;
+    let mut raw = Raw::open(&emulator).await;
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    // Two to three seconds from now: `exp` is in whole seconds.
+    let expires = now.unwrap().as_secs() as i64 + 3;
+    let token = jwt("https://eventhubs.azure.net", expires);
+    let audience = format!("sb://localhost/{}", address(0));
+    assert_eq!(raw.put("jwt", &audience, &token).await, 202);
+    let mut reading = Receiver::attach(&mut raw.session, "c", address(0))
+        .await
+        .unwrap();
+    emulator.append(HUB, 0, "x").unwrap();
+    in_time(reading.recv::<Body<Value>>()).await.unwrap();
+    let ended = format!("{:?}", in_time(reading.recv::<Body<Value>>()).await.err());
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let late = now.unwrap().as_millis() as i64 - expires * 1000;
+    assert!((0..5_000).contains(&late), "{late} ms after its expiry");
+    assert!(ended.contains("DetachForced"), "{ended}");
+    let text = "Unauthorized access. 'Listen' claim(s) are required to perform this operation.";
+    assert!(ended.contains(text), "{ended}");
+    // A newer token in time keeps it.
+    let token = jwt("https://eventhubs.azure.net", 4_000_000_000);
+    assert_eq!(raw.put("jwt", &audience, &token).await, 202);
+    let again = Receiver::attach(&mut raw.session, "d", address(0)).await;
+    assert!(again.is_ok(), "{again:?}");
+}
+
+#[tokio::test]
+async fn a_token_without_an_answer() {
+    let emulator = emulator(1).await;
+    let mut raw = Raw::open(&emulator).await;
+    let faults = emulator.faults();
+    let dropped = faults.inject(Fault::once(Action::DropToken).hub(HUB));
+    let waiting = std::time::Duration::from_millis(300);
+    assert!(
+        tokio::time::timeout(waiting, raw.authorise())
+            .await
+            .is_err()
+    );
+    assert_eq!((faults.fired(dropped), emulator.tokens()), (1, 0));
+    let refused = Receiver::attach(&mut raw.session, "c", address(0)).await;
+    assert!(refused.is_err(), "a dropped token gave a right");
+    raw.authorise().await;
+    assert_eq!(emulator.tokens(), 1);
+}
+
+#[tokio::test]
+async fn answers_in_another_order() {
+    let emulator = emulator(2).await;
+    let mut raw = authorised(&emulator).await;
+    let node = "$management";
+    let mut asking = Sender::attach(&mut raw.session, "m", node).await.unwrap();
+    let mut told = Receiver::attach(&mut raw.session, "n", node).await.unwrap();
+    let reorder = Fault::once(Action::ManagementReorder).partition(0);
+    emulator.faults().inject(reorder);
+    for partition in 0..2u64 {
+        let properties = ApplicationProperties::builder()
+            .insert("operation", "READ")
+            .insert("type", "com.microsoft:partition")
+            .insert("name", HUB)
+            .insert("partition", partition.to_string())
+            .build();
+        let message = Message::builder()
+            .properties(Properties::builder().message_id(partition).build())
+            .application_properties(properties)
+            .value(())
+            .build();
+        in_time(asking.send(message)).await.unwrap();
+    }
+    let mut order = Vec::new();
+    for _ in 0..2 {
+        let answer = in_time(told.recv::<Body<Value>>()).await.unwrap();
+        let properties = answer.into_message().properties.unwrap();
+        order.push(format!("{:?}", properties.correlation_id.unwrap()));
+    }
+    assert_eq!(order, ["Ulong(1)", "Ulong(0)"]);
+}
+
+#[tokio::test]
 async fn no_token_no_link() {
     let emulator = emulator(1).await;
     let mut raw = Raw::open(&emulator).await;
@@ -110,12 +214,7 @@ async fn no_token_no_link() {
 
 async fn authorised(emulator: &Emulator) -> Raw {
     let mut raw = Raw::open(emulator).await;
-    let token = jwt("https://eventhubs.azure.net", 4_000_000_000);
-    assert_eq!(
-        raw.put("jwt", &format!("sb://localhost/{HUB}"), &token)
-            .await,
-        202
-    );
+    raw.authorise().await;
     raw
 }
 

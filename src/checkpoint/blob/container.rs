@@ -23,6 +23,7 @@ use super::{ETag, Fields, StoreError, metadata};
 use crate::auth::BlobCredential;
 use crate::config::Secret;
 use crate::event_hub::Timestamp;
+use crate::proxy;
 
 /// Bodies up to this size go in one request; an event is never larger.
 const ONE_REQUEST: NonZero<u64> = NonZero::new(256 << 20).unwrap();
@@ -89,8 +90,7 @@ impl Container {
     /// Prepares calls on the container at this URL, each bounded by `timeout`; sends nothing yet.
     ///
     /// Either the URL carries a shared-access signature (then plain http is allowed, as a storage
-    /// emulator needs it), or `credential` gives tokens. A proxy from the environment is used
-    /// for https only.
+    /// emulator needs it), or `credential` gives tokens.
     ///
     /// # Errors
     /// When the URL cannot be one of a container, or does not fit the credential.
@@ -129,7 +129,7 @@ impl Container {
             _ => {}
         }
         let options = BlobContainerClientOptions {
-            client_options: client_options(url.scheme() == "http", timeout)
+            client_options: client_options(&url, timeout)
                 .ok_or_else(|| ContainerError::Client(shown.clone()))?,
             ..Default::default()
         };
@@ -359,17 +359,14 @@ impl fmt::Debug for Container {
     }
 }
 
-/// No retries (a retried claim whose first answer was lost would be taken for a lost one), no
-/// redirects, and no proxy in front of a plain-http emulator.
-fn client_options(plain: bool, timeout: Duration) -> Option<ClientOptions> {
-    let mut builder = reqwest::Client::builder()
+/// No retries (a retried claim whose first answer was lost would be taken for a lost one), and no
+/// redirects.
+fn client_options(url: &Url, timeout: Duration) -> Option<ClientOptions> {
+    let builder = proxy::configure(reqwest::Client::builder(), url)
         .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never())
         .connect_timeout(timeout)
         .pool_idle_timeout(Duration::from_secs(60));
-    if plain {
-        builder = builder.no_proxy();
-    }
     Some(ClientOptions {
         retry: RetryOptions::none(),
         transport: Some(Transport::new(Arc::new(builder.build().ok()?))),

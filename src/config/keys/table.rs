@@ -2,6 +2,7 @@
 
 use super::Need::{Default, Optional, Required};
 use super::{Key, Section};
+use crate::config::cloud;
 use crate::config::kind::{Kind, SecretRule, TextRule};
 
 const KIB: u64 = 1024;
@@ -70,11 +71,21 @@ pub(in crate::config) static KEYS: &[Key] = &[
         example: "25s",
     },
     Key {
+        path: "cloud",
+        kind: Kind::Word(cloud::WORDS),
+        need: Default("public"),
+        doc: "The cloud of Azure: `public` (also `commercial`, `gcc`), `usgov` (also `gcc_high`, \
+              `dod`) or `china`. It completes namespaces without dots, and says where Microsoft \
+              Entra ID is asked for tokens, unless `AZURE_AUTHORITY_HOST` does.",
+        example: "public",
+    },
+    Key {
         path: "sources.*.namespace",
         kind: text(TextRule::Namespace),
         need: Optional("taken from `connection_string` if there is one, else required"),
         doc: "The Event Hubs namespace: its name or its full host name. A name without dots gets \
-              `.servicebus.windows.net`. Behind a private endpoint it is still this name.",
+              `.servicebus.windows.net`, or what the `cloud` has in its place. Behind a private \
+              endpoint it is still this name.",
         example: "contoso-logs.servicebus.windows.net",
     },
     Key {
@@ -120,11 +131,21 @@ pub(in crate::config) static KEYS: &[Key] = &[
         example: "Endpoint=sb://contoso-logs.servicebus.windows.net/;SharedAccessKeyName=listen;SharedAccessKey=<key>;EntityPath=insights-logs-auditlogs",
     },
     Key {
+        path: "sources.*.transport",
+        kind: Kind::Word(&["amqp", "websocket"]),
+        need: Default("amqp"),
+        doc: "What carries AMQP: `amqp` is TLS over TCP, port 5671; `websocket` is a WebSocket over \
+              TLS, port 443, for networks that let nothing else out.",
+        example: "amqp",
+    },
+    Key {
         path: "sources.*.custom_endpoint",
         kind: text(TextRule::AmqpUrl),
         need: Optional("the namespace itself is used"),
-        doc: "Connects to this host and port instead of the namespace's own, for a proxy or an \
-              emulator.",
+        doc: "Connects to this host and port instead of the namespace's own, for a gateway or an \
+              emulator: `amqps://host:port`, without TLS `amqp://host:port`, or with `transport = \
+              \"websocket\"` `wss://host:port`. Its certificate must be for this host. Tokens, \
+              addresses and checkpoints keep the name of the namespace.",
         example: "amqps://eventhubs-proxy.internal:5671",
     },
     Key {

@@ -44,7 +44,9 @@ impl TextRule {
             Self::ClientId => "a client id such as \"11111111-2222-3333-4444-555555555555\"",
             Self::Tenant => "a tenant id, or a domain name of the tenant",
             Self::Path => "a path",
-            Self::AmqpUrl => "a URL of the form amqps://host:port or amqp://host:port",
+            Self::AmqpUrl => {
+                "a URL of the form amqps://host:port, amqp://host:port or wss://host:port"
+            }
         }
     }
 
@@ -109,7 +111,8 @@ fn is_uuid(text: &str) -> bool {
     lengths.eq([8, 4, 4, 4, 12].map(Some))
 }
 
-/// The full host name of a namespace, in lower case.
+/// The name of a namespace, in lower case: a full host name, or the part before the first dot,
+/// which the cloud completes.
 ///
 /// # Errors
 /// Names that are not host names, and names of private links: their certificate and their tokens
@@ -122,17 +125,18 @@ pub(in crate::config) fn namespace(text: &str) -> Result<String, Mistake> {
     if !is_host(&host) {
         return Err(Mistake::new(shown_text(text)));
     }
+    refuse_private_link(&host)?;
+    Ok(host)
+}
+
+fn refuse_private_link(host: &str) -> Result<(), Mistake> {
     if host.split('.').any(|label| label == "privatelink") {
         return Err(Mistake::new("the name of a private link").hint(
-            "leave \"privatelink.\" out: the namespace's own name leads to the private endpoint, \
-             and only it fits the certificate",
+            "leave \"privatelink.\" out: the namespace's own name leads to the private endpoint \
+             where DNS resolves it privately, and only it fits the certificate",
         ));
     }
-    Ok(if host.contains('.') {
-        host
-    } else {
-        format!("{host}.servicebus.windows.net")
-    })
+    Ok(())
 }
 
 fn amqp_url(text: &str) -> Result<String, Mistake> {
@@ -142,9 +146,11 @@ fn amqp_url(text: &str) -> Result<String, Mistake> {
         return Err(Mistake::new("a URL with a user or password")
             .hint("the credential belongs to connection_string or credential"));
     }
-    let plain = matches!(url.scheme(), "amqp" | "amqps")
+    refuse_private_link(url.host_str().unwrap_or_default())?;
+    let plain = matches!(url.scheme(), "amqp" | "amqps" | "wss")
         && url.host_str().is_some_and(|host| !host.is_empty())
-        && url.port().is_some()
+        // WebSockets have a usual port, which the URL leaves out.
+        && (url.port().is_some() || url.scheme() == "wss")
         && matches!(url.path(), "" | "/")
         && url.query().is_none()
         && url.fragment().is_none();

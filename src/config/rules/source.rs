@@ -51,11 +51,8 @@ pub(super) fn fill_in(settings: &mut Settings, name: &str, problems: &mut Vec<Pr
             problems.push(problem);
         }
     }
-    derived.extend(
-        parts
-            .custom_endpoint()
-            .map(|endpoint| ("custom_endpoint", endpoint)),
-    );
+    let endpoint = parts.custom_endpoint(view.word("transport") == Some("websocket"));
+    derived.extend(endpoint.map(|endpoint| ("custom_endpoint", endpoint)));
     let origin = Origin::Key(view.shown("connection_string"));
     let derived: Vec<_> = derived
         .into_iter()
@@ -117,6 +114,9 @@ pub(super) fn check(view: &View<'_>, problems: &mut Vec<Problem>) {
     let endpoint = view
         .text("custom_endpoint")
         .and_then(|text| url::Url::parse(&text).ok());
+    if let Some(url) = &endpoint {
+        check_scheme(view, url.scheme(), problems);
+    }
     let is_plain = endpoint.is_some_and(|url| url.scheme() == "amqp" && !is_loopback(&url));
     if is_plain && !by_string {
         problems.push(view.problem(
@@ -125,6 +125,28 @@ pub(super) fn check(view: &View<'_>, problems: &mut Vec<Problem>) {
             "amqps://, since the identity's token is sent there",
         ));
     }
+}
+
+/// Checks that the endpoint is one for the transport.
+fn check_scheme(view: &View<'_>, scheme: &str, problems: &mut Vec<Problem>) {
+    let (wanted, fits) = match view.word("transport") {
+        Some("websocket") => ("wss://host:port", scheme == "wss"),
+        Some(_) => ("amqps://host:port", scheme != "wss"),
+        None => return,
+    };
+    if fits {
+        return;
+    }
+    let found = format!("a URL that starts with {scheme}://");
+    let mut problem = view.problem("custom_endpoint", found, wanted);
+    problem.hint = Some(match scheme {
+        "wss" => format!("set {} = \"websocket\"", view.shown("transport")),
+        "amqp" => "plain AMQP, as the development emulator speaks it, has no WebSocket: remove \
+                   transport"
+            .to_owned(),
+        _ => "give the port on which the endpoint takes WebSockets".to_owned(),
+    });
+    problems.push(problem);
 }
 
 /// Checks that no two sources read the same hub with the same group: each would throw the other

@@ -188,13 +188,16 @@ fn connection_string_parts() {
     };
     assert_eq!((name.as_str(), key.expose()), ("listen", "a+b/c=="));
     assert_eq!(parsed.entity_path.as_deref(), Some("hub"));
-    assert_eq!(parsed.custom_endpoint(), None);
+    assert_eq!(parsed.custom_endpoint(false), None);
     assert!(!format!("{parsed:?}").contains("a+b"));
     let parsed = ConnectionString::parse(
         "Endpoint=sb://h:9000;SharedAccessSignature=SharedAccessSignature sr=a&sig=b=",
     )
     .unwrap();
-    assert_eq!(parsed.custom_endpoint().as_deref(), Some("amqps://h:9000"));
+    assert_eq!(
+        parsed.custom_endpoint(false).as_deref(),
+        Some("amqps://h:9000")
+    );
     let SharedAccess::Signature(signature) = &parsed.access else {
         panic!("a signature")
     };

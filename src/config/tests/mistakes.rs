@@ -67,7 +67,7 @@ const SENTENCES: &[(&str, &str, &str)] = &[
     (
         "sources.entra",
         "namespace = \"contoso.privatelink.servicebus.windows.net\"",
-        "forwarder.toml line 2: sources.entra.namespace is the name of a private link, expected the namespace's own name, such as \"contoso\" or \"contoso.servicebus.windows.net\"; leave \"privatelink.\" out: the namespace's own name leads to the private endpoint, and only it fits the certificate",
+        "forwarder.toml line 2: sources.entra.namespace is the name of a private link, expected the namespace's own name, such as \"contoso\" or \"contoso.servicebus.windows.net\"; leave \"privatelink.\" out: the namespace's own name leads to the private endpoint where DNS resolves it privately, and only it fits the certificate",
     ),
     (
         "sources.entra",

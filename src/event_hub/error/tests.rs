@@ -3,6 +3,7 @@ use super::*;
 fn target(shared_access: bool) -> Target {
     Target {
         namespace: "ns.servicebus.windows.net".to_owned(),
+        endpoint: None,
         event_hub: "logs".to_owned(),
         consumer_group: "forwarder".to_owned(),
         shared_access,

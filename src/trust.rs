@@ -1,0 +1,60 @@
+//! What to do about a certificate that was refused.
+
+/// How rustls begins every refusal of a peer's certificate.
+const REFUSAL: &str = "invalid peer certificate";
+
+/// One sentence that names the cause and what to do, if these words of a library are about a
+/// certificate that was refused.
+///
+/// The libraries wrap the refusal in ways of their own, and some of them pass on its words only;
+/// a test with each of them holds the words to it.
+pub fn explain(words: &str) -> Option<String> {
+    let (_, cause) = words.split_once(REFUSAL)?;
+    let cause = cause.trim_start_matches([':', ' ']);
+    let says = |words: &[&str]| words.iter().any(|word| cause.contains(word));
+    // A signature is wrong when an authority of the same name has another key.
+    let advice = if says(&["UnknownIssuer", "BadSignature"]) {
+        "its authority is not trusted here: add the authority's certificate to the system's, or \
+         to the file that SSL_CERT_FILE names in their place"
+    } else if says(&["Expired", "expired"]) {
+        "it has expired, or the clock of this machine is wrong"
+    } else if says(&["NotValidYet", "not valid yet"]) {
+        "it is not valid yet, or the clock of this machine is wrong"
+    } else if says(&["NotValidForName", "not valid for name"]) {
+        "it is for another name: connect to a name that is in it"
+    } else {
+        "it cannot be trusted"
+    };
+    Some(format!(
+        "the certificate was refused ({}): {advice}",
+        first_words(cause)
+    ))
+}
+
+/// The cause, without the long explanations that some of them have.
+fn first_words(cause: &str) -> String {
+    let end = cause.find([';', '(']).unwrap_or(cause.len());
+    let short = cause.get(..end).unwrap_or_default().trim();
+    short.chars().take(120).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use rustls::CertificateError::{Expired, NotValidForName, NotValidYet, Revoked, UnknownIssuer};
+
+    use super::*;
+
+    #[test]
+    fn every_cause_has_its_advice() {
+        let explained = |cause| {
+            let error = std::io::Error::other(rustls::Error::InvalidCertificate(cause));
+            explain(&format!("IO error: {error}")).unwrap()
+        };
+        assert!(explained(UnknownIssuer).contains("SSL_CERT_FILE"));
+        assert!(explained(Expired).contains("it has expired"));
+        assert!(explained(NotValidYet).contains("not valid yet"));
+        assert!(explained(NotValidForName).contains("another name"));
+        assert!(explained(Revoked).contains("cannot be trusted"));
+        assert_eq!(explain("connection refused"), None);
+    }
+}
