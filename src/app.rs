@@ -24,7 +24,7 @@ use crate::checkpoint::checkpointer::Checkpointer;
 use crate::checkpoint::ledger::SinkId;
 use crate::checkpoint::ledgers::{Balance, Ledgers};
 use crate::checkpoint::{CheckpointStore, GroupKey};
-use crate::clock::Rng;
+use crate::clock::{Clock, Rng};
 use crate::compress::Compressor;
 use crate::config::{Config, SourceConfig};
 use crate::deliver::condition::Condition;
@@ -34,7 +34,9 @@ use crate::deliver::sink::{self, SinkContext, SinkStats};
 use crate::event_hub::Source;
 use crate::format::Format;
 use crate::partition::handoff::{ReadStats, Stages};
+use crate::partition::inquiry::Inquiry;
 use crate::partition::ownership::{Owner, Released};
+use crate::partition::reader::ReadPolicy;
 use crate::telemetry::status::Status;
 
 /// Slices that wait for a sink: one per event, so a few are enough to keep it busy.
@@ -58,6 +60,8 @@ pub struct Seams {
     pub compressor: Arc<dyn Compressor>,
     /// Jitter.
     pub rng: Arc<dyn Rng>,
+    /// The time of day.
+    pub clock: Arc<dyn Clock>,
 }
 
 /// The running stages. Dropping it ends everything at once, as a crash would.
@@ -135,6 +139,7 @@ impl App {
                 dead_letters: Arc::clone(&seams.dead_letters),
                 status: Arc::clone(&app.status),
                 rng: Arc::clone(&seams.rng),
+                clock: Arc::clone(&seams.clock),
                 stats: Arc::default(),
             });
             app.read_stats.push(Arc::clone(&stages.stats));
@@ -189,6 +194,7 @@ impl App {
         owner_id: &str,
     ) -> Owner {
         Owner {
+            inquiry: Arc::new(Inquiry::new(Arc::clone(&reach))),
             source: reach,
             store: Arc::clone(&seams.store),
             group: GroupKey::new(&source.namespace, &source.event_hub, &source.consumer_group),
@@ -196,8 +202,14 @@ impl App {
             checkpointer: Arc::clone(&self.checkpointer),
             stages,
             start: source.start,
+            start_partitions: source.start_partitions.clone(),
             max_event_size: source.max_event_size,
-            on_undecodable: source.on_undecodable,
+            policy: ReadPolicy {
+                on_undecodable: source.on_undecodable,
+                on_stale_checkpoint: source.on_stale_checkpoint,
+                stale_margin: source.stale_margin,
+                stall_timeout: source.stall_timeout,
+            },
             limits: config.limits,
             stop: self.stop_reading.clone(),
             abandon: self.abandon.clone(),

@@ -17,11 +17,13 @@ use tokio_util::sync::CancellationToken;
 use self::claims::ClaimError;
 pub use self::claims::Released;
 use super::handoff::Stages;
+use super::inquiry::Inquiry;
+use super::reader::{ReadPolicy, ReaderEnd};
 use super::start;
 use crate::checkpoint::checkpointer::Checkpointer;
 use crate::checkpoint::ledgers::LedgerId;
 use crate::checkpoint::{CheckpointStore, ETag, GroupKey, StoreError};
-use crate::config::{LimitsConfig, OnUndecodable, Start};
+use crate::config::{LimitsConfig, Start};
 use crate::deliver::retry::Backoff;
 use crate::event_hub::{HubProperties, PartitionId, Position, Source};
 
@@ -40,6 +42,8 @@ const CLAIMS_MAX: usize = 8;
 pub struct Owner {
     /// The hub.
     pub source: Arc<dyn Source>,
+    /// Questions to the hub, shared by its readers.
+    pub inquiry: Arc<Inquiry>,
     /// Where ownerships and checkpoints are.
     pub store: Arc<dyn CheckpointStore>,
     /// The consumer group in it.
@@ -52,10 +56,12 @@ pub struct Owner {
     pub stages: Arc<Stages>,
     /// Where a group without any checkpoint starts.
     pub start: Start,
+    /// The same for single partitions, by their ids.
+    pub start_partitions: BTreeMap<String, Start>,
     /// Largest event that the hub allows.
     pub max_event_size: u64,
-    /// What happens to a message that cannot be decoded.
-    pub on_undecodable: OnUndecodable,
+    /// How partitions are read.
+    pub policy: ReadPolicy,
     /// Bounds per partition.
     pub limits: LimitsConfig,
     /// Cancelled to stop reading.
@@ -88,7 +94,7 @@ struct Run {
     is_first_round: bool,
     ledgers: BTreeMap<PartitionId, LedgerId>,
     owned: BTreeMap<PartitionId, Owned>,
-    readers: JoinSet<()>,
+    readers: JoinSet<ReaderEnd>,
     reader_of: HashMap<tokio::task::Id, PartitionId>,
 }
 
@@ -125,6 +131,14 @@ impl Owner {
         run.until(stop).await
     }
 
+    /// Where a partition starts when the group has no checkpoint at all.
+    fn start_of(&self, partition: &PartitionId) -> Start {
+        self.start_partitions
+            .get(partition.as_str())
+            .copied()
+            .unwrap_or(self.start)
+    }
+
     fn released(&self, owned: Vec<(PartitionId, ETag)>) -> Released {
         Released::new(Arc::clone(&self.store), self.group.clone(), owned)
     }
@@ -147,9 +161,10 @@ impl Run {
             }
         }
         let mut latest = BTreeMap::new();
-        if is_first_start && owner.start == Start::Latest {
+        let is_latest = |id: &&PartitionId| owner.start_of(id) == Start::Latest;
+        if is_first_start {
             // All at once, before any claim can fail: what comes from now on is wanted.
-            for partition in &hub.partitions {
+            for partition in hub.partitions.iter().filter(is_latest) {
                 let source = owner.source.as_ref();
                 let position = start::first_position(source, partition, Start::Latest).await?;
                 latest.insert(partition.clone(), position);
@@ -164,6 +179,15 @@ impl Run {
             "{component}: {} partitions",
             hub.partitions.len()
         );
+        for id in owner.start_partitions.keys() {
+            if !hub.partitions.iter().any(|known| known.as_str() == id) {
+                tracing::warn!(
+                    event = "configuration",
+                    "sources.{}.start_partitions names partition {id}, which the hub does not have",
+                    owner.stages.source
+                );
+            }
+        }
         let needed = owner
             .stages
             .budget

@@ -10,7 +10,8 @@ use crate::checkpoint::{
     Checkpoint, CheckpointStore, Condition, ETag, GroupKey, Ownership, StoreError,
 };
 use crate::config::Start;
-use crate::event_hub::{PartitionId, Position, SourceError};
+use crate::event_hub::{PartitionId, SourceError};
+use crate::partition::resume::{self, Resume, ResumeAt, TakeOverError};
 use crate::partition::start;
 
 /// Errors of a claim.
@@ -22,11 +23,20 @@ pub(super) enum ClaimError {
     Source(#[from] SourceError),
 }
 
+impl From<TakeOverError> for ClaimError {
+    fn from(error: TakeOverError) -> Self {
+        match error {
+            TakeOverError::Store(error) => Self::Store(error),
+            TakeOverError::Source(error) => Self::Source(error),
+        }
+    }
+}
+
 /// What a claim brought.
 pub(super) struct Taken {
     pub(super) etag: ETag,
     pub(super) renewed_at: Instant,
-    pub(super) position: Position,
+    pub(super) resume: Resume,
     pub(super) checkpoint_etag: ETag,
 }
 
@@ -105,18 +115,17 @@ impl Run {
             .claim(&owner.group, partition, &owner.owner_id, condition)
             .await?;
         let renewed_at = Instant::now();
-        let stored = owner
-            .checkpointer
-            .take_over(&owner.group, partition)
-            .await?;
-        let (position, checkpoint_etag) = match stored {
-            Some(stored) => (stored.checkpoint.position, stored.etag),
+        let created_at = self.hub.created_at;
+        let (store, inquiry, group) = (&owner.checkpointer, &owner.inquiry, &owner.group);
+        let resume = resume::take_over(store, inquiry, group, partition, created_at).await?;
+        let (resume, checkpoint_etag) = match resume {
+            Some(taken) => taken,
             None => self.first_checkpoint(partition).await?,
         };
         Ok(Taken {
             etag,
             renewed_at,
-            position,
+            resume,
             checkpoint_etag,
         })
     }
@@ -124,11 +133,11 @@ impl Run {
     async fn first_checkpoint(
         &self,
         partition: &PartitionId,
-    ) -> Result<(Position, ETag), ClaimError> {
+    ) -> Result<(Resume, ETag), ClaimError> {
         let owner = &self.owner;
         // A partition that comes later, or whose checkpoint was deleted, must not skip anything.
         let start = if self.is_first_start {
-            owner.start
+            owner.start_of(partition)
         } else {
             Start::Earliest
         };
@@ -145,16 +154,20 @@ impl Run {
             backlog = start::backlog(&properties, &position),
             "no checkpoint: starts behind sequence number {}", position.sequence
         );
-        let hub_created_at = Some(self.hub.created_at);
+        let hub_created_at = self.hub.created_at;
         let checkpoint = Checkpoint {
             position: position.clone(),
-            hub_created_at,
+            hub_created_at: Some(hub_created_at),
         };
         let etag = owner
             .checkpointer
             .create(&owner.group, partition, &checkpoint)
             .await?;
-        Ok((position, etag))
+        let resume = Resume {
+            at: ResumeAt::Behind(position),
+            hub_created_at,
+        };
+        Ok((resume, etag))
     }
 }
 

@@ -9,7 +9,7 @@ use super::{Owned, Run};
 use crate::checkpoint::checkpointer::Holding;
 use crate::event_hub::PartitionId;
 use crate::partition::prefetch::Prefetch;
-use crate::partition::reader::{ReadLimits, Reader};
+use crate::partition::reader::{Assignment, ReadLimits, Reader, ReaderEnd, component};
 
 impl Run {
     /// Starts the reader of a partition.
@@ -20,41 +20,45 @@ impl Run {
             .ledgers
             .entry(partition.clone())
             .or_insert_with(|| ledgers.add());
-        let generation = ledgers.start(ledger, Some(taken.position.clone()));
+        let generation = ledgers.start(ledger, taken.resume.position().cloned());
         let (stop, lost) = (CancellationToken::new(), CancellationToken::new());
         owner.checkpointer.hold(Holding {
             group: owner.group.clone(),
             partition: partition.clone(),
             ledger: (ledger, generation),
-            hub_created_at: Some(self.hub.created_at),
+            hub_created_at: taken.resume.hub_created_at,
             owner_id: owner.owner_id.clone(),
             etag: taken.checkpoint_etag,
             lost: lost.clone(),
         });
-        let reader = Reader {
+        let reader = Reader::new(Assignment {
             source: Arc::clone(&owner.source),
+            inquiry: Arc::clone(&owner.inquiry),
             partition: partition.clone(),
             stages: Arc::clone(&owner.stages),
             checkpointer: Arc::clone(&owner.checkpointer),
             ledger: (ledger, generation),
             limits: self.read_limits(),
-            on_undecodable: owner.on_undecodable,
+            policy: owner.policy,
             stop: stop.clone(),
-            last: taken.position,
-            is_last_received: false,
-            stalled_at: None,
+            resume: taken.resume,
             prefetch: Prefetch::new(
                 owner.stages.budget.clone(),
                 self.hub.partitions.len(),
                 owner.max_event_size,
             ),
-        };
+        });
         let is_lost = lost.clone();
+        let (stages, id) = (Arc::clone(&owner.stages), partition.clone());
         let task = self.readers.spawn(async move {
             tokio::select! {
                 biased;
-                () = is_lost.cancelled() => {}
-                () = reader.run() => {}
+                () = is_lost.cancelled() => {
+                    // Whatever it waited for, somebody else does now.
+                    stages.status.forget(&component(&stages.source, &id));
+                    ReaderEnd::GenerationEnded
+                }
+                end = reader.run() => end,
             }
         });
         self.reader_of.insert(task.id(), partition.clone());
@@ -84,10 +88,13 @@ impl Run {
     /// way its generation ends, and the next round decides whose the partition is.
     pub(super) async fn reader_ended(
         &mut self,
-        ended: Result<(tokio::task::Id, ()), tokio::task::JoinError>,
+        ended: Result<(tokio::task::Id, ReaderEnd), tokio::task::JoinError>,
     ) {
         let task = match ended {
-            Ok((task, ())) => task,
+            // With `ReaderEnd::Stalled` the partition is to be released after its last checkpoint,
+            // and left to another replica for a while. Until that is done here, this process claims
+            // it again in its next round, as after every other end.
+            Ok((task, _end)) => task,
             Err(error) => {
                 tracing::error!(event = "reader_died", %error, "bug: a reader panicked");
                 error.id()
