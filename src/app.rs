@@ -27,7 +27,7 @@ use crate::checkpoint::ledger::SinkId;
 use crate::checkpoint::ledgers::{Balance, Ledgers};
 use crate::checkpoint::pace::Pace;
 use crate::checkpoint::{CheckpointStore, GroupKey};
-use crate::clock::Rng;
+use crate::clock::{Clock, Rng};
 use crate::compress::Compressor;
 use crate::config::Config;
 use crate::deliver::admission::Admission;
@@ -39,6 +39,7 @@ use crate::deliver::sink::{self, SinkContext, SinkStats};
 use crate::event_hub::Source;
 use crate::format::Format;
 use crate::partition::handoff::{ReadStats, Stages};
+use crate::partition::inquiry::Inquiry;
 use crate::partition::ownership::{Owner, Released};
 use crate::telemetry::status::Status;
 
@@ -63,6 +64,8 @@ pub struct Seams {
     pub compressor: Arc<dyn Compressor>,
     /// Jitter.
     pub rng: Arc<dyn Rng>,
+    /// The time of day.
+    pub clock: Arc<dyn Clock>,
 }
 
 /// The running stages. Dropping it ends everything at once, as a crash would.
@@ -143,10 +146,12 @@ impl App {
                 dead_letters: Arc::clone(&seams.dead_letters),
                 status: Arc::clone(&app.status),
                 rng: Arc::clone(&seams.rng),
+                clock: Arc::clone(&seams.clock),
                 stats: Arc::default(),
             });
             app.read_stats.push(Arc::clone(&stages.stats));
             let owner = Owner {
+                inquiry: Arc::new(Inquiry::new(Arc::clone(reach))),
                 source: Arc::clone(reach),
                 store: Arc::clone(&seams.store),
                 group: GroupKey::new(&source.namespace, &source.event_hub, &source.consumer_group),

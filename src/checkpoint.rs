@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::event_hub::{PartitionId, Position, Timestamp};
+use crate::event_hub::{Offset, PartitionId, Position, Timestamp};
 
 pub mod blob;
 pub mod checkpointer;
@@ -64,15 +64,34 @@ pub struct Ownership {
     pub age: Duration,
 }
 
-/// A checkpoint together with its version.
+/// What a store holds for one partition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Recorded {
+    /// A position with its number.
+    Checkpoint(Checkpoint),
+    /// Another program stored the offset of the last event and not its number: the hub knows it.
+    OffsetOnly(Offset),
+}
+
+/// What is stored for a partition, together with its version.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredCheckpoint {
     /// What is stored.
-    pub checkpoint: Checkpoint,
+    pub recorded: Recorded,
     /// Version of it.
     pub etag: ETag,
-    /// When it was last written, by the store's clock.
+    /// When the position was last written, by the store's clock.
     pub modified_at: Timestamp,
+}
+
+impl StoredCheckpoint {
+    /// The checkpoint, when its number is known.
+    pub fn checkpoint(&self) -> Option<&Checkpoint> {
+        match &self.recorded {
+            Recorded::Checkpoint(checkpoint) => Some(checkpoint),
+            Recorded::OffsetOnly(_) => None,
+        }
+    }
 }
 
 /// Under which condition a write goes through.

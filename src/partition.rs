@@ -2,10 +2,12 @@
 
 pub mod balance;
 pub mod handoff;
+pub mod inquiry;
 pub mod lease;
 pub mod locate;
 pub mod order;
 pub mod ownership;
 pub mod prefetch;
 pub mod reader;
+pub mod resume;
 pub mod start;

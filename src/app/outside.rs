@@ -13,7 +13,7 @@ use crate::checkpoint::CheckpointStore;
 use crate::checkpoint::blob::{BlobStore, Container};
 use crate::checkpoint::directory::DirectoryStore;
 use crate::checkpoint::memory::MemoryStore;
-use crate::clock::SharedRng;
+use crate::clock::{SharedRng, SystemClock};
 use crate::compress::CompressionPool;
 use crate::config::{Config, CredentialConfig, DeadLettersConfig, SourceAccess, StoreConfig};
 use crate::deliver::dead_letter::DeadLetterStore;
@@ -83,6 +83,7 @@ impl Outside {
             dead_letters,
             compressor: Arc::new(compressor(config)),
             rng: Arc::new(SharedRng::from_entropy()),
+            clock: Arc::new(SystemClock),
         };
         Ok(Self { seams, hubs, amqp })
     }

@@ -61,13 +61,12 @@ impl BlobStore {
         let Some(head) = self.container.head(&foreign).await? else {
             return Ok(None);
         };
-        let checkpoint = metadata::checkpoint(&foreign, &head.fields)?;
-        match self
-            .write(group, partition, &checkpoint, Condition::Absent)
-            .await
-        {
+        let recorded = metadata::recorded(&foreign, &head.fields)?;
+        let fields = metadata::of_copy(&recorded, head.modified_at);
+        let path = group.checkpoint(partition);
+        match self.put(&path, fields, Condition::Absent).await {
             Ok(etag) => Ok(Some(StoredCheckpoint {
-                checkpoint,
+                recorded,
                 etag,
                 modified_at: head.modified_at,
             })),
@@ -87,9 +86,9 @@ impl BlobStore {
             return Ok(None);
         };
         Ok(Some(StoredCheckpoint {
-            checkpoint: metadata::checkpoint(&path, &head.fields)?,
+            recorded: metadata::recorded(&path, &head.fields)?,
             etag: head.etag,
-            modified_at: head.modified_at,
+            modified_at: metadata::modified_at(&head.fields, head.modified_at),
         }))
     }
 }

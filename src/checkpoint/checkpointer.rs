@@ -35,8 +35,6 @@ struct Held {
     group: GroupKey,
     partition: PartitionId,
     ledger: LedgerId,
-    generation: Generation,
-    hub_created_at: Option<Timestamp>,
     owner_id: String,
     /// One write at a time.
     version: tokio::sync::Mutex<Version>,
@@ -55,9 +53,10 @@ impl Held {
     }
 }
 
-/// What is known of the stored object.
-#[derive(Clone)]
+/// What may be stored, and what is known of the stored object.
 struct Version {
+    generation: Generation,
+    hub_created_at: Timestamp,
     etag: ETag,
     /// Positions whose write was not answered: one of them may be stored.
     unanswered: Vec<Position>,
@@ -74,11 +73,12 @@ pub struct Holding {
     pub partition: PartitionId,
     /// Its ledger and the generation that may be stored.
     pub ledger: (LedgerId, Generation),
-    /// When its hub was created.
-    pub hub_created_at: Option<Timestamp>,
+    /// When the hub of its positions was created.
+    pub hub_created_at: Timestamp,
     /// Name of this process start in the partition's ownership.
     pub owner_id: String,
-    /// Version that [`Checkpointer::take_over`] or [`Checkpointer::create`] gave.
+    /// Version that [`Checkpointer::take_over`] or [`Checkpointer::create`] gave, or the one that
+    /// was read when the position is found out and stored later.
     pub etag: ETag,
     /// Cancelled when somebody else writes this checkpoint: the partition is lost.
     pub lost: CancellationToken,
@@ -99,25 +99,33 @@ impl Checkpointer {
         }
     }
 
-    /// Reads a checkpoint and writes it back, so that no former owner can write any more.
-    /// `None` when there is no checkpoint.
+    /// Reads what is stored for a partition; `None` when nothing is.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] when somebody else takes it over at the same time.
-    pub async fn take_over(
+    /// As the store answered.
+    pub async fn read(
         &self,
         group: &GroupKey,
         partition: &PartitionId,
     ) -> Result<Option<StoredCheckpoint>, StoreError> {
-        let Some(stored) = self.store.read(group, partition).await? else {
-            return Ok(None);
-        };
-        let unchanged = Condition::Matches(stored.etag.clone());
-        let etag = self
-            .store
-            .write(group, partition, &stored.checkpoint, unchanged)
-            .await?;
-        Ok(Some(StoredCheckpoint { etag, ..stored }))
+        self.store.read(group, partition).await
+    }
+
+    /// Writes a checkpoint back that was read under the version `etag`, so that no former owner can
+    /// write any more.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when somebody else wrote meanwhile.
+    pub async fn take_over(
+        &self,
+        group: &GroupKey,
+        partition: &PartitionId,
+        checkpoint: &Checkpoint,
+        etag: ETag,
+    ) -> Result<ETag, StoreError> {
+        self.store
+            .write(group, partition, checkpoint, Condition::Matches(etag))
+            .await
     }
 
     /// Writes the first checkpoint of a partition.
@@ -142,10 +150,10 @@ impl Checkpointer {
             group: holding.group,
             partition: holding.partition,
             ledger: holding.ledger.0,
-            generation: holding.ledger.1,
-            hub_created_at: holding.hub_created_at,
             owner_id: holding.owner_id,
             version: tokio::sync::Mutex::new(Version {
+                generation: holding.ledger.1,
+                hub_created_at: holding.hub_created_at,
                 etag: holding.etag,
                 unanswered: vec![],
                 writes: Writes::begin(),
@@ -155,24 +163,27 @@ impl Checkpointer {
         self.lock().insert(held.ledger, Arc::new(held));
     }
 
-    /// Continues with another generation of a partition that is held: its numbers start anew.
-    pub async fn renew(&self, ledger: LedgerId, generation: Generation) {
-        let Some(held) = self.lock().remove(&ledger) else {
+    /// Continues with another generation of a partition that is held, whose positions belong to a
+    /// hub that was created at `hub_created_at`.
+    ///
+    /// # Cancel safety
+    /// Not done when dropped: nothing of the new generation is stored then.
+    pub async fn renew(&self, ledger: LedgerId, generation: Generation, hub_created_at: Timestamp) {
+        let Some(held) = self.held(ledger) else {
             return;
         };
-        let version = held.version.lock().await.clone();
-        let renewed = Held {
-            source: held.source.clone(),
-            group: held.group.clone(),
-            partition: held.partition.clone(),
-            ledger,
-            generation,
-            hub_created_at: held.hub_created_at,
-            owner_id: held.owner_id.clone(),
-            version: tokio::sync::Mutex::new(version),
-            lost: held.lost.clone(),
-        };
-        self.lock().insert(ledger, Arc::new(renewed));
+        let mut version = held.version.lock().await;
+        version.generation = generation;
+        version.hub_created_at = hub_created_at;
+    }
+
+    /// Stores the watermark of one partition now, and says whether it is stored; also when it had
+    /// not moved. `false` when the partition is not held.
+    pub async fn store_now(&self, ledger: LedgerId) -> bool {
+        match self.held(ledger) {
+            Some(held) => self.store_one(&held, Instant::now(), None).await,
+            None => false,
+        }
     }
 
     /// Stores the last watermark of a partition and stops holding it.
@@ -220,7 +231,8 @@ impl Checkpointer {
             // Known and said: it is its new owner's to store.
             return true;
         }
-        let unstored = self.ledgers.unstored(held.ledger, held.generation);
+        let generation = version.generation;
+        let unstored = self.ledgers.unstored(held.ledger, generation);
         let due = match (pace, unstored) {
             (_, None) => None,
             (None, Some(_)) => Some(Due::Few),
@@ -229,12 +241,12 @@ impl Checkpointer {
         let Some(due) = due else {
             return true;
         };
-        let Some((position, index)) = self.ledgers.dirty(held.ledger, held.generation) else {
+        let Some((position, index)) = self.ledgers.dirty(held.ledger, generation) else {
             return true;
         };
         let checkpoint = Checkpoint {
             position,
-            hub_created_at: held.hub_created_at,
+            hub_created_at: Some(version.hub_created_at),
         };
         version.writes.begun(now);
         let mut answer = self.write(held, &mut version, &checkpoint).await;
@@ -248,7 +260,7 @@ impl Checkpointer {
         match answer {
             Ok(()) => {
                 version.writes.succeeded(due);
-                self.ledgers.stored(held.ledger, held.generation, index);
+                self.ledgers.stored(held.ledger, generation, index);
                 self.status.is_well(&held.component());
                 true
             }
@@ -297,11 +309,11 @@ impl Checkpointer {
             return Ok(false);
         };
         let place = |position: &Position| (position.sequence, position.offset.clone());
-        let stored_place = place(&stored.checkpoint.position);
+        let stored_place = stored.checkpoint().map(|it| place(&it.position));
         if !version
             .unanswered
             .iter()
-            .any(|position| place(position) == stored_place)
+            .any(|position| Some(place(position)) == stored_place)
         {
             return Ok(false);
         }
@@ -317,6 +329,10 @@ impl Checkpointer {
         }
         version.etag = stored.etag;
         Ok(true)
+    }
+
+    fn held(&self, ledger: LedgerId) -> Option<Arc<Held>> {
+        self.lock().get(&ledger).map(Arc::clone)
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<LedgerId, Arc<Held>>> {

@@ -222,11 +222,10 @@ impl CheckpointStore for DirectoryStore {
                 return Ok(None);
             };
             let fields = parse(&path, &content)?;
-            let checkpoint = metadata::checkpoint(&path.display().to_string(), &fields)?;
             Ok(Some(StoredCheckpoint {
-                checkpoint,
+                recorded: metadata::recorded(&path.display().to_string(), &fields)?,
                 etag: etag_of(&path, &fields)?,
-                modified_at: written_at.into(),
+                modified_at: metadata::modified_at(&fields, written_at.into()),
             }))
         })
         .await

@@ -180,6 +180,24 @@ impl Ledgers {
         }
     }
 
+    /// Moves the position behind what nobody can read any more, or to where a generation begins: an
+    /// entry that owes nothing, and waits its turn like any other.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn pass(
+        &self,
+        id: LedgerId,
+        generation: Generation,
+        position: Position,
+    ) -> Result<(), LedgerError> {
+        let owed = SmallVec::from_elem(0, self.sinks);
+        self.with(id, generation, |ledger| ledger.open(position, 0, owed))
+            .unwrap_or(Err(LedgerError::Ended))
+            .inspect_err(|_| self.broken.notify_waiters())
+            .map(|_index| ())
+    }
+
     /// Settles receipts. Never waits. Receipts of an ended generation settle nothing.
     pub fn settle(&self, receipts: Receipts, settlement: Settlement) {
         let mut broken = false;

@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use tokio::time::Instant;
 
 use super::{
-    Checkpoint, CheckpointStore, Condition, ETag, GroupKey, Ownership, StoreError, StoredCheckpoint,
+    Checkpoint, CheckpointStore, Condition, ETag, GroupKey, Ownership, Recorded, StoreError,
+    StoredCheckpoint,
 };
 use crate::clock::{Clock, SystemClock};
 use crate::event_hub::{PartitionId, Timestamp};
@@ -133,7 +134,7 @@ impl CheckpointStore for MemoryStore {
         let content = self.content();
         let stored = content.checkpoints.get(&key(group, partition));
         Ok(stored.map(|stored| StoredCheckpoint {
-            checkpoint: stored.value.clone(),
+            recorded: Recorded::Checkpoint(stored.value.clone()),
             etag: stored.etag.clone(),
             modified_at: stored.modified_at,
         }))

@@ -1,12 +1,12 @@
 //! How a checkpoint reads as names and values: the metadata of a blob, the keys of a JSON file.
 //!
-//! `sequencenumber` and `offset` are what every Azure SDK and KEDA read; the other two are ours.
+//! `sequencenumber` and `offset` are what every Azure SDK and KEDA read; the others are ours.
 //! Reading is tolerant of what the others write: any case of the names, empty values, and
 //! `no offset`, which older .NET versions wrote.
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::{Checkpoint, StoreError};
+use super::{Checkpoint, Recorded, StoreError};
 use crate::event_hub::{Offset, Position, SequenceNumber, Timestamp};
 
 /// Name of the number.
@@ -17,6 +17,8 @@ pub(super) const OFFSET: &str = "offset";
 pub(super) const ENQUEUED: &str = "enqueuedtime";
 /// Name of the moment at which the hub was created.
 pub(super) const HUB_CREATED: &str = "hubcreatedon";
+/// Name of the moment at which a position was written that was copied from another path since.
+const COPIED_FROM: &str = "copiedfrommodified";
 /// Name of the owner; an empty value means that the partition was released.
 const OWNER: &str = "ownerid";
 
@@ -50,6 +52,26 @@ pub(super) fn of_checkpoint(checkpoint: &Checkpoint) -> HashMap<String, String> 
     fields
 }
 
+/// The fields of a copy of what another program stored, with the moment at which it did: from that
+/// follows whether its hub is the one that is there.
+pub(super) fn of_copy(recorded: &Recorded, modified_at: Timestamp) -> HashMap<String, String> {
+    let mut fields = match recorded {
+        Recorded::Checkpoint(checkpoint) => of_checkpoint(checkpoint),
+        Recorded::OffsetOnly(offset) => {
+            HashMap::from([(OFFSET.to_owned(), offset.as_str().to_owned())])
+        }
+    };
+    fields.insert(COPIED_FROM.to_owned(), modified_at.to_rfc3339());
+    fields
+}
+
+/// When the position was written, given when the object was.
+pub(super) fn modified_at(fields: &Fields, object: Timestamp) -> Timestamp {
+    value(fields, COPIED_FROM)
+        .and_then(Timestamp::parse_rfc3339)
+        .map_or(object, |copied| copied.min(object))
+}
+
 /// The fields of an ownership; without an owner it is a released one.
 pub(super) fn of_owner(owner: Option<&str>) -> HashMap<String, String> {
     HashMap::from([(OWNER.to_owned(), owner.unwrap_or_default().to_owned())])
@@ -60,8 +82,8 @@ pub(super) fn owner(fields: &Fields) -> Option<String> {
     value(fields, OWNER).map(str::to_owned)
 }
 
-/// Reads a checkpoint that this program or an Azure SDK wrote at `place`.
-pub(super) fn checkpoint(place: &str, fields: &Fields) -> Result<Checkpoint, StoreError> {
+/// Reads what this program or an Azure SDK wrote at `place`.
+pub(super) fn recorded(place: &str, fields: &Fields) -> Result<Recorded, StoreError> {
     let unreadable = |problem: String| StoreError::Unreadable {
         place: place.to_owned(),
         problem,
@@ -72,13 +94,7 @@ pub(super) fn checkpoint(place: &str, fields: &Fields) -> Result<Checkpoint, Sto
             .parse()
             .map(SequenceNumber)
             .map_err(|_| unreadable(format!("`{SEQUENCE}` is not a number: {text:?}")))?,
-        (None, Some(_)) => {
-            return Err(unreadable(format!(
-                "it holds an `{OFFSET}` and no `{SEQUENCE}`: add the number of the event at that \
-                 offset to its metadata, or delete it to read the partition from its first \
-                 retained event"
-            )));
-        }
+        (None, Some(offset)) => return Ok(Recorded::OffsetOnly(Offset::new(offset))),
         (None, None) => {
             return Err(unreadable(format!(
                 "it holds neither `{SEQUENCE}` nor `{OFFSET}`"
@@ -86,14 +102,14 @@ pub(super) fn checkpoint(place: &str, fields: &Fields) -> Result<Checkpoint, Sto
         }
     };
     let moment = |name| value(fields, name).and_then(Timestamp::parse_rfc3339);
-    Ok(Checkpoint {
+    Ok(Recorded::Checkpoint(Checkpoint {
         position: Position {
             sequence,
             offset: offset.map_or_else(Offset::beginning, Offset::new),
             enqueued_at: moment(ENQUEUED),
         },
         hub_created_at: moment(HUB_CREATED),
-    })
+    }))
 }
 
 /// A value that says something.
@@ -108,35 +124,66 @@ pub(super) fn value<'a>(fields: &'a Fields, name: &str) -> Option<&'a str> {
 mod tests {
     use super::*;
 
-    fn read(pairs: &[(&str, &str)]) -> Result<Checkpoint, StoreError> {
+    fn recorded_of(pairs: &[(&str, &str)]) -> Result<Recorded, StoreError> {
         let pairs = pairs
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        checkpoint("here", &fields(pairs))
+        recorded("here", &fields(pairs))
+    }
+
+    fn read(pairs: &[(&str, &str)]) -> Checkpoint {
+        match recorded_of(pairs).unwrap() {
+            Recorded::Checkpoint(checkpoint) => checkpoint,
+            other => panic!("{other:?}"),
+        }
     }
 
     #[test]
     fn what_other_programs_write_is_read() {
-        let java = read(&[("SequenceNumber", "42"), ("Offset", "8589934592")]).unwrap();
+        let java = read(&[("SequenceNumber", "42"), ("Offset", "8589934592")]);
         assert_eq!(java.position.sequence, SequenceNumber(42));
         assert_eq!(java.position.offset.as_str(), "8589934592");
         assert_eq!(java.hub_created_at, None);
         for offset in ["", "no offset", "No Offset"] {
-            let number_only = read(&[("sequencenumber", "42"), ("offset", offset)]).unwrap();
+            let number_only = read(&[("sequencenumber", "42"), ("offset", offset)]);
             assert_eq!(number_only.position.sequence, SequenceNumber(42));
             assert_eq!(number_only.position.offset, Offset::beginning());
         }
     }
 
     #[test]
-    fn what_is_no_checkpoint_is_refused() {
+    fn an_offset_without_a_number_is_read_as_that() {
         for pairs in [
             &[("sequencenumber", ""), ("offset", "12")][..],
-            &[("sequencenumber", "seven"), ("offset", "12")],
+            &[("Offset", "12")],
+        ] {
+            let expected = Recorded::OffsetOnly(Offset::new("12"));
+            assert_eq!(recorded_of(pairs).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn a_copy_keeps_the_moment_of_the_original() {
+        let (then, now) = (Timestamp(1_000), Timestamp(9_000));
+        let offset_only = Recorded::OffsetOnly(Offset::new("12"));
+        let copy = fields(of_copy(&offset_only, then));
+        assert_eq!(recorded("here", &copy).unwrap(), offset_only);
+        assert_eq!(modified_at(&copy, now), then);
+        let own = Checkpoint {
+            position: Position::before_first(),
+            hub_created_at: Some(then),
+        };
+        assert_eq!(modified_at(&fields(of_checkpoint(&own)), now), now);
+    }
+
+    #[test]
+    fn what_is_no_checkpoint_is_refused() {
+        for pairs in [
+            &[("sequencenumber", "seven"), ("offset", "12")][..],
             &[("sequencenumber", ""), ("offset", "no offset")],
             &[],
         ] {
-            let error = read(pairs).unwrap_err();
+            let error = recorded_of(pairs).unwrap_err();
             assert!(
                 matches!(error, StoreError::Unreadable { .. }),
                 "{pairs:?}: {error}"

@@ -171,9 +171,8 @@ pub enum OpenAt {
     Earliest,
     /// The event with this number, or the first after it.
     FromSequence(SequenceNumber),
-    /// The first event after this offset: only for a foreign checkpoint without a number.
-    AfterOffset(Offset),
-    /// The event with this offset, or the first after it: to learn its number and time.
+    /// The event at this offset, or the first after it: only for a foreign checkpoint without a
+    /// number, to learn the number.
     FromOffset(Offset),
     /// The first event enqueued at this moment or later.
     FromTime(Timestamp),

@@ -132,7 +132,6 @@ fn start(at: &OpenAt) -> StartPosition {
         }
         // `>= '-1'` is not known to deliver anything, as `> '-1'` does not.
         OpenAt::Earliest | OpenAt::FromSequence(_) => (StartLocation::Earliest, false),
-        OpenAt::AfterOffset(offset) => (StartLocation::Offset(offset.as_str().to_owned()), false),
         OpenAt::FromOffset(offset) => (StartLocation::Offset(offset.as_str().to_owned()), true),
         OpenAt::FromTime(moment) => {
             let since = Duration::from_millis(u64::try_from(moment.0).unwrap_or(0));
@@ -203,9 +202,9 @@ mod tests {
                 true,
             ),
             (
-                OpenAt::AfterOffset(Offset::new("17")),
+                OpenAt::FromOffset(Offset::new("17")),
                 StartLocation::Offset("17".to_owned()),
-                false,
+                true,
             ),
             (
                 OpenAt::FromOffset(Offset::new("17")),

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use crate::budget::Budget;
 use crate::checkpoint::ledger::{Generation, LedgerError};
 use crate::checkpoint::ledgers::{LedgerId, Ledgers};
-use crate::clock::Rng;
+use crate::clock::{Clock, Rng};
 use crate::deliver::dead_letter::{DeadLetter, DeadLetterStore};
 use crate::deliver::retry::Backoff;
 use crate::envelope;
@@ -41,6 +41,8 @@ pub struct Stages {
     pub status: Arc<Status>,
     /// Jitter.
     pub rng: Arc<dyn Rng>,
+    /// The time of day.
+    pub clock: Arc<dyn Clock>,
     /// Counts.
     pub stats: Arc<ReadStats>,
 }
@@ -56,10 +58,18 @@ pub struct ReadStats {
     pub gaps: AtomicU64,
     /// Numbers in these jumps.
     pub missing: AtomicU64,
-    /// Times that a partition began anew.
+    /// Times that a lower or equal number came on a later event.
     pub rewinds: AtomicU64,
+    /// Positions that did not belong to the hub that is there, for whatever reason.
+    pub stale: AtomicU64,
     /// Receivers that were opened again after an end.
     pub reopenings: AtomicU64,
+    /// Receivers that brought nothing although there was something.
+    pub stalls: AtomicU64,
+    /// Receivers that ended since their token had expired.
+    pub expiries: AtomicU64,
+    /// Receivers that another consumer ended.
+    pub stolen: AtomicU64,
     /// Events that went to the dead letters whole.
     pub dead_lettered: AtomicU64,
     /// Claims on partitions that were taken from a replica with more than its share.

@@ -7,8 +7,11 @@ use crate::event_hub::{Position, SequenceNumber, Timestamp};
 pub enum Follows {
     /// It is the next event, or the first one there is.
     Next,
-    /// It is the last event again, which a reopening asks for: proof that nothing was missed.
+    /// It is the last event again, which a reopening asks for: proof that nothing was missed, and
+    /// that the hub is the same one.
     Proof,
+    /// It has the number of the last event, whose time is not known: it may be another hub's.
+    SameNumber,
     /// It was handed on before.
     Duplicate,
     /// Numbers between the last event and this one are missing.
@@ -55,7 +58,8 @@ pub fn follows(last: Option<&Last>, sequence: SequenceNumber, enqueued_at: Times
     }
     match last.enqueued_at {
         Some(last_time) if enqueued_at > last_time => Follows::Rewound,
-        _ if sequence == last.sequence => Follows::Proof,
+        Some(last_time) if sequence == last.sequence && enqueued_at == last_time => Follows::Proof,
+        None if sequence == last.sequence => Follows::SameNumber,
         _ => Follows::Duplicate,
     }
 }
@@ -79,7 +83,8 @@ mod tests {
         check(Some((-1, None)), (0, 1), Follows::Next);
         check(Some((6, Some(5))), (7, 5), Follows::Next);
         check(Some((6, Some(5))), (6, 5), Follows::Proof);
-        check(Some((6, None)), (6, 5), Follows::Proof);
+        check(Some((6, Some(5))), (6, 4), Follows::Duplicate);
+        check(Some((6, None)), (6, 5), Follows::SameNumber);
         check(Some((6, Some(5))), (4, 3), Follows::Duplicate);
         check(Some((6, None)), (4, 9), Follows::Duplicate);
         check(

@@ -26,6 +26,7 @@ use self::first_start::FirstStart;
 pub use self::releases::Released;
 use super::balance::Balancer;
 use super::handoff::Stages;
+use super::inquiry::Inquiry;
 use super::lease::Lease;
 use super::reader::ReaderEnd;
 use crate::checkpoint::checkpointer::Checkpointer;
@@ -49,6 +50,8 @@ const ALONE: u32 = 5;
 pub struct Owner {
     /// The hub.
     pub source: Arc<dyn Source>,
+    /// Questions to the hub, shared by its readers.
+    pub inquiry: Arc<Inquiry>,
     /// Where ownerships and checkpoints are.
     pub store: Arc<dyn CheckpointStore>,
     /// The consumer group in it.
@@ -174,6 +177,15 @@ impl Run {
             "{component}: {} partitions",
             hub.partitions.len()
         );
+        for id in owner.config.start_partitions.keys() {
+            if !hub.partitions.iter().any(|known| known.as_str() == id) {
+                tracing::warn!(
+                    event = "configuration",
+                    "sources.{}.start_partitions names partition {id}, which the hub does not have",
+                    owner.stages.source
+                );
+            }
+        }
         let needed = owner.stages.budget.needed_for(
             &owner.stages.source,
             hub.partitions.len(),
@@ -271,6 +283,7 @@ impl Run {
             None => self.owner.stages.status.is_well(&self.component),
         }
         self.warn_of_slow_owners(&owners);
+        self.forget_what_others_took(&owners);
         let others = owners
             .values()
             .any(|present| self.owner.is_live(present) && !self.owner.is_me(present));

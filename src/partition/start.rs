@@ -1,11 +1,12 @@
-//! Where a partition starts that has no checkpoint: resolved once to a position, and stored.
+//! Where a partition starts whose checkpoint is none, or of no use: resolved once to a position, and
+//! stored.
 
 use std::time::Duration;
 
 use crate::config::Start;
 use crate::event_hub::{
     Offset, OpenAt, PartitionId, PartitionProperties, Position, SequenceNumber, Source,
-    SourceError, SourceErrorKind, Timestamp,
+    SourceError, SourceErrorKind,
 };
 
 /// Longest wait for the first event at or after a start time.
@@ -31,10 +32,6 @@ pub async fn first_position(
     start: Start,
 ) -> Result<Position, SourceError> {
     let properties = source.partition_properties(partition).await?;
-    let before = |sequence: SequenceNumber| Position {
-        sequence: sequence.previous(),
-        ..Position::before_first()
-    };
     match start {
         Start::Earliest => Ok(before(properties.first_readable())),
         // Partitions are of different lengths, and the service refuses a start behind the end.
@@ -42,7 +39,14 @@ pub async fn first_position(
         Start::Latest => Ok(last(&properties)),
         Start::Time(moment) => match properties.last_enqueued_at {
             Some(enqueued_at) if enqueued_at >= moment && !properties.is_empty => {
-                Ok(before(first_at(source, partition, moment).await?))
+                let at = OpenAt::FromTime(moment);
+                let first = first_event(source, partition, at).await?;
+                let first = first.ok_or_else(|| {
+                    let message =
+                        format!("no event of {moment} or later within {FIRST_EVENT_WAIT:?}");
+                    SourceError::new(SourceErrorKind::Unavailable, message)
+                })?;
+                Ok(before(first.sequence))
             }
             _ => Ok(last(&properties)),
         },
@@ -55,7 +59,37 @@ pub fn backlog(properties: &PartitionProperties, position: &Position) -> u64 {
     u64::try_from(properties.last_sequence.0 - first.0 + 1).unwrap_or(0)
 }
 
-fn last(properties: &PartitionProperties) -> Position {
+/// The position that an offset without a number stands for: everything up to it is done.
+///
+/// The event at that offset tells its number; when it has expired, the first one behind it does.
+///
+/// # Errors
+/// As the hub answered; the caller tries again.
+pub async fn position_at(
+    source: &dyn Source,
+    partition: &PartitionId,
+    offset: &Offset,
+) -> Result<Position, SourceError> {
+    if *offset == Offset::beginning() {
+        return first_position(source, partition, Start::Earliest).await;
+    }
+    let at = OpenAt::FromOffset(offset.clone());
+    if let Some(event) = first_event(source, partition, at).await? {
+        return Ok(match event {
+            found if found.offset == *offset => found,
+            later => before(later.sequence),
+        });
+    }
+    let properties = source.partition_properties(partition).await?;
+    if properties.is_empty || properties.last_offset == *offset {
+        return Ok(last(&properties));
+    }
+    let message = format!("no event at or behind the offset within {FIRST_EVENT_WAIT:?}");
+    Err(SourceError::new(SourceErrorKind::Unavailable, message))
+}
+
+/// The last event that the hub names.
+pub(super) fn last(properties: &PartitionProperties) -> Position {
     if properties.last_sequence < SequenceNumber(0) {
         return Position::before_first();
     }
@@ -69,26 +103,32 @@ fn last(properties: &PartitionProperties) -> Position {
     }
 }
 
-async fn first_at(
+fn before(sequence: SequenceNumber) -> Position {
+    Position {
+        sequence: sequence.previous(),
+        ..Position::before_first()
+    }
+}
+
+/// The first event that a receiver brings; `None` when there is none for a while.
+async fn first_event(
     source: &dyn Source,
     partition: &PartitionId,
-    moment: Timestamp,
-) -> Result<SequenceNumber, SourceError> {
-    let mut stream = source.open(partition, OpenAt::FromTime(moment), 1).await?;
+    at: OpenAt,
+) -> Result<Option<Position>, SourceError> {
+    let mut stream = source.open(partition, at, 1).await?;
     let first = tokio::time::timeout(FIRST_EVENT_WAIT, stream.next()).await;
     stream.close().await;
-    match first {
-        Ok(event) => Ok(event?.position.sequence),
-        Err(_) => Err(SourceError::new(
-            SourceErrorKind::Unavailable,
-            format!("no event of {moment} or later within {FIRST_EVENT_WAIT:?}"),
-        )),
-    }
+    first
+        .ok()
+        .map(|event| event.map(|event| event.position))
+        .transpose()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event_hub::Timestamp;
 
     fn properties(begin: i64, last: i64, is_empty: bool) -> PartitionProperties {
         PartitionProperties {

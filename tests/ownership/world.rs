@@ -8,15 +8,16 @@ use entra_forwarder::budget::Budget;
 use entra_forwarder::checkpoint::checkpointer::Checkpointer;
 use entra_forwarder::checkpoint::ledgers::Ledgers;
 use entra_forwarder::checkpoint::{CheckpointStore, GroupKey};
-use entra_forwarder::clock::SharedRng;
+use entra_forwarder::clock::{SharedRng, SystemClock};
 use entra_forwarder::config::{
     LimitsConfig, OnStaleCheckpoint, OnUndecodable, OwnershipConfig, SourceAccess, SourceConfig,
-    Start,
+    SourceTransport, Start,
 };
 use entra_forwarder::deliver::admission::Admission;
 use entra_forwarder::deliver::dead_letter::memory::MemoryDeadLetters;
-use entra_forwarder::event_hub::PartitionId;
+use entra_forwarder::event_hub::{PartitionId, Source};
 use entra_forwarder::partition::handoff::Stages;
+use entra_forwarder::partition::inquiry::Inquiry;
 use entra_forwarder::partition::ownership::{Owner, Released};
 use entra_forwarder::telemetry::status::Status;
 use tokio::task::JoinSet;
@@ -68,6 +69,7 @@ fn source_config() -> SourceConfig {
         event_hub: "hub".into(),
         consumer_group: "group".into(),
         custom_endpoint: None,
+        transport: SourceTransport::Amqp,
         start: Start::Earliest,
         start_partitions: BTreeMap::new(),
         on_stale_checkpoint: OnStaleCheckpoint::Time,
@@ -104,10 +106,12 @@ impl World {
         });
         let (status, ledgers) = (Arc::<Status>::default(), Arc::new(Ledgers::new(0)));
         let stop = CancellationToken::new();
+        let source = Arc::new(Quiet {
+            partitions: self.partitions,
+        });
         let owner = Owner {
-            source: Arc::new(Quiet {
-                partitions: self.partitions,
-            }),
+            inquiry: Arc::new(Inquiry::new(Arc::clone(&source) as Arc<dyn Source>)),
+            source,
             store: Arc::clone(&store) as Arc<dyn CheckpointStore>,
             group: group(),
             owner_id: name.clone(),
@@ -124,6 +128,7 @@ impl World {
                 dead_letters: Arc::new(MemoryDeadLetters::default()),
                 status,
                 rng: Arc::new(SharedRng::seeded(self.seed * 1_000 + self.started)),
+                clock: Arc::new(SystemClock),
                 stats: Arc::default(),
             }),
             admission: Arc::new(Admission::default()),

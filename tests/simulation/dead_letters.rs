@@ -51,9 +51,15 @@ impl DeadLetterStore for DeadLetters {
         let sequence = letter.position.sequence.0;
         let state = self.hub.lock();
         let it = &state.partitions[id];
-        let (timeline, _) = it.place_of(&letter.position.offset, sequence);
+        let there = it.undecodable.get(&sequence).copied();
+        // An undecodable message is named with the offset of the event before it.
+        let own = it.timeline_of(&letter.position.offset).unwrap_or_default();
+        let is_there = there.is_some();
+        let timeline = match letter.reason {
+            "undecodable" => there.unwrap_or(own),
+            _ => own,
+        };
         let key = (id, timeline, sequence);
-        let is_there = it.entries.contains_key(&sequence);
         drop(state);
         self.hub
             .journal

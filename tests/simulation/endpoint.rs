@@ -183,7 +183,8 @@ impl Endpoint {
     }
 }
 
-fn plain(body: &Bytes) -> Vec<u8> {
+/// A body without its compression.
+pub(crate) fn plain(body: &Bytes) -> Vec<u8> {
     let mut plain = Vec::new();
     flate2::bufread::MultiGzDecoder::new(body.as_ref())
         .take(PLAIN_BYTES_MAX)

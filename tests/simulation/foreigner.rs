@@ -56,10 +56,11 @@ pub(crate) async fn live(
     tokio::time::sleep(Duration::from_millis(stay.touches_after.into())).await;
     let is_owner = || store.owner(&id).is_some_and(|(_, etag)| etag == claim);
     if let Some(stored) = store.read(&id).filter(|_| is_owner()) {
-        let unchanged = Condition::Matches(stored.etag);
-        if let Ok(etag) = store.write(&name, &id, &stored.checkpoint, &unchanged) {
+        let unchanged = Condition::Matches(stored.etag.clone());
+        let checkpoint = stored.checkpoint().unwrap().clone();
+        if let Ok(etag) = store.write(&name, &id, &checkpoint, &unchanged) {
             tokio::time::sleep(Duration::from_millis(100)).await;
-            if let Some(checkpoint) = deliver(&hub, partition, &stored.checkpoint, stay) {
+            if let Some(checkpoint) = deliver(&hub, partition, &checkpoint, stay) {
                 let moved = store.write(&name, &id, &checkpoint, &Condition::Matches(etag));
                 let is_moved = moved.is_ok();
                 hub.journal.note(
@@ -88,7 +89,7 @@ pub(crate) async fn live(
 fn deliver(hub: &Hub, partition: usize, stored: &Checkpoint, stay: Stay) -> Option<Checkpoint> {
     let state = hub.lock();
     let it = &state.partitions[partition];
-    let before = it.place_of(&stored.position.offset, stored.position.sequence.0);
+    let before = state.place(partition, stored);
     if before.0 != it.timeline {
         return None;
     }

@@ -1,9 +1,10 @@
 //! The simulated hub: partitions with logs, numbers and timelines, and the log of attachments.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use entra_forwarder::clock::Clock;
 use entra_forwarder::event_hub::{
     Body, Offset, PartitionId, Position, SequenceNumber, SourceErrorKind, Timestamp,
 };
@@ -14,8 +15,12 @@ use super::journal::Journal;
 use super::oracle::{Oracle, Place};
 use super::records::{self, Kind};
 
+mod partition;
+mod timelines;
+
 /// The moment at which every simulation begins.
-pub(crate) const BEGIN: i64 = 1_790_000_000_000;
+const BEGIN: i64 = 1_790_000_000_000;
+
 pub(crate) struct Hub {
     pub(crate) journal: Arc<Journal>,
     pub(crate) oracle: Arc<Oracle>,
@@ -30,25 +35,37 @@ pub(crate) struct State {
     pub(crate) partitions: Vec<Partition>,
     pub(crate) links: u64,
     pub(crate) properties_failures: u32,
+    /// When the hub was created, each time.
+    pub(crate) created: Vec<Timestamp>,
     /// Whether numbers are missing for good somewhere.
     has_gaps: bool,
+    /// Whether any link ever kept silent about an event.
+    pub(crate) has_wedged: bool,
 }
 
 #[derive(Default)]
 pub(crate) struct Partition {
     pub(crate) timeline: u32,
+    /// Per timeline, to which creation of the hub it belongs.
+    creations: Vec<usize>,
     pub(crate) entries: BTreeMap<i64, Entry>,
     pub(crate) next: i64,
     bytes: u64,
     pub(crate) last: Option<Position>,
+    /// No event is older than the ones before it, those of former timelines included.
+    latest_time: i64,
     /// The link that may receive; all others were stolen from.
     pub(crate) link: u64,
     /// The link that ends, and why.
     pub(crate) ends: Option<(u64, SourceErrorKind)>,
     pub(crate) pace: Option<(Duration, Instant)>,
     pub(crate) opens: VecDeque<Opening>,
-    /// Since it began anew: opens start at its first event until a checkpoint of it is stored.
+    /// Since it began anew: until a checkpoint of the new timeline is stored.
     pub(crate) began_anew: bool,
+    /// Numbers that undecodable messages have or had, with the timeline.
+    pub(crate) undecodable: BTreeMap<i64, u32>,
+    /// The links that keep silent for ever.
+    pub(crate) wedged: BTreeSet<u64>,
     /// The next receiver loses an event on the way.
     pub(crate) loses_one: bool,
     /// The number of the event that was lost last: no event is lost at both looks.
@@ -60,6 +77,7 @@ pub(crate) struct Partition {
 
 #[derive(Clone)]
 pub(crate) struct Entry {
+    pub(crate) timeline: u32,
     pub(crate) position: Position,
     /// `None` when it cannot be decoded.
     pub(crate) body: Option<Body>,
@@ -72,6 +90,8 @@ pub(crate) enum Opening {
     Refused(SourceErrorKind),
     /// It starts with so many events older than asked for.
     Older(u8),
+    /// The link stands and brings nothing.
+    Wedged,
 }
 
 /// Where a process stands in a partition, as seen from the hub.
@@ -93,7 +113,8 @@ impl Hub {
         uncommitted_max: u64,
     ) -> Self {
         let state = State {
-            partitions: (0..partitions).map(|_| Partition::default()).collect(),
+            partitions: (0..partitions).map(|_| Partition::new()).collect(),
+            created: vec![Timestamp(BEGIN - 1_000_000)],
             ..State::default()
         };
         Self {
@@ -127,16 +148,19 @@ impl Hub {
             // Behind a fail-over nothing tells an undecodable message's place: not promised.
             let is_lost = kind == Kind::Undecodable && it.timeline > 0;
             let kind = if is_lost { Kind::Text } else { kind };
+            if kind == Kind::Undecodable {
+                it.undecodable.insert(sequence, it.timeline);
+            }
             let made = records::make(kind, partition, it.timeline, sequence);
             let size = match &made.body {
                 Some(Body::Bytes(bytes)) => bytes.len() as u64,
                 _ => 40,
             };
-            let last = it.last.as_ref().and_then(|last| last.enqueued_at);
+            it.latest_time = it.latest_time.max(now);
             let position = Position {
                 sequence: SequenceNumber(sequence),
                 offset: Offset::new(format!("t{}@{}", it.timeline, it.bytes)),
-                enqueued_at: Some(Timestamp(last.map_or(now, |last| last.0.max(now)))),
+                enqueued_at: Some(Timestamp(it.latest_time)),
             };
             it.bytes += size;
             it.next += 1;
@@ -144,6 +168,7 @@ impl Hub {
             it.entries.insert(
                 sequence,
                 Entry {
+                    timeline: it.timeline,
                     position,
                     body: made.body.clone(),
                 },
@@ -167,9 +192,10 @@ impl Hub {
         self.change(partition, |it| {
             let cut = it.entries.keys().rev().nth(usize::from(keep)).copied();
             if let Some(cut) = cut {
+                let timeline = it.entries.get(&cut).map_or(it.timeline, |it| it.timeline);
                 it.entries.retain(|sequence, _| *sequence > cut);
-                let (from, to) = ((it.timeline, i64::MIN), (it.timeline, cut));
-                self.oracle.excuse(partition, from, to);
+                self.oracle
+                    .excuse(partition, (0, i64::MIN), (timeline, cut));
             }
         });
     }
@@ -192,35 +218,21 @@ impl Hub {
         self.changed.notify_waiters();
     }
 
-    /// A fail-over without the data: numbers start at 0 again, on later events. Only where the
-    /// times of both sides are known.
-    pub(crate) fn begin_anew(&self, partition: usize, holder: &str, keeps_link: bool) -> bool {
-        let is_known = self.oracle.stored_place(partition).is_some();
-        let mut state = self.lock();
-        let it = &mut state.partitions[partition];
-        if !is_known || it.began_anew || it.entries.values().any(|entry| entry.body.is_none()) {
-            return false;
-        }
-        let handed = it.attached.get(holder).and_then(|attached| attached.handed);
-        let handed = handed.filter(|place| place.0 == it.timeline);
-        let handed = handed.map(|place| (holder, place.1));
-        self.oracle.lost_timeline(partition, it.timeline, handed);
-        it.timeline += 1;
-        it.entries.clear();
-        it.next = 0;
-        it.began_anew = true;
-        if let Some(at) = it.last.as_mut().and_then(|last| last.enqueued_at.as_mut()) {
-            at.0 = (at.0 + 1).max(self.now());
-        }
-        if !keeps_link {
-            it.ends = Some((it.link, SourceErrorKind::Unavailable));
-        }
-        let timeline = it.timeline;
-        drop(state);
-        self.journal
-            .note("began anew", format_args!("{partition} {timeline}"));
-        self.changed.notify_waiters();
-        true
+    /// The receiver keeps silent from now on, and so do the next ones.
+    pub(crate) fn wedge(&self, partition: usize, links: u8) {
+        self.lock().has_wedged = true;
+        self.change(partition, |it| {
+            it.wedged.insert(it.link);
+            (1..links).for_each(|_| it.opens.push_back(Opening::Wedged));
+        });
+    }
+
+    /// Whether all events are gone by retention, and which was the last one.
+    pub(crate) fn emptied_at(&self, partition: usize) -> Option<Place> {
+        let state = self.lock();
+        let it = &state.partitions[partition];
+        let last = it.last.as_ref().filter(|_| it.entries.is_empty())?;
+        Some((it.timeline_of(&last.offset)?, last.sequence.0))
     }
 
     pub(crate) fn end_link(&self, partition: usize, kind: SourceErrorKind) {
@@ -263,6 +275,10 @@ impl Hub {
         self.changed.notify_waiters();
     }
 
+    pub(crate) fn timeline(&self, partition: usize) -> u32 {
+        self.lock().partitions[partition].timeline
+    }
+
     pub(crate) fn has_gaps(&self) -> bool {
         self.lock().has_gaps
     }
@@ -289,65 +305,9 @@ impl Hub {
     }
 }
 
-impl Attached {
-    fn stands_at(&self) -> Option<Place> {
-        self.resume.or(self.handed)
-    }
-}
-
-impl Partition {
-    pub(crate) fn place_of(&self, offset: &Offset, sequence: i64) -> Place {
-        let timeline = offset
-            .as_str()
-            .strip_prefix('t')
-            .and_then(|it| it.split('@').next());
-        (timeline.map_or(0, |it| it.parse().unwrap()), sequence)
-    }
-
-    /// An event left for a process.
-    pub(crate) fn received(&mut self, process: &str, sequence: i64) {
-        let place = (self.timeline, sequence);
-        let attached = self.attached.entry(process.to_owned()).or_default();
-        let base = attached.stands_at();
-        if base.is_none_or(|base| place > base) {
-            attached.maybe = Some(place);
-        }
-    }
-
-    /// The process asks for another event on the same link: the last one was handed on.
-    pub(crate) fn confirm(&mut self, process: &str) {
-        let attached = self.attached.entry(process.to_owned()).or_default();
-        if let Some(place) = attached.maybe.take() {
-            attached.handed = Some(place);
-            attached.resume = None;
-        }
-    }
-
-    /// Whether a process may open at this number: at an event that it may have handed on last, or
-    /// behind messages after that one which nobody can decode.
-    pub(crate) fn check_resume(&mut self, process: &str, at: i64) -> Result<(), String> {
-        let timeline = self.timeline;
-        let attached = self.attached.entry(process.to_owned()).or_default();
-        let bases = [attached.resume, attached.handed, attached.maybe];
-        let is_lost = |sequence| {
-            self.entries
-                .get(&sequence)
-                .is_none_or(|entry: &Entry| entry.body.is_none())
-        };
-        let found = bases.into_iter().flatten().find(|base| {
-            at == base.1
-                || (base.0 == timeline
-                    && at > base.1
-                    && (base.1 + 1..at).all(is_lost)
-                    && (is_lost(base.1) || at > base.1 + 1))
-        });
-        let Some(base) = found else {
-            return Err(format!("{process} opens at {at}, and stood at {bases:?}"));
-        };
-        attached.handed = Some(base);
-        attached.maybe = None;
-        attached.resume = None;
-        Ok(())
+impl Clock for Hub {
+    fn now(&self) -> Timestamp {
+        Timestamp(Self::now(self))
     }
 }
 

@@ -33,6 +33,8 @@ pub(crate) enum Rule {
     Stop,
     /// No stage ends by itself, no ledger freezes.
     Alive,
+    /// The watchdog opens only those receivers again that keep silent.
+    Watchdog,
 }
 
 /// A rule that was broken, and how.

@@ -19,6 +19,8 @@ pub(crate) struct Link {
     partition: usize,
     id: u64,
     timeline: u32,
+    /// Whether it looks for the first event of a time: nothing of it is handed on.
+    is_search: bool,
     /// Number of the event that is due, or of one before it.
     cursor: i64,
     ready_at: Instant,
@@ -43,6 +45,7 @@ impl Link {
         id: u64,
         timeline: u32,
         cursor: i64,
+        is_search: bool,
     ) -> Self {
         Self {
             hub,
@@ -50,6 +53,7 @@ impl Link {
             partition,
             id,
             timeline,
+            is_search,
             cursor,
             ready_at: Instant::now(),
             unread_since: None,
@@ -60,13 +64,18 @@ impl Link {
     fn look(&mut self) -> Look {
         let mut state = self.hub.lock();
         let it = &mut state.partitions[self.partition];
+        if it.wedged.contains(&self.id) {
+            return Look::Nothing;
+        }
         if it.link != self.id {
             return Look::End(SourceErrorKind::Stolen);
         }
         if let Some((_, kind)) = it.ends.filter(|(id, _)| *id == self.id) {
             return Look::End(kind);
         }
-        it.confirm(&self.process);
+        if !self.is_search {
+            it.confirm(&self.process);
+        }
         if it.timeline != self.timeline {
             self.timeline = it.timeline;
             self.cursor = 0;
@@ -85,14 +94,15 @@ impl Link {
             return Look::Nothing;
         };
         let may_lose = self.brought > 0 && !it.began_anew && entry.body.is_some();
-        if it.loses_one && may_lose && it.lost != Some((it.timeline, sequence)) {
+        if it.loses_one && may_lose && it.lost != Some((entry.timeline, sequence)) {
             let Some((&later, later_entry)) = entries.next() else {
+                state.has_wedged = true;
                 return Look::Nothing;
             };
             self.hub
                 .journal
                 .note("event lost on a link", format_args!("{sequence}"));
-            it.lost = Some((it.timeline, sequence));
+            it.lost = Some((entry.timeline, sequence));
             (sequence, entry) = (later, later_entry);
             it.loses_one = false;
         }
@@ -102,16 +112,18 @@ impl Link {
                 .note("undecodable met", format_args!("{sequence}"));
             return Look::End(SourceErrorKind::Undecodable);
         };
-        let position = entry.position.clone();
+        let (position, timeline) = (entry.position.clone(), entry.timeline);
         self.cursor = sequence + 1;
         self.brought += 1;
         if let Some((pace, _)) = it.pace.filter(|(_, until)| Instant::now() < *until) {
             self.ready_at = Instant::now() + pace;
         }
-        it.received(&self.process, sequence);
-        let key = (self.partition, it.timeline, sequence);
+        if !self.is_search {
+            it.received(&self.process, (timeline, sequence));
+        }
+        let key = (self.partition, timeline, sequence);
         drop(state);
-        if self.process.starts_with("process") {
+        if self.process.starts_with("process") && !self.is_search {
             self.hub
                 .oracle
                 .read(&self.process, key, self.hub.uncommitted_max);

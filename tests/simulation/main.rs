@@ -34,7 +34,7 @@ use run::{Failure, Report, run};
 const SEEDS: u64 = 200;
 
 /// What must happen in [`SEEDS`] runs, so that the simulation cannot silently stop testing it.
-const COVERED: [&str; 25] = [
+const COVERED: [&str; 33] = [
     "duplicate",
     "duplicates skipped",
     "reopenings",
@@ -60,9 +60,17 @@ const COVERED: [&str; 25] = [
     "budget is full",
     "open refused",
     "properties failed",
+    "position refused",
+    "stale positions",
+    "went back",
+    "failed over",
+    "hub made again",
+    "stalls",
+    "expiries",
+    "stored at the end of an emptied one",
 ];
 
-const OPERATIONS: [&str; 20] = [
+const OPERATIONS: [&str; 24] = [
     "Wait",
     "Produce",
     "Detach",
@@ -73,6 +81,10 @@ const OPERATIONS: [&str; 20] = [
     "Hole",
     "Trim",
     "BeginAnew",
+    "FailOver",
+    "Recreate",
+    "Wedge",
+    "Expire",
     "FailProperties",
     "Answers",
     "SlowSink",

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use entra_forwarder::clock::{Rng, SharedRng};
-use entra_forwarder::config::Encoding;
 use entra_forwarder::event_hub::SourceErrorKind as Ends;
 
 use super::endpoint::Reply;
@@ -11,6 +10,10 @@ use super::foreigner::Stay;
 use super::hub::Opening;
 use super::records::Kind;
 use super::store::{Call, Fault};
+
+mod setup;
+
+pub(crate) use setup::{Setup, SinkSetup};
 
 /// One thing that happens. Partitions and sinks are taken modulo their number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +59,26 @@ pub(crate) enum Operation {
         partition: u8,
         keeps_link: bool,
     },
+    /// A fail-over loses so many events, and then others come.
+    FailOver {
+        partition: u8,
+        loses: u8,
+        produces: u8,
+    },
+    /// The hub is made again, and grows: beyond the numbers that were there, or not so far.
+    Recreate {
+        produces: u8,
+        grows_past: bool,
+    },
+    /// Receivers keep silent.
+    Wedge {
+        partition: u8,
+        links: u8,
+    },
+    /// Everything expires, and nothing comes for a long time.
+    Expire {
+        partition: u8,
+    },
     FailProperties {
         times: u8,
     },
@@ -96,28 +119,6 @@ pub(crate) enum Operation {
     },
 }
 
-/// What stands fixed during one run.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Setup {
-    pub(crate) partitions: usize,
-    pub(crate) sinks: Vec<SinkSetup>,
-    pub(crate) memory_budget: u64,
-    pub(crate) open_events_max: u64,
-    pub(crate) uncommitted_max: u64,
-    pub(crate) checkpoint_ms: u64,
-    pub(crate) starts_latest: bool,
-    pub(crate) skips_undecodable: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct SinkSetup {
-    pub(crate) encoding: Encoding,
-    pub(crate) records: usize,
-    pub(crate) bytes: u64,
-    pub(crate) age_ms: u64,
-    pub(crate) concurrency: usize,
-}
-
 /// One run, whole: the same case gives the same run.
 #[derive(Clone, Debug)]
 pub(crate) struct Case {
@@ -154,28 +155,6 @@ impl Dice {
 
     pub(crate) fn pick<T: Copy>(&self, choices: &[T]) -> T {
         choices[usize::try_from(self.between(0, choices.len() as u64 - 1)).unwrap()]
-    }
-}
-
-impl Setup {
-    fn draw(dice: &Dice) -> Self {
-        let sinks = (0..dice.between(1, 3)).map(|_| SinkSetup {
-            encoding: dice.pick(&[Encoding::Ndjson, Encoding::JsonArray]),
-            records: dice.between(1, 20) as usize,
-            bytes: dice.between(300, 6_000),
-            age_ms: dice.between(20, 1_000),
-            concurrency: dice.between(1, 3) as usize,
-        });
-        Self {
-            sinks: sinks.collect(),
-            partitions: dice.between(1, 4) as usize,
-            memory_budget: dice.between(16, 128) << 10,
-            open_events_max: dice.between(1, 30),
-            uncommitted_max: dice.between(2, 40),
-            checkpoint_ms: dice.between(200, 5_000),
-            starts_latest: dice.chance(10),
-            skips_undecodable: dice.chance(75),
-        }
     }
 }
 
@@ -276,7 +255,7 @@ fn draw_hub_fault(dice: &Dice, partition: u8) -> Operation {
         Ends::Unauthorized,
         Ends::Protocol,
     ];
-    match dice.between(0, 15) {
+    match dice.between(0, 20) {
         0..4 => Operation::Detach {
             partition,
             kind: dice.pick(&kinds),
@@ -312,6 +291,20 @@ fn draw_hub_fault(dice: &Dice, partition: u8) -> Operation {
             partition,
             keeps_link: dice.chance(50),
         },
+        15 | 16 => Operation::FailOver {
+            partition,
+            loses: dice.byte(1, 6),
+            produces: dice.byte(0, 9),
+        },
+        17 => Operation::Recreate {
+            produces: dice.byte(0, 9),
+            grows_past: dice.chance(50),
+        },
+        18 => Operation::Wedge {
+            partition,
+            links: dice.pick(&[1, 1, 1, 2, 5]),
+        },
+        19 if dice.chance(30) => Operation::Expire { partition },
         _ => Operation::FailProperties {
             times: dice.byte(1, 3),
         },

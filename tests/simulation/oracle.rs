@@ -156,19 +156,14 @@ impl Oracle {
         }
     }
 
-    /// The hub lost a timeline. What `holder` has certainly handed on up to a number is still
-    /// owed by it; the rest is gone.
-    pub(crate) fn lost_timeline(
-        &self,
-        partition: usize,
-        timeline: u32,
-        holder: Option<(&str, i64)>,
-    ) {
+    /// The hub lost events. What `holder` has certainly handed on, up to a place, is still owed by
+    /// it; the rest is gone.
+    pub(crate) fn lost(&self, keys: impl Iterator<Item = EventKey>, holder: Option<(&str, Place)>) {
         let mut state = self.state.lock().unwrap();
-        let (from, to) = ((timeline, i64::MIN), (timeline, i64::MAX));
-        for (key, event) in range(&mut state.events, partition, from, to) {
+        for key in keys {
+            let event = state.events.get_mut(&key).unwrap();
             match holder {
-                Some((process, handed)) if key.2 <= handed => {
+                Some((process, handed)) if (key.1, key.2) <= handed => {
                     event.only_in = Some(process.to_owned());
                 }
                 _ => event.wanted = false,
@@ -187,8 +182,9 @@ impl Oracle {
         }
     }
 
-    /// A checkpoint was stored: nothing up to it may be missing anywhere.
-    pub(crate) fn stored(&self, partition: usize, place: Place, writer: &str) {
+    /// A checkpoint was stored: nothing up to it may be missing anywhere. It may go back when the
+    /// partition began anew behind the last one: then older events are read again.
+    pub(crate) fn stored(&self, partition: usize, place: Place, writer: &str, may_go_back: bool) {
         let mut state = self.state.lock().unwrap();
         let stored = Stored {
             place,
@@ -207,7 +203,7 @@ impl Oracle {
             .find(|(_, event)| !event.is_done())
             .map(|(key, _)| *key);
         drop(state);
-        if place < after {
+        if place < after && !may_go_back {
             let detail = format!("partition {partition}: {place:?} stored after {after:?}");
             self.journal.violate(Rule::Fencing, detail);
         } else if let Some(key) = missing {
@@ -219,7 +215,9 @@ impl Oracle {
     /// A process has read an event: bounded is what lies between it and what it stored.
     pub(crate) fn read(&self, process: &str, key: EventKey, uncommitted_max: u64) {
         let mut state = self.state.lock().unwrap();
-        let Some(stored) = state.stored.get(&key.0).cloned() else {
+        let stored = state.stored.get(&key.0).cloned();
+        // The event that a reopening looks at may stand far behind, on another timeline.
+        let Some(stored) = stored.filter(|stored| stored.place.0 == key.1) else {
             return;
         };
         let beyond = range(&mut state.events, key.0, stored.place, (key.1, key.2))
@@ -258,7 +256,9 @@ impl Oracle {
                 let counts = (&event.accepted, event.letter, event.letters);
                 return Some(format!("{key:?} is not delivered everywhere: {counts:?}"));
             }
-            behind(key).then(|| format!("{key:?} is delivered and behind no checkpoint"))
+            // A position behind what the hub has lost there is none.
+            let is_behind = event.only_in.is_none() && behind(key);
+            is_behind.then(|| format!("{key:?} is delivered and behind no checkpoint"))
         })
     }
 }

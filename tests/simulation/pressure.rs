@@ -48,6 +48,7 @@ fn draw(seed: u64) -> Case {
         uncommitted_max: dice.between(1, 8),
         checkpoint_ms: 200,
         starts_latest: false,
+        stale_margin_ms: 900_000,
         skips_undecodable: false,
     };
     let mut operations = Vec::new();

@@ -24,6 +24,7 @@ fn setup() -> Setup {
         uncommitted_max: 40,
         checkpoint_ms: 1_000,
         starts_latest: false,
+        stale_margin_ms: 900_000,
         skips_undecodable: true,
     }
 }

@@ -110,11 +110,7 @@ impl World {
         });
         Self {
             endpoints: endpoints.collect(),
-            store: Arc::new(Store::new(
-                Arc::clone(&journal),
-                Arc::clone(&hub),
-                setup.starts_latest,
-            )),
+            store: Arc::new(Store::new(Arc::clone(&journal), Arc::clone(&hub), setup)),
             letters: Arc::new(DeadLetters::new(Arc::clone(&hub))),
             foreigners: JoinSet::new(),
             rng: Arc::new(SharedRng::seeded(case.seed)),
@@ -173,6 +169,7 @@ impl World {
             dead_letters: Arc::clone(&self.letters) as _,
             compressor: Arc::new(InlineCompressor),
             rng: Arc::clone(&self.rng) as _,
+            clock: Arc::clone(&self.hub) as _,
         };
         self.app = Some(App::start(
             &self.config,
@@ -279,7 +276,8 @@ impl World {
                 .filter(|(_, by)| *by == process);
             let handed = self.hub.handed(&process, partition);
             if let Some((stored, _)) = stored.filter(|_| is_undisturbed)
-                && handed.is_some_and(|handed| handed > stored)
+                // The same number is the same position, before whatever began anew behind it.
+                && handed.is_some_and(|handed| handed > stored && handed.1 != stored.1)
             {
                 let detail = format!("settled, and {handed:?} was handed on behind {stored:?}");
                 self.journal.violate(Rule::Stop, detail);
@@ -303,6 +301,13 @@ impl World {
                 .count("duplicates skipped", load(&stats.duplicates));
             self.journal.count("rewinds", load(&stats.rewinds));
             self.journal.count("gaps confirmed", load(&stats.gaps));
+            self.journal.count("stale positions", load(&stats.stale));
+            self.journal.count("stalls", load(&stats.stalls));
+            self.journal.count("expiries", load(&stats.expiries));
+            if load(&stats.stalls) > 0 && !self.hub.lock().has_wedged {
+                let detail = "a stall was found where every link brought what there was";
+                self.journal.violate(Rule::Watchdog, detail.into());
+            }
             if load(&stats.gaps) > 0 && !self.hub.has_gaps() {
                 let detail = "a gap was confirmed where no number is missing";
                 self.journal.violate(Rule::Delivered, detail.into());

@@ -60,7 +60,7 @@ fn source(setup: &Setup) -> SourceConfig {
         },
         start_partitions: BTreeMap::new(),
         on_stale_checkpoint: OnStaleCheckpoint::Time,
-        stale_margin: Duration::from_secs(15 * 60),
+        stale_margin: ms(setup.stale_margin_ms),
         stall_timeout: Duration::from_secs(60),
         max_event_size: 1 << 20,
         on_undecodable: if setup.skips_undecodable {

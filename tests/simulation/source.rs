@@ -6,10 +6,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use entra_forwarder::event_hub::{
     EventStream, HubProperties, Offset, OpenAt, PartitionId, PartitionProperties, SequenceNumber,
-    Source, SourceError, SourceErrorKind, Timestamp,
+    Source, SourceError, SourceErrorKind,
 };
 
-use super::hub::{BEGIN, Hub, Opening, index};
+use super::hub::{Hub, Opening, Partition, index};
 use super::journal::Rule;
 use super::link::Link;
 
@@ -26,10 +26,10 @@ pub(crate) struct HubHandle {
 impl Source for HubHandle {
     async fn hub_properties(&self) -> Result<HubProperties, SourceError> {
         self.answer().await?;
-        let partitions = self.hub.lock().partitions.len();
+        let state = self.hub.lock();
         Ok(HubProperties {
-            created_at: Timestamp(BEGIN - 1_000_000),
-            partitions: (0..partitions)
+            created_at: *state.created.last().unwrap(),
+            partitions: (0..state.partitions.len())
                 .map(|id| PartitionId::new(id.to_string()))
                 .collect(),
         })
@@ -84,40 +84,37 @@ impl Source for HubHandle {
                     .note("open refused", format_args!("{id} {kind}"));
                 return Err(SourceError::new(kind, "as the script says"));
             }
-            Some(Opening::Older(events)) => events,
-            None => 0,
+            Some(Opening::Older(events)) if !matches!(at, OpenAt::FromTime(_)) => events,
+            Some(Opening::Older(_) | Opening::Wedged) | None => 0,
         };
         let mut state = hub.lock();
         state.links += 1;
         let link = state.links;
+        state.has_wedged |= opening == Some(Opening::Wedged);
         let it = &mut state.partitions[id];
+        let end = it.last.as_ref().map_or(-1, |last| last.sequence.0);
+        if let OpenAt::FromSequence(sequence) = at
+            && sequence.0 > end
+        {
+            drop(state);
+            hub.journal
+                .note("position refused", format_args!("{id} {sequence}"));
+            let message = format!("the last sequence number is {end}");
+            return Err(SourceError::new(SourceErrorKind::PositionRefused, message));
+        }
+        if opening == Some(Opening::Wedged) {
+            it.wedged.insert(link);
+        }
         it.link = link;
         it.ends = None;
-        let first = it.entries.keys().next().copied().unwrap_or(it.next);
-        let asked = match at {
-            OpenAt::Earliest => -1,
-            OpenAt::FromSequence(sequence) => sequence.0,
-            OpenAt::AfterOffset(_) | OpenAt::FromOffset(_) | OpenAt::FromTime(_) => {
-                unreachable!("no case asks for it")
-            }
-        };
-        let checked = if self.process.starts_with("process") {
+        let asked = asked(it, &at);
+        let is_search = matches!(at, OpenAt::FromTime(_));
+        let checked = if self.process.starts_with("process") && !is_search {
             it.check_resume(&self.process, asked)
         } else {
             Ok(())
         };
-        let cursor = if it.began_anew {
-            first
-        } else {
-            asked.max(first)
-        };
-        let older = it
-            .entries
-            .range(..cursor)
-            .rev()
-            .take_while(|(_, entry)| entry.body.is_some())
-            .take(older.into());
-        let cursor = older.map(|(sequence, _)| *sequence).min().unwrap_or(cursor);
+        let cursor = cursor(it, asked, older);
         let timeline = it.timeline;
         drop(state);
         if let Err(problem) = checked {
@@ -131,8 +128,36 @@ impl Source for HubHandle {
             link,
             timeline,
             cursor,
+            is_search,
         )))
     }
+}
+
+/// The number from which a receiver asks for events.
+fn asked(it: &Partition, at: &OpenAt) -> i64 {
+    match at {
+        OpenAt::Earliest => -1,
+        OpenAt::FromSequence(sequence) => sequence.0,
+        OpenAt::FromTime(moment) => it
+            .entries
+            .iter()
+            .find(|(_, entry)| entry.position.enqueued_at >= Some(*moment))
+            .map_or(it.next, |(sequence, _)| *sequence),
+        OpenAt::FromOffset(_) => unreachable!("no case asks for it"),
+    }
+}
+
+/// The number with which it begins, `older` events before the one asked for.
+fn cursor(it: &Partition, asked: i64, older: u8) -> i64 {
+    let first = it.entries.keys().next().copied().unwrap_or(it.next);
+    let cursor = asked.max(first);
+    let older = it
+        .entries
+        .range(..cursor)
+        .rev()
+        .take_while(|(_, entry)| entry.body.is_some())
+        .take(older.into());
+    older.map(|(sequence, _)| *sequence).min().unwrap_or(cursor)
 }
 
 impl HubHandle {

@@ -4,13 +4,17 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use entra_forwarder::checkpoint::{Checkpoint, Condition, ETag, StoreError, StoredCheckpoint};
+use entra_forwarder::checkpoint::{
+    Checkpoint, Condition, ETag, Recorded, StoreError, StoredCheckpoint,
+};
 use entra_forwarder::event_hub::{PartitionId, Timestamp};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::hub::{Hub, index};
 use super::journal::{Journal, Rule};
+use super::operations::Setup;
+use super::oracle::Place;
 
 /// Another program that rewrites checkpoints without owning anything.
 pub(crate) const TOOL: &str = "tool";
@@ -42,6 +46,7 @@ pub(crate) struct Store {
     pub(crate) journal: Arc<Journal>,
     pub(crate) hub: Arc<Hub>,
     starts_latest: bool,
+    stale_margin: i64,
     state: Mutex<State>,
     /// Requests on their way: they arrive whether or not anybody still waits for the answer.
     pub(crate) requests: Mutex<JoinSet<()>>,
@@ -67,6 +72,7 @@ pub(crate) struct Owned {
 
 struct Written {
     checkpoint: Checkpoint,
+    place: Place,
     etag: ETag,
     writer: String,
     modified_at: Timestamp,
@@ -80,11 +86,12 @@ impl State {
 }
 
 impl Store {
-    pub(crate) fn new(journal: Arc<Journal>, hub: Arc<Hub>, starts_latest: bool) -> Self {
+    pub(crate) fn new(journal: Arc<Journal>, hub: Arc<Hub>, setup: &Setup) -> Self {
         Self {
             journal,
             hub,
-            starts_latest,
+            starts_latest: setup.starts_latest,
+            stale_margin: i64::from(setup.stale_margin_ms),
             state: Mutex::default(),
             requests: Mutex::default(),
         }
@@ -167,7 +174,7 @@ impl Store {
         let state = self.lock();
         let written = state.checkpoints.get(partition)?;
         Some(StoredCheckpoint {
-            checkpoint: written.checkpoint.clone(),
+            recorded: Recorded::Checkpoint(written.checkpoint.clone()),
             etag: written.etag.clone(),
             modified_at: written.modified_at,
         })
@@ -193,11 +200,19 @@ impl Store {
         let is_owner = owned.is_some_and(|owned| owned.owner.as_deref() == Some(writer));
         let is_taking = state.taking.remove(&(partition.clone(), writer.to_owned()));
         let present = state.checkpoints.get(partition);
-        // Over another program's version only a take-over writes, and it writes the same position.
+        // Over another program's version only a take-over writes, and it writes the same position,
+        // unless that one does not belong to the hub.
+        let stale = present.filter(|it| it.place.0 < self.hub.timeline(index(partition)));
         let is_allowed = present.is_none_or(|present| {
             [writer, TOOL].contains(&present.writer.as_str())
-                || ((is_owner || is_taking) && present.checkpoint.position == checkpoint.position)
+                || ((is_owner || is_taking)
+                    && (stale.is_some() || present.checkpoint.position == checkpoint.position))
         });
+        let stale = stale.map(|it| it.checkpoint.clone());
+        // The same position means the same, whatever the partition has become since.
+        let same = present.filter(|it| it.checkpoint.position == checkpoint.position);
+        let place = same.map(|it| it.place);
+        let place = place.unwrap_or_else(|| self.hub.lock().place(index(partition), checkpoint));
         let problem = (!is_allowed && writer != TOOL).then(|| {
             let before = present.map(|present| (&present.writer, present.checkpoint.to_string()));
             format!("{writer} stored {checkpoint} of partition {partition} over {before:?}")
@@ -205,6 +220,7 @@ impl Store {
         let etag = state.etag();
         let written = Written {
             checkpoint: checkpoint.clone(),
+            place,
             etag: etag.clone(),
             writer: writer.to_owned(),
             modified_at: Timestamp(self.hub.now()),
@@ -217,7 +233,10 @@ impl Store {
         if *condition == Condition::Absent {
             self.begins(index(partition), checkpoint);
         }
-        self.stored(writer, index(partition), checkpoint);
+        if let Some(stale) = &stale {
+            self.check_margin(index(partition), stale, checkpoint);
+        }
+        self.stored(writer, index(partition), checkpoint, place, stale.is_some());
         Ok(etag)
     }
 
@@ -225,6 +244,9 @@ impl Store {
     /// configuration says so.
     fn begins(&self, partition: usize, checkpoint: &Checkpoint) {
         let state = self.hub.lock();
+        if !state.is_present(checkpoint) {
+            return;
+        }
         let first = state.partitions[partition].entries.keys().next().copied();
         drop(state);
         let is_beyond = first.is_some_and(|first| checkpoint.position.sequence.0 >= first);
@@ -234,12 +256,48 @@ impl Store {
         }
     }
 
-    fn stored(&self, writer: &str, partition: usize, checkpoint: &Checkpoint) {
+    /// Whether the partition began anew behind what is stored.
+    pub(crate) fn is_stale(&self, partition: &PartitionId) -> bool {
+        let state = self.lock();
+        let present = state.checkpoints.get(partition);
+        present.is_some_and(|it| it.place.0 < self.hub.timeline(index(partition)))
+    }
+
+    /// Reading may go back by the margin before the time of a stale position, and no further.
+    fn check_margin(&self, partition: usize, stale: &Checkpoint, checkpoint: &Checkpoint) {
+        let state = self.hub.lock();
+        let Some(known) = stale.position.enqueued_at else {
+            return;
+        };
+        if state.place(partition, checkpoint) >= state.place(partition, stale)
+            || !state.is_present(checkpoint)
+        {
+            return;
+        }
+        let behind = checkpoint.position.sequence.0 + 1..;
+        let first = state.partitions[partition].entries.range(behind).next();
+        let first = first.and_then(|(_, entry)| entry.position.enqueued_at);
+        let is_too_old = first.is_some_and(|first| first.0 < known.0 - self.stale_margin);
+        drop(state);
+        self.journal.count("went back", 1);
+        if is_too_old {
+            let detail = format!("{checkpoint} goes back to {first:?}, and {known} was known");
+            self.journal.violate(Rule::Duplicates, detail);
+        }
+    }
+
+    fn stored(
+        &self,
+        writer: &str,
+        partition: usize,
+        checkpoint: &Checkpoint,
+        place: Place,
+        is_stale: bool,
+    ) {
         let position = &checkpoint.position;
         let state = self.hub.lock();
         let it = &state.partitions[partition];
-        let place = it.place_of(&position.offset, position.sequence.0);
-        let entry = it.entries.get(&place.1).filter(|_| it.timeline == place.0);
+        let entry = it.entries.get(&place.1).filter(|it| it.timeline == place.0);
         let is_foreign = entry.is_some_and(|entry| {
             entry.body.is_some()
                 && entry.position.sequence.0 == position.sequence.0
@@ -253,8 +311,14 @@ impl Store {
         }
         self.journal
             .note("stored", format_args!("{partition} {writer} {place:?}"));
-        self.hub.oracle.stored(partition, place, writer);
+        let before = self.hub.oracle.stored_place(partition);
+        self.hub.oracle.stored(partition, place, writer, is_stale);
         self.hub.checkpointed(partition, place);
+        if before.is_some_and(|(before, _)| before < place)
+            && self.hub.emptied_at(partition) == Some(place)
+        {
+            self.journal.count("stored at the end of an emptied one", 1);
+        }
     }
 }
 

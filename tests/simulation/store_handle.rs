@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use entra_forwarder::checkpoint::{
     Checkpoint, CheckpointStore, Condition, ETag, GroupKey, Ownership, StoreError, StoredCheckpoint,
 };
-use entra_forwarder::event_hub::PartitionId;
+use entra_forwarder::event_hub::{Offset, PartitionId};
 use tokio::time::Instant;
 
 use super::hub::index;
@@ -127,8 +127,8 @@ impl CheckpointStore for StoreHandle {
         let stored = self
             .call(Call::Read, move |store| Ok(store.read(&id)))
             .await?;
-        if let Some(stored) = &stored {
-            self.may_resume(partition, &stored.checkpoint);
+        if let Some(checkpoint) = stored.as_ref().and_then(StoredCheckpoint::checkpoint) {
+            self.may_resume(partition, checkpoint);
         }
         Ok(stored)
     }
@@ -140,7 +140,10 @@ impl CheckpointStore for StoreHandle {
         checkpoint: &Checkpoint,
         condition: Condition,
     ) -> Result<ETag, StoreError> {
-        if condition == Condition::Absent {
+        let is_stale = self.store.is_stale(partition);
+        // An event's position is stored behind what was handed on; any other one says where to begin.
+        let is_beginning = checkpoint.position.offset == Offset::beginning();
+        if condition == Condition::Absent || is_stale || is_beginning {
             self.may_resume(partition, checkpoint);
         }
         let (writer, checkpoint) = (self.process.clone(), checkpoint.clone());
@@ -152,12 +155,8 @@ impl CheckpointStore for StoreHandle {
 
 impl StoreHandle {
     fn may_resume(&self, partition: &PartitionId, checkpoint: &Checkpoint) {
-        let position = &checkpoint.position;
         let id = index(partition);
-        let place = {
-            let state = self.store.hub.lock();
-            state.partitions[id].place_of(&position.offset, position.sequence.0)
-        };
+        let place = self.store.hub.lock().place(id, checkpoint);
         self.store.hub.may_resume(&self.process, id, place);
     }
 }

@@ -135,7 +135,7 @@ impl Case {
             group: group.clone(),
             partition: partition.clone(),
             ledger,
-            hub_created_at: Some(Timestamp(7)),
+            hub_created_at: Timestamp(7),
             owner_id: "me".to_owned(),
             etag,
             lost: lost.clone(),
@@ -172,7 +172,7 @@ impl Case {
             .await
             .unwrap()
             .unwrap();
-        stored.checkpoint.position.sequence.0
+        stored.checkpoint().unwrap().position.sequence.0
     }
 
     fn fail_next(&self, how: u8) {
@@ -198,8 +198,9 @@ async fn only_what_has_moved_is_written() {
         .await
         .unwrap()
         .unwrap();
-    assert_eq!(stored.checkpoint.position, position(1));
-    assert_eq!(stored.checkpoint.hub_created_at, Some(Timestamp(7)));
+    let checkpoint = stored.checkpoint().unwrap();
+    assert_eq!(checkpoint.position, position(1));
+    assert_eq!(checkpoint.hub_created_at, Some(Timestamp(7)));
     let (id, generation) = case.ledger;
     assert_eq!(case.ledgers.backlog(id, generation).uncommitted, 0);
 }
@@ -239,12 +240,13 @@ async fn a_new_owner_ends_the_writes_of_the_former_one() {
         Arc::new(Ledgers::new(1)),
         Arc::default(),
     );
-    let taken = other
-        .take_over(&case.group, &case.partition)
-        .await
-        .unwrap()
-        .unwrap();
-    assert_eq!(taken.checkpoint.position, position(0));
+    let stored = other.read(&case.group, &case.partition).await;
+    let stored = stored.unwrap().unwrap();
+    let checkpoint = stored.checkpoint().unwrap();
+    assert_eq!(checkpoint.position, position(0));
+    let (group, partition) = (&case.group, &case.partition);
+    let taken = other.take_over(group, partition, checkpoint, stored.etag.clone());
+    taken.await.unwrap();
     case.settle(1);
     assert!(!case.checkpointer.store_all().await);
     assert!(case.lost.is_cancelled());
@@ -273,6 +275,33 @@ async fn the_last_watermark_is_stored_when_a_partition_is_let_go() {
 }
 
 #[tokio::test]
+async fn a_new_generation_is_stored_at_once_with_its_own_hub() {
+    let case = Case::held().await;
+    case.settle(5);
+    assert!(case.checkpointer.store_all().await);
+    let id = case.ledger.0;
+    let generation = case.ledgers.start(id, None);
+    case.ledgers.pass(id, generation, position(2)).unwrap();
+    assert!(
+        case.checkpointer.store_all().await,
+        "the former generation has nothing more"
+    );
+    assert_eq!(case.stored().await, 5);
+    let renewed = case.checkpointer.renew(id, generation, Timestamp(8));
+    renewed.await;
+    case.fail_next(NOT_DONE);
+    assert!(!case.checkpointer.store_now(id).await);
+    assert!(case.checkpointer.store_now(id).await);
+    assert_eq!(case.stored().await, 2);
+    let read = case.store.read(&case.group, &case.partition).await;
+    let stored = read.unwrap().unwrap();
+    let checkpoint = stored.checkpoint().unwrap();
+    assert_eq!(checkpoint.hub_created_at, Some(Timestamp(8)));
+    assert_eq!(case.ledgers.balance().events, 1, "a position is no event");
+    assert!(!case.lost.is_cancelled());
+}
+
+#[tokio::test]
 async fn a_first_checkpoint_does_not_replace_one_that_is_there() {
     let case = Case::held().await;
     let first = Checkpoint {
@@ -285,11 +314,6 @@ async fn a_first_checkpoint_does_not_replace_one_that_is_there() {
         .await;
     assert!(matches!(again, Err(StoreError::Conflict)));
     let other = PartitionId::new("1");
-    assert!(
-        case.checkpointer
-            .take_over(&case.group, &other)
-            .await
-            .unwrap()
-            .is_none()
-    );
+    let none = case.checkpointer.read(&case.group, &other).await;
+    assert!(none.unwrap().is_none());
 }

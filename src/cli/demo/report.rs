@@ -148,8 +148,13 @@ impl Report {
             let partition = PartitionId::new(partitions.to_string());
             partitions += 1;
             match store.read(&group, &partition).await {
-                Ok(Some(stored)) if stored.checkpoint.position.sequence.0 == last => complete += 1,
-                Ok(_) => {}
+                Ok(stored) => {
+                    let sequence = stored
+                        .as_ref()
+                        .and_then(|stored| stored.checkpoint())
+                        .map(|checkpoint| checkpoint.position.sequence.0);
+                    complete += u64::from(sequence == Some(last));
+                }
                 Err(error) => self.remark(error.to_string()),
             }
         }

@@ -9,8 +9,9 @@ use tokio::time::Instant;
 use super::{Owner, Run};
 use crate::checkpoint::{Checkpoint, Condition, ETag, Ownership, StoreError};
 use crate::config::Start;
-use crate::event_hub::{PartitionId, Position, SourceError, Timestamp};
+use crate::event_hub::{PartitionId, SourceError, Timestamp};
 use crate::partition::balance::Seen;
+use crate::partition::resume::{self, Resume, ResumeAt, TakeOverError};
 use crate::partition::start;
 
 /// Errors of a claim.
@@ -22,14 +23,22 @@ pub(super) enum ClaimError {
     Source(#[from] SourceError),
 }
 
+impl From<TakeOverError> for ClaimError {
+    fn from(error: TakeOverError) -> Self {
+        match error {
+            TakeOverError::Store(error) => Self::Store(error),
+            TakeOverError::Source(error) => Self::Source(error),
+        }
+    }
+}
+
 /// What a claim brought.
 pub(super) struct Claimed {
     pub(super) partition: PartitionId,
     pub(super) etag: ETag,
     pub(super) claimed_at: Instant,
-    pub(super) position: Position,
+    pub(super) resume: Resume,
     pub(super) checkpoint_etag: ETag,
-    pub(super) hub_created_at: Timestamp,
 }
 
 /// Whether a claim met another replica's.
@@ -161,18 +170,18 @@ impl Owner {
             .store
             .claim(&self.group, &partition, &self.owner_id, condition)
             .await?;
-        let stored = self.checkpointer.take_over(&self.group, &partition).await?;
-        let (position, checkpoint_etag) = match stored {
-            Some(stored) => (stored.checkpoint.position, stored.etag),
+        let (store, inquiry, group) = (&self.checkpointer, &self.inquiry, &self.group);
+        let taken = resume::take_over(store, inquiry, group, &partition, hub_created_at).await?;
+        let (resume, checkpoint_etag) = match taken {
+            Some(taken) => taken,
             None => self.checkpoint_of_new(&partition, hub_created_at).await?,
         };
         Ok(Claimed {
             partition,
             etag,
             claimed_at,
-            position,
+            resume,
             checkpoint_etag,
-            hub_created_at,
         })
     }
 
@@ -182,7 +191,7 @@ impl Owner {
         &self,
         partition: &PartitionId,
         hub_created_at: Timestamp,
-    ) -> Result<(Position, ETag), ClaimError> {
+    ) -> Result<(Resume, ETag), ClaimError> {
         let source = self.source.as_ref();
         let position = start::first_position(source, partition, Start::Earliest).await?;
         tracing::warn!(
@@ -199,6 +208,10 @@ impl Owner {
             .checkpointer
             .create(&self.group, partition, &checkpoint)
             .await?;
-        Ok((position, etag))
+        let resume = Resume {
+            at: ResumeAt::Behind(position),
+            hub_created_at,
+        };
+        Ok((resume, etag))
     }
 }

@@ -10,7 +10,7 @@ use crate::budget::Share;
 use crate::checkpoint::checkpointer::Holding;
 use crate::partition::lease::Lease;
 use crate::partition::prefetch::Prefetch;
-use crate::partition::reader::{ReadLimits, Reader, ReaderEnd};
+use crate::partition::reader::{Assignment, ReadLimits, ReadPolicy, Reader, ReaderEnd, component};
 
 impl Run {
     /// Starts the reader of a partition.
@@ -26,39 +26,49 @@ impl Run {
             .ledgers
             .entry(partition.clone())
             .or_insert_with(|| ledgers.add(&owner.stages.source, &partition));
-        let generation = ledgers.start(ledger, Some(claimed.position.clone()));
+        let generation = ledgers.start(ledger, claimed.resume.position().cloned());
         let (stop, lost) = (CancellationToken::new(), CancellationToken::new());
         owner.checkpointer.hold(Holding {
             source: owner.stages.source.clone(),
             group: owner.group.clone(),
             partition: partition.clone(),
             ledger: (ledger, generation),
-            hub_created_at: Some(claimed.hub_created_at),
+            hub_created_at: claimed.resume.hub_created_at,
             owner_id: owner.owner_id.clone(),
             etag: claimed.checkpoint_etag,
             lost: lost.clone(),
         });
         let share = Arc::new(owner.stages.budget.share());
-        let reader = Reader {
+        let config = &owner.config;
+        let reader = Reader::new(Assignment {
             source: Arc::clone(&owner.source),
+            inquiry: Arc::clone(&owner.inquiry),
             partition: partition.clone(),
             stages: Arc::clone(&owner.stages),
             checkpointer: Arc::clone(&owner.checkpointer),
             ledger: (ledger, generation),
             limits: self.read_limits(&share),
-            on_undecodable: owner.config.on_undecodable,
+            policy: ReadPolicy {
+                on_undecodable: config.on_undecodable,
+                on_stale_checkpoint: config.on_stale_checkpoint,
+                stale_margin: config.stale_margin,
+                stall_timeout: config.stall_timeout,
+            },
             lease: Arc::clone(&lease),
             stop: stop.clone(),
-            last: claimed.position,
-            is_last_received: false,
-            stalled_at: None,
-            prefetch: Prefetch::new(share, owner.config.max_event_size),
-        };
+            resume: claimed.resume,
+            prefetch: Prefetch::new(share, config.max_event_size),
+        });
         let is_lost = lost.clone();
+        let (stages, id) = (Arc::clone(&owner.stages), partition.clone());
         let task = self.readers.spawn(async move {
             tokio::select! {
                 biased;
-                () = is_lost.cancelled() => ReaderEnd::Stopped,
+                () = is_lost.cancelled() => {
+                    // Whatever it waited for, somebody else does now.
+                    stages.status.forget(&component(&stages.source, &id));
+                    ReaderEnd::GenerationEnded
+                }
                 end = reader.run() => end,
             }
         });
@@ -93,7 +103,7 @@ impl Run {
     ) {
         let (task, end) = match &ended {
             Ok(ended) => *ended,
-            Err(error) => (error.id(), ReaderEnd::Stopped),
+            Err(error) => (error.id(), ReaderEnd::GenerationEnded),
         };
         let Some(partition) = self.reader_of.remove(&task) else {
             return;
@@ -110,7 +120,7 @@ impl Run {
         let Some(owned) = self.owned.remove(&partition) else {
             return;
         };
-        let is_left = end == ReaderEnd::GiveUp || owned.stop.is_cancelled();
+        let is_left = end == ReaderEnd::Stalled || owned.stop.is_cancelled();
         self.close(partition, owned, is_left);
     }
 }

@@ -1,13 +1,15 @@
 //! Giving partitions up: single ones while others are there, and all of them at the end.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio::task::{Id, JoinError};
 use tokio::time::Instant;
 
 use super::{Owned, Owner, Run};
-use crate::checkpoint::{CheckpointStore, ETag, GroupKey, StoreError};
+use crate::checkpoint::{CheckpointStore, ETag, GroupKey, Ownership, StoreError};
 use crate::event_hub::PartitionId;
+use crate::partition::reader::component;
 
 impl Run {
     /// Ends all readers; what they had is released when they have ended.
@@ -44,6 +46,19 @@ impl Run {
             }
         });
         self.closing_of.insert(task.id(), partition);
+    }
+
+    /// A partition that was left since it brought nothing here is somebody else's concern now.
+    pub(super) fn forget_what_others_took(&self, owners: &BTreeMap<PartitionId, Ownership>) {
+        for partition in self.left.keys() {
+            let is_taken = owners
+                .get(partition)
+                .is_some_and(|present| self.owner.is_live(present) && !self.owner.is_me(present));
+            if is_taken {
+                let stages = &self.owner.stages;
+                stages.status.forget(&component(&stages.source, partition));
+            }
+        }
     }
 
     /// A partition is closed: it may be claimed again.

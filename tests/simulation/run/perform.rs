@@ -10,7 +10,13 @@ use super::World;
 use crate::foreigner;
 use crate::journal::Violation;
 use crate::operations::{Operation, ms};
+use crate::records::Kind;
 use crate::store::TOOL;
+
+/// After this time without an event, an emptied partition is passed over.
+const EXPIRED_AFTER: Duration = Duration::from_secs(33 * 60);
+/// Most events that a hub gets at once when it grows past the old numbers.
+const GROWS_MAX: i64 = 100;
 
 impl World {
     pub(super) async fn perform(&mut self, operation: Operation) -> Result<(), Violation> {
@@ -26,6 +32,19 @@ impl World {
                 partition: id,
                 keeps_link,
             } => self.begin_anew(partition(id), keeps_link),
+            Operation::FailOver {
+                partition: id,
+                loses,
+                produces,
+            } => self.fail_over(partition(id), loses, produces),
+            Operation::Recreate {
+                produces,
+                grows_past,
+            } => self.recreate(produces, grows_past),
+            Operation::Expire { partition: id } => {
+                self.hub.trim(partition(id), 0);
+                self.wait(EXPIRED_AFTER).await?;
+            }
             Operation::Touch { partition: id } => self.touch(partition(id)),
             Operation::Steal {
                 partition: id,
@@ -94,6 +113,10 @@ impl World {
                 partition: id,
                 events,
             } => hub.go_back(partition(id), events),
+            Operation::Wedge {
+                partition: id,
+                links,
+            } => hub.wedge(partition(id), links),
             Operation::FailProperties { times } => hub.fail_properties(times.into()),
             Operation::Answers { sink, reply, times } => endpoint(sink).answer(reply, times),
             Operation::SlowSink {
@@ -111,18 +134,60 @@ impl World {
     }
 
     fn begin_anew(&self, partition: usize, keeps_link: bool) {
-        // Without its time, a position cannot be told from one before the partition began anew.
+        if self.is_time_known(partition) {
+            self.hub
+                .begin_anew(partition, &self.holder(partition), keeps_link);
+        }
+    }
+
+    fn fail_over(&self, partition: usize, loses: u8, produces: u8) {
+        if self.is_time_known(partition)
+            && self
+                .hub
+                .fail_over(partition, &self.holder(partition), loses)
+        {
+            (0..produces).for_each(|_| self.hub.produce(partition, Kind::Envelope(2)));
+        }
+    }
+
+    /// Makes the hub again. Not where another program has stored a position without the time of the
+    /// hub: within five minutes nothing tells that it is another one.
+    fn recreate(&self, produces: u8, grows_past: bool) {
+        let partitions = self.hub.lock().partitions.len();
+        let stored = |id: usize| self.store.read(&PartitionId::new(id.to_string()));
+        let is_marked = |id: usize| {
+            stored(id).is_some_and(|it| it.checkpoint().unwrap().hub_created_at.is_some())
+        };
+        if !(0..partitions).all(is_marked) {
+            return;
+        }
+        let next: Vec<_> = (0..partitions)
+            .map(|id| self.hub.lock().partitions[id].next)
+            .collect();
+        let holders: Vec<_> = (0..partitions).map(|id| self.holder(id)).collect();
+        self.hub.recreate(&holders);
+        for (partition, next) in next.into_iter().enumerate() {
+            let past = if grows_past { next.min(GROWS_MAX) } else { 0 };
+            (0..past + i64::from(produces))
+                .for_each(|_| self.hub.produce(partition, Kind::Envelope(1)));
+        }
+    }
+
+    /// Whether the stored position can be told from one of another timeline by its time.
+    fn is_time_known(&self, partition: usize) -> bool {
         let stored = self.store.read(&PartitionId::new(partition.to_string()));
-        let position = stored.map(|stored| stored.checkpoint.position);
-        let is_known = position
-            .is_some_and(|position| position.enqueued_at.is_some() || position.sequence.0 < 0);
-        let holder = if self.holds(partition) {
+        stored.is_some_and(|stored| {
+            let position = &stored.checkpoint().unwrap().position;
+            position.enqueued_at.is_some() || position.sequence.0 < 0
+        })
+    }
+
+    /// The process that holds a partition; nobody's name when none does.
+    fn holder(&self, partition: usize) -> String {
+        if self.holds(partition) {
             self.process()
         } else {
             String::new()
-        };
-        if is_known {
-            self.hub.begin_anew(partition, &holder, keeps_link);
         }
     }
 
@@ -130,8 +195,9 @@ impl World {
     fn touch(&self, partition: usize) {
         let id = PartitionId::new(partition.to_string());
         if let Some(stored) = self.store.read(&id) {
-            let unchanged = Condition::Matches(stored.etag);
-            let written = self.store.write(TOOL, &id, &stored.checkpoint, &unchanged);
+            let unchanged = Condition::Matches(stored.etag.clone());
+            let checkpoint = stored.checkpoint().unwrap();
+            let written = self.store.write(TOOL, &id, checkpoint, &unchanged);
             assert!(written.is_ok(), "nobody writes in between");
             self.oracle.process_lost(&self.process(), Some(partition));
         }

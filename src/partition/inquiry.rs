@@ -1,0 +1,93 @@
+//! Questions to the hub that the readers of one source share, so that many readers ask no more than
+//! a few: the service throttles the management node at 50 calls a second.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::event_hub::{
+    PartitionId, PartitionProperties, Source, SourceError, SourceErrorKind, Timestamp,
+};
+
+/// Time between two looks at partitions: ten a second.
+const LOOK_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Asks for many.
+pub struct Inquiry {
+    source: Arc<dyn Source>,
+    /// Questions for the hub's creation time that were sent.
+    sent: AtomicU64,
+    answer: tokio::sync::Mutex<Option<Answer>>,
+    next_look: Mutex<Instant>,
+}
+
+/// The answer to the question with this number.
+struct Answer {
+    number: u64,
+    created_at: Result<Timestamp, (SourceErrorKind, String)>,
+}
+
+impl Inquiry {
+    /// Asks this hub.
+    pub fn new(source: Arc<dyn Source>) -> Self {
+        Self {
+            source,
+            sent: AtomicU64::new(0),
+            answer: tokio::sync::Mutex::default(),
+            next_look: Mutex::new(Instant::now()),
+        }
+    }
+
+    /// When the hub was created, as it answers to a question that is sent after this call began.
+    /// One question serves all that asked before it was sent.
+    ///
+    /// # Errors
+    /// As [`Source::hub_properties`].
+    ///
+    /// # Cancel safety
+    /// Safe: whoever waits behind a question that was dropped asks again.
+    pub async fn created_at(&self) -> Result<Timestamp, SourceError> {
+        let before = self.sent.load(Ordering::SeqCst);
+        let mut answer = self.answer.lock().await;
+        let shared = answer.as_ref().filter(|answer| answer.number > before);
+        let created_at = match shared {
+            Some(answer) => answer.created_at.clone(),
+            None => {
+                let number = self.sent.fetch_add(1, Ordering::SeqCst) + 1;
+                let asked = self.source.hub_properties().await;
+                let created_at = asked
+                    .map(|hub| hub.created_at)
+                    .map_err(|error| (error.kind, error.message));
+                *answer = Some(Answer {
+                    number,
+                    created_at: created_at.clone(),
+                });
+                created_at
+            }
+        };
+        created_at.map_err(|(kind, message)| SourceError::new(kind, message))
+    }
+
+    /// The state of a partition, when it is its turn.
+    ///
+    /// # Errors
+    /// As [`Source::partition_properties`].
+    ///
+    /// # Cancel safety
+    /// Safe.
+    pub async fn look(&self, partition: &PartitionId) -> Result<PartitionProperties, SourceError> {
+        let turn = {
+            let mut next = self
+                .next_look
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            let turn = (*next).max(Instant::now());
+            *next = turn + LOOK_INTERVAL;
+            turn
+        };
+        tokio::time::sleep_until(turn).await;
+        self.source.partition_properties(partition).await
+    }
+}

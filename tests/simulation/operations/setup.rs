@@ -1,0 +1,51 @@
+//! What stands fixed during one run.
+
+use entra_forwarder::config::Encoding;
+
+use super::Dice;
+
+/// What stands fixed during one run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Setup {
+    pub(crate) partitions: usize,
+    pub(crate) sinks: Vec<SinkSetup>,
+    pub(crate) memory_budget: u64,
+    pub(crate) open_events_max: u64,
+    pub(crate) uncommitted_max: u64,
+    pub(crate) checkpoint_ms: u64,
+    pub(crate) starts_latest: bool,
+    pub(crate) stale_margin_ms: u32,
+    pub(crate) skips_undecodable: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SinkSetup {
+    pub(crate) encoding: Encoding,
+    pub(crate) records: usize,
+    pub(crate) bytes: u64,
+    pub(crate) age_ms: u64,
+    pub(crate) concurrency: usize,
+}
+
+impl Setup {
+    pub(super) fn draw(dice: &Dice) -> Self {
+        let sinks = (0..dice.between(1, 3)).map(|_| SinkSetup {
+            encoding: dice.pick(&[Encoding::Ndjson, Encoding::JsonArray]),
+            records: dice.between(1, 20) as usize,
+            bytes: dice.between(300, 6_000),
+            age_ms: dice.between(20, 1_000),
+            concurrency: dice.between(1, 3) as usize,
+        });
+        Self {
+            sinks: sinks.collect(),
+            partitions: dice.between(1, 4) as usize,
+            memory_budget: dice.between(16, 128) << 10,
+            open_events_max: dice.between(1, 30),
+            uncommitted_max: dice.between(2, 40),
+            checkpoint_ms: dice.between(200, 5_000),
+            stale_margin_ms: dice.pick(&[0, 3_000, 900_000]),
+            starts_latest: dice.chance(10),
+            skips_undecodable: dice.chance(75),
+        }
+    }
+}
