@@ -9,6 +9,7 @@ use entra_forwarder::checkpoint::checkpointer::{Checkpointer, Holding};
 use entra_forwarder::checkpoint::ledger::Settlement;
 use entra_forwarder::checkpoint::ledgers::Ledgers;
 use entra_forwarder::checkpoint::memory::MemoryStore;
+use entra_forwarder::checkpoint::pace::Pace;
 use entra_forwarder::checkpoint::{Checkpoint, CheckpointStore, Condition, GroupKey};
 use entra_forwarder::clock::SharedRng;
 use entra_forwarder::config::{OnStaleCheckpoint, OnUndecodable};
@@ -16,12 +17,14 @@ use entra_forwarder::deliver::dead_letter::memory::MemoryDeadLetters;
 use entra_forwarder::event_hub::{PartitionId, Position, Timestamp};
 use entra_forwarder::partition::handoff::{ReadStats, Stages};
 use entra_forwarder::partition::inquiry::Inquiry;
+use entra_forwarder::partition::lease::Lease;
 use entra_forwarder::partition::prefetch::Prefetch;
 use entra_forwarder::partition::reader::{Assignment, ReadLimits, ReadPolicy, Reader, ReaderEnd};
 use entra_forwarder::partition::resume::{Resume, ResumeAt};
 use entra_forwarder::telemetry::status::Status;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::hub::{Handle, Hub};
@@ -84,7 +87,9 @@ impl Bench {
             }
         });
         let stored = Arc::clone(&checkpointer);
-        tasks.spawn(async move { stored.run(Duration::from_secs(1)).await });
+        let second = Duration::from_secs(1);
+        let pace = Pace::new(second, second, 1_000);
+        tasks.spawn(async move { stored.run(pace).await });
         Self {
             inquiry: Arc::new(Inquiry::new(Arc::new(Handle(Arc::clone(hub))))),
             hub: Arc::clone(hub),
@@ -157,9 +162,10 @@ impl Bench {
         };
         let (store, group) = (&self.store, &self.group);
         let etag = store.write(group, &id, &first, Condition::Absent).await;
-        let ledger = self.stages.ledgers.add();
+        let ledger = self.stages.ledgers.add("hub", &id);
         let generation = self.stages.ledgers.start(ledger, position);
         self.checkpointer.hold(Holding {
+            source: "hub".into(),
             group: group.clone(),
             partition: id.clone(),
             ledger: (ledger, generation),
@@ -168,7 +174,22 @@ impl Bench {
             etag: etag.unwrap(),
             lost: CancellationToken::new(),
         });
+        // Four partitions share the budget.
+        let budget = Budget::new(1 << 20);
+        assert_eq!(budget.needed_for("hub", 4, 1 << 16), None);
+        let share = Arc::new(budget.share());
+        let questions = Arc::<Notify>::default();
+        let lease = Lease::new(Instant::now(), Duration::from_secs(1 << 30));
+        let lease = Arc::new(lease.answered_by(Arc::clone(&questions)));
+        let (owned, mut tasks) = (Arc::clone(&lease), JoinSet::new());
+        self.tasks.spawn(async move {
+            loop {
+                questions.notified().await;
+                owned.renewed(Instant::now());
+            }
+        });
         let reader = Reader::new(Assignment {
+            lease,
             source: Arc::new(Handle(Arc::clone(&self.hub))),
             inquiry: Arc::clone(&self.inquiry),
             partition: id,
@@ -177,15 +198,14 @@ impl Bench {
             ledger: (ledger, generation),
             limits: ReadLimits {
                 open_events_max: 10,
-                open_bytes_max: 1 << 20,
+                share: Arc::clone(&share),
                 uncommitted_max: 1_000,
             },
             policy: self.policy,
             stop: self.stop.clone(),
             resume,
-            prefetch: Prefetch::new(Budget::new(1 << 20), 4, 1 << 16),
+            prefetch: Prefetch::new(share, 1 << 16),
         });
-        let mut tasks = JoinSet::new();
         tasks.spawn(reader.run());
         Running { tasks }
     }
