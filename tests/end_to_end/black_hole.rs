@@ -20,7 +20,6 @@ fn attaches(scene: &Scene, partition: u32) -> usize {
 /// 75 seconds for the default of 60: closing a silent connection and the first wait of the backoff
 /// take the same time whatever `stall_timeout` is.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "needs the watchdog"]
 async fn a_black_holed_connection_is_left_and_the_others_are_not() {
     const PARTITIONS: u32 = 4;
     const HOLE: u32 = 2;

@@ -50,7 +50,6 @@ async fn goes_on(scene: &Scene, forwarder: Forwarder) -> Forwarder {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "needs the policy for stale positions"]
 async fn while_it_runs() {
     let (scene, forwarder) = settled().await;
     scene.hub.emulator.recreate_hub(HUB).unwrap();
@@ -60,7 +59,6 @@ async fn while_it_runs() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "needs the policy for stale positions"]
 async fn while_it_runs_and_past_the_old_number() {
     let (scene, forwarder) = settled().await;
     scene.hub.emulator.recreate_hub(HUB).unwrap();
@@ -70,7 +68,6 @@ async fn while_it_runs_and_past_the_old_number() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "needs the policy for stale positions"]
 async fn while_it_is_stopped() {
     let (scene, forwarder) = settled().await;
     forwarder.stop().await;
@@ -81,7 +78,6 @@ async fn while_it_is_stopped() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "needs the policy for stale positions"]
 async fn while_it_is_stopped_and_past_the_old_number() {
     let (scene, forwarder) = settled().await;
     forwarder.stop().await;
@@ -93,7 +89,6 @@ async fn while_it_is_stopped_and_past_the_old_number() {
 
 /// Their numbers are used again, by others.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "needs the policy for stale positions"]
 async fn a_fail_over_loses_the_last_events() {
     let (scene, forwarder) = settled().await;
     scene.hub.emulator.lose_last(HUB, 1, 5).unwrap();

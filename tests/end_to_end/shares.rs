@@ -87,7 +87,12 @@ async fn a_stolen_partition_is_not_fought_over() {
     .await;
     assert_eq!(replicas.quiet().await, attaches + 2);
     assert!(second.logged("partition_taken").is_empty());
-    assert!(second.waits().is_empty(), "{:?}", second.waits());
+    // The test's own signature ends within a day, and is said to.
+    let waits = second.waits();
+    let mut others = waits
+        .iter()
+        .filter(|(who, _)| !who.starts_with("signature"));
+    assert_eq!(others.next(), None);
 }
 
 /// With the default time between two looks; the store's clock counts whole seconds.

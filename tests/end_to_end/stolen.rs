@@ -14,7 +14,6 @@ const PARTITIONS: u32 = 4;
 const QUIET: Duration = Duration::from_secs(6);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "the reader reopens before it is known who owns the partition"]
 async fn a_receiver_that_the_new_owner_has_ended_is_not_opened_again() {
     let scene = Scene::set(PARTITIONS).await;
     scene.produce(20, 1);

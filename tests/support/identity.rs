@@ -40,8 +40,10 @@ pub(crate) struct Asked {
 
 struct State {
     asked: Vec<Asked>,
-    /// How long tokens live: the next ones, in order; the last one again and again.
+    /// How long tokens live, in order, for each audience; the last one again and again.
     lives: Vec<Duration>,
+    /// How many each audience got.
+    given: BTreeMap<String, usize>,
     is_down: bool,
 }
 
@@ -70,6 +72,7 @@ impl IdentityService {
         let state = Arc::new(Mutex::new(State {
             asked: Vec::new(),
             lives: lives.to_vec(),
+            given: BTreeMap::new(),
             is_down: false,
         }));
         let mut tasks = JoinSet::new();
@@ -166,10 +169,10 @@ async fn answer(
     }
     let (status, text) = match audience {
         Some(audience) if is_known && field("client_id") == Some(CLIENT_ID) => {
-            let life = match state.lives.len() {
-                1 => state.lives[0],
-                _ => state.lives.remove(0),
-            };
+            let given = state.given.entry(audience.to_owned()).or_default();
+            *given += 1;
+            let number = *given;
+            let life = state.lives[number.min(state.lives.len()) - 1];
             (200, token(audience, life, is_platform))
         }
         _ => (
