@@ -113,6 +113,15 @@ pub trait CheckpointStore: Send + Sync {
     /// Lists the ownerships of a group, in no particular order.
     async fn list_owners(&self, group: &GroupKey) -> Result<Vec<Ownership>, StoreError>;
 
+    /// Lists ownerships that other programs keep under the same names in another case, where they
+    /// do not see ours.
+    ///
+    /// # Errors
+    /// As [`Self::list_owners`].
+    async fn list_unseen_owners(&self, _group: &GroupKey) -> Result<Vec<Ownership>, StoreError> {
+        Ok(Vec::new())
+    }
+
     /// Claims or renews a partition for `owner`; gives the new version.
     ///
     /// # Errors

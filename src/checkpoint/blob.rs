@@ -76,6 +76,24 @@ impl BlobStore {
         }
     }
 
+    async fn owners_under(&self, prefix: &str) -> Result<Vec<Ownership>, StoreError> {
+        let prefix = format!("{prefix}/ownership/");
+        let listed = self.container.list(&prefix).await?;
+        let owners = listed.into_iter().filter_map(|blob| {
+            let partition = blob
+                .name
+                .strip_prefix(&prefix)
+                .filter(|id| !id.contains('/'))?;
+            Some(Ownership {
+                partition: PartitionId::new(partition),
+                owner: metadata::owner(&blob.fields),
+                etag: blob.etag,
+                age: blob.age,
+            })
+        });
+        Ok(owners.collect())
+    }
+
     async fn read_own(
         &self,
         group: &GroupKey,
@@ -96,21 +114,15 @@ impl BlobStore {
 #[async_trait]
 impl CheckpointStore for BlobStore {
     async fn list_owners(&self, group: &GroupKey) -> Result<Vec<Ownership>, StoreError> {
-        let prefix = format!("{}/ownership/", group.prefix());
-        let listed = self.container.list(&prefix).await?;
-        let owners = listed.into_iter().filter_map(|blob| {
-            let partition = blob
-                .name
-                .strip_prefix(&prefix)
-                .filter(|id| !id.contains('/'))?;
-            Some(Ownership {
-                partition: PartitionId::new(partition),
-                owner: metadata::owner(&blob.fields),
-                etag: blob.etag,
-                age: blob.age,
-            })
-        });
-        Ok(owners.collect())
+        self.owners_under(group.prefix()).await
+    }
+
+    async fn list_unseen_owners(&self, group: &GroupKey) -> Result<Vec<Ownership>, StoreError> {
+        let prefix = group.case_kept_prefix();
+        if prefix == group.prefix() {
+            return Ok(Vec::new());
+        }
+        self.owners_under(&prefix).await
     }
 
     async fn claim(

@@ -102,6 +102,15 @@ pub(super) fn recorded(place: &str, fields: &Fields) -> Result<Recorded, StoreEr
         }
     };
     let moment = |name| value(fields, name).and_then(Timestamp::parse_rfc3339);
+    // For other programs the offset counts, and -1 is the beginning: some write the number 0 beside
+    // it, which here would be an event that is done.
+    let is_own = [HUB_CREATED, COPIED_FROM]
+        .iter()
+        .any(|name| value(fields, name).is_some());
+    let sequence = match offset {
+        Some(Offset::BEGINNING_TEXT) if !is_own => SequenceNumber::BEFORE_FIRST,
+        _ => sequence,
+    };
     Ok(Recorded::Checkpoint(Checkpoint {
         position: Position {
             sequence,
@@ -149,6 +158,14 @@ mod tests {
             assert_eq!(number_only.position.sequence, SequenceNumber(42));
             assert_eq!(number_only.position.offset, Offset::beginning());
         }
+    }
+
+    #[test]
+    fn the_beginning_of_another_program_is_the_beginning() {
+        let foreign = [("sequencenumber", "0"), ("offset", "-1")];
+        assert_eq!(read(&foreign).position, Position::before_first());
+        let own = [&foreign[..], &[("hubcreatedon", "2026-11-21T00:00:00Z")]].concat();
+        assert_eq!(read(&own).position.sequence, SequenceNumber(0));
     }
 
     #[test]

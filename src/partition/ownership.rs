@@ -169,6 +169,18 @@ impl Run {
     ) -> Result<Self, ClaimError> {
         let hub = owner.source.hub_properties().await?;
         first_start.prepare(&owner, &hub).await?;
+        for unseen in owner.store.list_unseen_owners(&owner.group).await? {
+            if owner.is_live(&unseen) {
+                tracing::error!(
+                    event = "unseen_owner",
+                    source = owner.stages.source,
+                    partition = %unseen.partition,
+                    owner = unseen.owner,
+                    "another program owns the partition under a path of other case, and does not \
+                     see our claims: stop it, or both read the partition"
+                );
+            }
+        }
         tracing::info!(
             event = "source_found",
             source = owner.stages.source,

@@ -208,6 +208,26 @@ async fn a_checkpoint_on_a_path_of_other_case_is_taken_over_once() {
 }
 
 #[tokio::test]
+async fn an_owner_on_a_path_of_other_case_is_seen_apart() {
+    let container = TestContainer::create().await;
+    let group = GroupKey::new("NS.servicebus.windows.net", "Hub", "$Default");
+    let path = format!("{}/ownership/3", group.case_kept_prefix());
+    put_exactly(&container.blob_url(&path), &[("ownerid", "a Go program")]).await;
+    let store = open(&container.url(), TIMEOUT);
+    assert_eq!(store.list_owners(&group).await.unwrap(), []);
+    let unseen = store.list_unseen_owners(&group).await.unwrap();
+    let [owner] = &unseen[..] else {
+        panic!("{unseen:?}")
+    };
+    assert_eq!(
+        (owner.partition.as_str(), owner.owner.as_deref()),
+        ("3", Some("a Go program"))
+    );
+    let lower = GroupKey::new("ns.servicebus.windows.net", "hub", "$default");
+    assert_eq!(store.list_unseen_owners(&lower).await.unwrap(), []);
+}
+
+#[tokio::test]
 async fn ages_come_from_the_service_clock_alone() {
     let name = format!("{}/ownership/0", group().prefix());
     let body = format!(

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::task::{Id, JoinError};
 use tokio::time::Instant;
@@ -10,6 +11,11 @@ use super::{Owned, Owner, Run};
 use crate::checkpoint::{CheckpointStore, ETag, GroupKey, Ownership, StoreError};
 use crate::event_hub::PartitionId;
 use crate::partition::reader::component;
+
+/// How often a release is tried, and the time between two tries: without it nobody reads the
+/// partition until its claim expires.
+const RELEASE_TRIES: u32 = 3;
+const RELEASE_PAUSE: Duration = Duration::from_millis(300);
 
 impl Run {
     /// Ends all readers; what they had is released when they have ended.
@@ -135,7 +141,15 @@ impl Released {
     pub async fn release(self) {
         let this = &self;
         let releases = this.owned.iter().map(|(partition, etag)| async move {
-            if let Err(error) = this.release_one(partition, etag).await {
+            let mut released = this.release_one(partition, etag).await;
+            for _ in 1..RELEASE_TRIES {
+                if released.is_ok() {
+                    break;
+                }
+                tokio::time::sleep(RELEASE_PAUSE).await;
+                released = this.release_one(partition, etag).await;
+            }
+            if let Err(error) = released {
                 tracing::warn!(
                     event = "release_failed",
                     source = this.source,

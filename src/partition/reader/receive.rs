@@ -29,6 +29,8 @@ pub(super) struct Link {
     /// Whether it has brought something new: before that, what it brings is what the reopening
     /// asked for.
     is_fresh: bool,
+    /// Whether it was said that it brings what came before.
+    is_repetition_said: bool,
 }
 
 impl Link {
@@ -37,6 +39,7 @@ impl Link {
             opened_at: Instant::now(),
             is_proven: false,
             is_fresh: false,
+            is_repetition_said: false,
         }
     }
 }
@@ -207,6 +210,16 @@ impl Reader {
             }
             Follows::Duplicate => {
                 stats.duplicates.fetch_add(1, Ordering::Relaxed);
+                if !std::mem::replace(&mut link.is_repetition_said, true) {
+                    tracing::info!(
+                        event = "duplicates_skipped",
+                        source = self.given.stages.source,
+                        partition = %self.given.partition,
+                        from = %sequence,
+                        last = %self.last.sequence,
+                        "the hub begins with events that were handed on before: they are skipped"
+                    );
+                }
                 return None;
             }
             Follows::Gap { expected } => {
