@@ -32,7 +32,7 @@ use crate::compress::Compressor;
 use crate::config::Config;
 use crate::deliver::admission::Admission;
 use crate::deliver::condition::Condition;
-use crate::deliver::dead_letter::DeadLetterStore;
+use crate::deliver::dead_letter::{self, DeadLetterStore};
 use crate::deliver::http::Transport;
 use crate::deliver::probe;
 use crate::deliver::sink::{self, SinkContext, SinkStats};
@@ -213,7 +213,7 @@ impl App {
 
     /// Starts asking everything that is delivered to whether it would accept.
     fn start_probes(&mut self, seams: &Seams) -> Arc<Admission> {
-        let letters = "dead-letter store".to_owned();
+        let letters = dead_letter::COMPONENT.to_owned();
         let letters = Arc::new(Condition::of(letters, Arc::clone(&self.status)));
         let mut conditions = vec![Arc::clone(&letters)];
         let (store, rng) = (Arc::clone(&seams.dead_letters), Arc::clone(&seams.rng));

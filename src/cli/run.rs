@@ -12,6 +12,7 @@ use crate::app::{App, Ended, Seams, signatures};
 use crate::checkpoint::{GroupKey, StoreError};
 use crate::clock::{Rng, SharedRng};
 use crate::config::Config;
+use crate::deliver::dead_letter::COMPONENT as DEAD_LETTERS;
 use crate::event_hub::SourceErrorKind;
 use crate::telemetry::health::{Health, HealthServer, Pulse};
 use crate::telemetry::status::Status;
@@ -121,7 +122,9 @@ async fn forward(
         .keys()
         .map(|name| format!("source {name}"))
         .collect();
-    let health = Arc::new(Health::new(Arc::clone(&status), needed));
+    let sinks = config.sinks.keys().map(|name| format!("sink {name}"));
+    let asked = sinks.chain([DEAD_LETTERS.to_owned()]).collect();
+    let health = Arc::new(Health::new(Arc::clone(&status), needed, asked));
     let server = match listen(config, &health) {
         Ok(server) => server,
         Err(reason) => {

@@ -50,6 +50,11 @@ pub(super) fn check(settings: &mut Settings, problems: &mut Vec<Problem>) -> Vec
     );
     cloud::check(settings, cloud, &mut warnings);
     ownership(&View::new(settings, &["ownership"]), problems);
+    let (whole, shares) = (
+        View::new(settings, &[]),
+        View::new(settings, &["ownership"]),
+    );
+    stopping(&whole, &shares, &mut warnings);
     dead_letters(
         &View::new(settings, &["dead_letters"]),
         problems,
@@ -148,6 +153,27 @@ fn in_order(view: &View<'_>, smaller: &str, times: u32, larger: &str, problems: 
 fn ownership(view: &View<'_>, problems: &mut Vec<Problem>) {
     in_order(view, "renew_interval", 3, "expiry", problems);
     in_order(view, "balance_interval", 1, "renew_interval", problems);
+}
+
+/// While it stops, a process renews nothing: what is not delivered before its claims expire is
+/// delivered by others too.
+fn stopping(whole: &View<'_>, ownership: &View<'_>, warnings: &mut Vec<String>) {
+    let durations = (
+        whole.duration("shutdown_grace"),
+        ownership.duration("renew_interval"),
+        ownership.duration("expiry"),
+    );
+    if let (Some(grace), Some(renew), Some(expiry)) = durations
+        && grace + renew > expiry
+    {
+        warnings.push(format!(
+            "shutdown_grace ({}) and ownership.renew_interval ({}) are longer than \
+             ownership.expiry ({}): what takes longer at the end may be delivered twice",
+            shown(grace),
+            shown(renew),
+            shown(expiry)
+        ));
+    }
 }
 
 fn checkpoints(view: &View<'_>, problems: &mut Vec<Problem>, warnings: &mut Vec<String>) {

@@ -70,6 +70,8 @@ mod tests {
         b.refuses("status 401");
         assert_eq!(admission.state(), Admitted::NotYet);
         assert_eq!(status.failing().len(), 1);
+        b.fails("status 429");
+        assert_eq!(status.failing().len(), 1, "it has only refused so far");
         b.accepts();
         assert_eq!(admission.state(), Admitted::Open);
         let since = Instant::now();

@@ -17,6 +17,8 @@ pub struct Condition {
 #[derive(Debug, Default)]
 struct Known {
     has_accepted: bool,
+    /// It refused before it had ever accepted, and has not accepted since.
+    has_only_refused: bool,
     refuses_since: Option<Instant>,
 }
 
@@ -53,16 +55,24 @@ impl Condition {
     pub fn accepts(&self) {
         *self.lock() = Known {
             has_accepted: true,
-            refuses_since: None,
+            ..Known::default()
         };
         self.status.is_well(&self.component);
     }
 
     /// An attempt failed: not now.
     pub fn fails(&self, reason: &str) {
-        self.lock().refuses_since = None;
+        let mut known = self.lock();
+        known.refuses_since = None;
+        // An endpoint also throttles those whom it would refuse.
+        let has_only_refused = known.has_only_refused;
+        drop(known);
         let reason = format!("failing: {reason}");
-        self.status.waits(&self.component, &reason);
+        if has_only_refused {
+            self.status.fails(&self.component, &reason);
+        } else {
+            self.status.waits(&self.component, &reason);
+        }
     }
 
     /// The endpoint says that address or credentials are wrong. Before it has accepted anything,
@@ -71,6 +81,7 @@ impl Condition {
         let mut known = self.lock();
         known.refuses_since.get_or_insert_with(Instant::now);
         let has_accepted = known.has_accepted;
+        known.has_only_refused = !has_accepted;
         drop(known);
         let reason = format!("refusing: {reason}");
         if has_accepted {

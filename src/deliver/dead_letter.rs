@@ -77,6 +77,9 @@ impl DeadLetter {
     }
 }
 
+/// Name of the store in the status table.
+pub const COMPONENT: &str = "dead-letter store";
+
 /// Keeps dead letters. A write is confirmed before the record counts as settled.
 #[async_trait]
 pub trait DeadLetterStore: Send + Sync {

@@ -207,11 +207,6 @@ mod tests {
                 true,
             ),
             (
-                OpenAt::FromOffset(Offset::new("17")),
-                StartLocation::Offset("17".to_owned()),
-                true,
-            ),
-            (
                 OpenAt::FromTime(Timestamp(1_500)),
                 StartLocation::EnqueuedTime(UNIX_EPOCH + Duration::from_millis(1_500)),
                 true,

@@ -13,7 +13,7 @@ use crate::budget::Budget;
 use crate::checkpoint::ledger::{Generation, LedgerError};
 use crate::checkpoint::ledgers::{LedgerId, Ledgers};
 use crate::clock::{Clock, Rng};
-use crate::deliver::dead_letter::{DeadLetter, DeadLetterStore};
+use crate::deliver::dead_letter::{COMPONENT, DeadLetter, DeadLetterStore};
 use crate::deliver::retry::Backoff;
 use crate::envelope;
 use crate::event_hub::{Body, PartitionId, Position, ReceivedEvent};
@@ -170,7 +170,6 @@ impl Stages {
         reason: &'static str,
         body: Bytes,
     ) -> Result<(), LedgerError> {
-        const COMPONENT: &str = "dead-letter store";
         let letter = DeadLetter {
             source: self.source.clone(),
             partition: partition.clone(),

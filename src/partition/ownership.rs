@@ -39,6 +39,8 @@ use crate::event_hub::{HubProperties, PartitionId, Source, SourceError};
 
 /// How often the hub is asked for its partitions.
 const PARTITIONS_REFRESH: Duration = Duration::from_secs(60);
+/// The same after it did not answer; one answer that does not come is no news yet.
+const REFRESH_AGAIN: Duration = Duration::from_secs(5);
 /// Partitions that are claimed at the same time.
 const CLAIMS_MAX: usize = 8;
 /// A round that lost a race is followed by another after this time.
@@ -92,7 +94,9 @@ struct Run {
     owner: Arc<Owner>,
     component: String,
     hub: HubProperties,
-    hub_read_at: Instant,
+    /// When the hub is to be asked again, and how often in a row it did not answer.
+    refresh_at: Instant,
+    refresh_failures: u32,
     hub_problem: Option<String>,
     refreshing: JoinSet<Result<HubProperties, SourceError>>,
     balancer: Balancer,
@@ -109,6 +113,8 @@ struct Run {
     left: BTreeMap<PartitionId, Instant>,
     /// A reader was thrown off, and wants to know whether the partition is still ours.
     questions: Arc<Notify>,
+    /// Claims that failed, and until when they are not tried again.
+    failed: BTreeMap<PartitionId, (Instant, Backoff)>,
     /// Slow foreign owners that were warned of.
     warned_of: Vec<String>,
 }
@@ -169,18 +175,7 @@ impl Run {
     ) -> Result<Self, ClaimError> {
         let hub = owner.source.hub_properties().await?;
         first_start.prepare(&owner, &hub).await?;
-        for unseen in owner.store.list_unseen_owners(&owner.group).await? {
-            if owner.is_live(&unseen) {
-                tracing::error!(
-                    event = "unseen_owner",
-                    source = owner.stages.source,
-                    partition = %unseen.partition,
-                    owner = unseen.owner,
-                    "another program owns the partition under a path of other case, and does not \
-                     see our claims: stop it, or both read the partition"
-                );
-            }
-        }
+        owner.warn_of_unseen_owners().await?;
         tracing::info!(
             event = "source_found",
             source = owner.stages.source,
@@ -216,7 +211,8 @@ impl Run {
         Ok(Self {
             component: component.to_owned(),
             hub,
-            hub_read_at: Instant::now(),
+            refresh_at: Instant::now() + PARTITIONS_REFRESH,
+            refresh_failures: 0,
             hub_problem: None,
             refreshing: JoinSet::new(),
             balancer: Balancer::new(&owner.owner_id, owner.ownership.steal_after)
@@ -232,6 +228,7 @@ impl Run {
             claims: Arc::new(Semaphore::new(CLAIMS_MAX)),
             left: BTreeMap::new(),
             questions: Arc::default(),
+            failed: BTreeMap::new(),
             warned_of: Vec::new(),
             owner,
         })

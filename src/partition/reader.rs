@@ -93,6 +93,8 @@ pub struct Reader {
     undecodable: Undecodable,
     /// Receivers in a row that the watchdog had opened again and that brought nothing new.
     fruitless: u32,
+    /// When others took the receiver away although the partition was ours.
+    thefts: Vec<Instant>,
     /// Whether the last receiver ended by its token's expiry soon after it was opened.
     has_expired_early: bool,
     backoff: Backoff,
@@ -156,6 +158,7 @@ impl Reader {
             suspicion: None,
             undecodable: Undecodable::default(),
             fruitless: 0,
+            thefts: Vec::new(),
             has_expired_early: false,
             backoff: Backoff::new(Duration::from_secs(1), Duration::from_secs(30)),
             last,
@@ -228,8 +231,10 @@ impl Reader {
         };
         match opened {
             Ok(stream) => {
-                if self.undecodable.stalled_at.is_none() && self.fruitless == 0 {
-                    given.stages.status.is_well(&self.component);
+                let status = &given.stages.status;
+                // What failed is well when something has come.
+                if self.undecodable.stalled_at.is_none() && !status.is_failing(&self.component) {
+                    status.is_well(&self.component);
                 }
                 self.drain(stream, Link::new()).await
             }

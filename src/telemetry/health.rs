@@ -26,6 +26,8 @@ pub struct Health {
     status: Arc<Status>,
     /// Components that must have answered, and not have failed since.
     needed: Vec<String>,
+    /// Components that must have been asked: an outage is an answer.
+    asked: Vec<String>,
     pulses: [AtomicI64; 2],
 }
 
@@ -42,11 +44,13 @@ impl Health {
     /// Ready means that all `needed` components work: for each source, that hub and store have
     /// answered and the ownership loop runs; and that nothing is reported to fail
     /// ([`Status::fails`]). Neither an owned partition nor an endpoint's outage counts, or a rolling
-    /// update would wait for itself.
-    pub fn new(status: Arc<Status>, needed: Vec<String>) -> Self {
+    /// update would wait for itself; but all `asked` components must have been heard of, since a
+    /// refusal may take its time.
+    pub fn new(status: Arc<Status>, needed: Vec<String>, asked: Vec<String>) -> Self {
         Self {
             status,
             needed,
+            asked,
             pulses: [0; 2].map(|_| AtomicI64::new(SystemClock.now().0)),
         }
     }
@@ -93,6 +97,12 @@ impl Health {
                     |(name, reason)| format!("{name}: {reason}"),
                 )
             })
+            .chain(
+                self.asked
+                    .iter()
+                    .filter(|component| !self.status.is_known(component))
+                    .map(|component| format!("{component}: not answered yet")),
+            )
             .chain(
                 self.status
                     .failing()
@@ -202,6 +212,7 @@ mod tests {
         let health = Arc::new(Health::new(
             Arc::clone(&status),
             vec!["source entra".into()],
+            vec!["sink siem".into()],
         ));
         let listen = "127.0.0.1:0".parse().unwrap();
         let server = HealthServer::start(listen, Arc::clone(&health)).unwrap();
@@ -209,9 +220,10 @@ mod tests {
         let ok = (200, "ok\n".to_owned());
         assert_eq!(get(address, "/livez").await, ok);
         assert_eq!(get(address, "/startupz").await, ok);
-        let unready = (503, "source entra: not answered yet\n".to_owned());
-        assert_eq!(get(address, "/readyz").await, unready);
+        let unready = "sink siem: not answered yet\nsource entra: not answered yet\n";
+        assert_eq!(get(address, "/readyz").await, (503, unready.to_owned()));
         status.is_well("source entra");
+        status.waits("sink siem", "no connection");
         assert_eq!(get(address, "/readyz").await, ok);
         status.waits("source entra", "no such hub");
         assert_eq!(

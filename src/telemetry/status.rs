@@ -95,6 +95,16 @@ impl Status {
         self.lock().get(component) == Some(&State::Well)
     }
 
+    /// Whether anything has been reported of the component.
+    pub fn is_known(&self, component: &str) -> bool {
+        self.lock().contains_key(component)
+    }
+
+    /// Whether the component was last reported to fail.
+    pub fn is_failing(&self, component: &str) -> bool {
+        matches!(self.lock().get(component), Some(State::Fails(_)))
+    }
+
     /// `None`: no change. `Some(known)`: a change, of a component that was known before or not.
     fn change(&self, component: &str, state: State) -> Option<bool> {
         let mut waiting = self.lock();

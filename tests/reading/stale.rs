@@ -184,7 +184,7 @@ async fn fail_says_what_to_do_and_comes_back_after_a_minute() {
     bench.wait(50).await;
     assert!(!reader.has_ended());
     let reasons = bench.failing();
-    let command = "entra-forwarder checkpoints set --source hub --partition 0 --to ";
+    let command = "entra-forwarder checkpoints set --force --source hub --partition 0 --to ";
     assert!(reasons[0].contains(command), "{reasons:?}");
     bench.wait(15).await;
     assert_eq!(reader.end().await, ReaderEnd::Stale);

@@ -108,7 +108,7 @@ async fn a_stolen_partition_is_not_taken_back_at_once() {
     let mut bench = Bench::new(&hub);
     let reader = bench.read(0, from_the_start()).await;
     for round in 1..=20 {
-        bench.wait(10).await;
+        bench.wait(30).await;
         let stolen_at = Instant::now();
         hub.end_link(0, SourceErrorKind::Stolen);
         bench.wait(6).await;
@@ -117,5 +117,28 @@ async fn a_stolen_partition_is_not_taken_back_at_once() {
         assert!((1_000..5_100).contains(&after.as_millis()), "{after:?}");
         assert_eq!(load(&bench.stats.stolen), round);
     }
+    bench.end([reader]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_takes_it_again_and_again_is_named_and_not_fought() {
+    let hub = Hub::new(1);
+    let mut bench = Bench::new(&hub);
+    let reader = bench.read(0, from_the_start()).await;
+    bench.wait(1).await;
+    let begun = Instant::now();
+    while begun.elapsed().as_secs() < 600 {
+        hub.end_link(0, SourceErrorKind::Stolen);
+        bench.wait(6).await;
+    }
+    let opens = hub.opens(0).len();
+    assert!((15..=40).contains(&opens), "{opens}");
+    let waits = bench.status.waiting();
+    assert!(
+        waits[0].1.contains("consumer group of its own"),
+        "{waits:?}"
+    );
+    bench.wait(70).await;
+    assert!(bench.status.waiting().is_empty());
     bench.end([reader]).await;
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::task::{Id, JoinError};
 use tokio::time::Instant;
@@ -9,10 +10,14 @@ use tokio::time::Instant;
 use super::{Owner, Run};
 use crate::checkpoint::{Checkpoint, Condition, ETag, Ownership, StoreError};
 use crate::config::Start;
+use crate::deliver::retry::Backoff;
 use crate::event_hub::{PartitionId, SourceError, Timestamp};
 use crate::partition::balance::Seen;
 use crate::partition::resume::{self, Resume, ResumeAt, TakeOverError};
 use crate::partition::start;
+
+/// Longest wait until a claim that failed is tried again.
+const CLAIM_WAIT_MAX: Duration = Duration::from_secs(60);
 
 /// Errors of a claim.
 #[derive(Debug, thiserror::Error)]
@@ -65,6 +70,13 @@ impl Run {
             .collect();
         let rng = Arc::clone(&self.owner.stages.rng);
         for partition in self.balancer.wishes(&seen, now, rng.as_ref()) {
+            if self
+                .failed
+                .get(&partition)
+                .is_some_and(|(until, _)| *until > now)
+            {
+                continue;
+            }
             let condition = match owners.get(&partition) {
                 Some(present) => Condition::Matches(present.etag.clone()),
                 None => Condition::Absent,
@@ -138,16 +150,26 @@ impl Run {
         };
         match claimed {
             Ok(claimed) => {
+                self.failed.remove(&partition);
                 self.read(claimed);
                 Race::None
             }
             // Somebody else was faster; the next round sees who.
-            Err(ClaimError::Store(StoreError::Conflict)) => Race::Lost,
+            Err(ClaimError::Store(StoreError::Conflict)) => {
+                self.failed.remove(&partition);
+                Race::Lost
+            }
             // One partition that cannot be had must not keep the others from being read.
             Err(error) => {
                 let component = format!("{} partition {partition}", self.component);
                 let (status, reason) = (&self.owner.stages.status, error.to_string());
                 status.waits(&component, &reason);
+                let interval = self.owner.ownership.balance_interval;
+                let (until, backoff) = self
+                    .failed
+                    .entry(partition)
+                    .or_insert_with(|| (Instant::now(), Backoff::new(interval, CLAIM_WAIT_MAX)));
+                *until = Instant::now() + backoff.next(self.owner.stages.rng.as_ref());
                 Race::None
             }
         }

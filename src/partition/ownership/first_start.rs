@@ -12,6 +12,9 @@ use crate::checkpoint::{Checkpoint, StoreError};
 use crate::event_hub::{HubProperties, PartitionId, Position, Timestamp};
 use crate::partition::start;
 
+/// Checkpoints that are created at the same time.
+const CREATES_MAX: usize = 32;
+
 /// What is known of the group's first start; kept when preparing it fails half-way, so that a
 /// second try does not take the group for one that has started before.
 #[derive(Debug, Default)]
@@ -50,10 +53,22 @@ impl FirstStart {
             }
             self.positions = Some(positions);
         }
-        for (partition, position) in self.positions.iter().flatten() {
-            create(owner, partition, position, hub.created_at).await?;
+        let positions: Vec<_> = self.positions.iter().flatten().collect();
+        // As close together as can be: a replica that starts in between takes the group for one
+        // that has started before, and begins the rest at the first events.
+        for chunk in positions.chunks(CREATES_MAX) {
+            let mut creates = Vec::new();
+            for (partition, position) in chunk {
+                creates.push(create(owner, partition, position, hub.created_at));
+            }
+            for created in futures::future::join_all(creates).await {
+                created?;
+            }
         }
         self.is_prepared = true;
+        for (partition, position) in positions {
+            say(owner, partition, position).await;
+        }
         Ok(())
     }
 }
@@ -92,18 +107,20 @@ async fn create(
         .create(&owner.group, partition, &checkpoint)
         .await;
     match created {
-        Ok(_) => {
-            let properties = owner.source.partition_properties(partition).await?;
-            tracing::info!(
-                event = "first_start",
-                source = owner.stages.source,
-                %partition,
-                backlog = start::backlog(&properties, position),
-                "no checkpoint: starts behind sequence number {}", position.sequence
-            );
-            Ok(())
-        }
-        Err(StoreError::Conflict) => Ok(()),
+        Ok(_) | Err(StoreError::Conflict) => Ok(()),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Says how much there is to deliver.
+async fn say(owner: &Owner, partition: &PartitionId, position: &Position) {
+    let properties = owner.source.partition_properties(partition).await;
+    let backlog = properties.map(|properties| start::backlog(&properties, position));
+    tracing::info!(
+        event = "first_start",
+        source = owner.stages.source,
+        %partition,
+        backlog = backlog.ok(),
+        "no checkpoint: starts behind sequence number {}", position.sequence
+    );
 }

@@ -4,18 +4,40 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio::task::JoinError;
+use tokio::time::Instant;
 
-use super::{PARTITIONS_REFRESH, Run};
-use crate::checkpoint::Ownership;
+use super::{Owner, PARTITIONS_REFRESH, REFRESH_AGAIN, Run};
+use crate::checkpoint::{Ownership, StoreError};
 use crate::event_hub::{HubProperties, PartitionId, SourceError};
+
+impl Owner {
+    /// Other programs that keep their owners under the same names in another case do not see our
+    /// claims, nor we theirs.
+    pub(super) async fn warn_of_unseen_owners(&self) -> Result<(), StoreError> {
+        for unseen in self.store.list_unseen_owners(&self.group).await? {
+            if self.is_live(&unseen) {
+                tracing::error!(
+                    event = "unseen_owner",
+                    source = self.stages.source,
+                    partition = %unseen.partition,
+                    owner = unseen.owner,
+                    "another program owns the partition under a path of other case, and does not \
+                     see our claims: stop it, or both read the partition"
+                );
+            }
+        }
+        Ok(())
+    }
+}
 
 impl Run {
     /// Asks the hub for its partitions, beside the rounds.
     pub(super) fn refresh(&mut self) {
-        if self.hub_read_at.elapsed() < PARTITIONS_REFRESH || !self.refreshing.is_empty() {
+        let now = Instant::now();
+        if now < self.refresh_at || !self.refreshing.is_empty() {
             return;
         }
-        self.hub_read_at = tokio::time::Instant::now();
+        self.refresh_at = now + PARTITIONS_REFRESH;
         let source = Arc::clone(&self.owner.source);
         self.refreshing
             .spawn(async move { source.hub_properties().await });
@@ -25,7 +47,7 @@ impl Run {
         &mut self,
         refreshed: Result<Result<HubProperties, SourceError>, JoinError>,
     ) {
-        match refreshed {
+        let problem = match refreshed {
             Ok(Ok(hub)) => {
                 if hub.created_at != self.hub.created_at {
                     tracing::error!(
@@ -47,9 +69,16 @@ impl Run {
                 }
                 self.hub = hub;
                 self.hub_problem = None;
+                self.refresh_failures = 0;
+                return;
             }
-            Ok(Err(error)) => self.hub_problem = Some(error.to_string()),
-            Err(error) => self.hub_problem = Some(format!("bug: asking the hub failed: {error}")),
+            Ok(Err(error)) => error.to_string(),
+            Err(error) => format!("bug: asking the hub failed: {error}"),
+        };
+        self.refresh_failures += 1;
+        self.refresh_at = Instant::now() + REFRESH_AGAIN;
+        if self.refresh_failures > 1 {
+            self.hub_problem = Some(problem);
         }
     }
 

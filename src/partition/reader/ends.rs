@@ -4,6 +4,8 @@ use std::ops::ControlFlow::{Break, Continue};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::receive::LASTED;
 use super::{End, Reader, ReaderEnd, Then};
 use crate::event_hub::{SequenceNumber, SourceError, SourceErrorKind};
@@ -14,6 +16,9 @@ use crate::partition::resume::Stale;
 const THROTTLED_WAIT: Duration = Duration::from_secs(4);
 /// Shortest and longest wait after another consumer took the partition.
 const STOLEN_WAIT: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(5));
+/// So many thefts within this time are a fight, and then nothing is opened for as long.
+const THEFTS_MAX: usize = 3;
+const THEFTS_WITHIN: Duration = Duration::from_secs(60);
 /// Receivers that the watchdog opens again until another replica should try.
 const FRUITLESS_MAX: u32 = 3;
 
@@ -132,12 +137,30 @@ impl Reader {
                 if !self.confirms_lease().await {
                     return Break(ReaderEnd::Stopped);
                 }
-                let (shortest, longest) = STOLEN_WAIT;
-                shortest + (longest - shortest).mul_f64(rng.fraction())
+                self.wait_after_theft()
             }
             SourceErrorKind::Throttled => self.backoff.next_from(THROTTLED_WAIT, rng),
             _ => self.backoff.next(rng),
         })
+    }
+
+    /// The partition is still ours, and somebody took its receiver away. Once or twice that is a
+    /// replica that stood still; whoever does it again and again does not see our claims.
+    fn wait_after_theft(&mut self) -> Duration {
+        let stages = &self.given.stages;
+        let now = Instant::now();
+        self.thefts
+            .retain(|theft| now.duration_since(*theft) < THEFTS_WITHIN);
+        self.thefts.push(now);
+        let (shortest, longest) = STOLEN_WAIT;
+        let wait = shortest + (longest - shortest).mul_f64(stages.rng.fraction());
+        if self.thefts.len() < THEFTS_MAX {
+            return wait;
+        }
+        let reason = "another program reads this partition in our consumer group and does not see \
+                      our claims: give it a consumer group of its own";
+        stages.status.waits(&self.component, reason);
+        THEFTS_WITHIN + wait
     }
 
     /// Lets the owner write the claim again; false when told to stop. When it is somebody else's by

@@ -181,6 +181,27 @@ impl Reader {
         }
     }
 
+    fn say_it_repeats(&self, from: SequenceNumber, link: &mut Link) {
+        if !std::mem::replace(&mut link.is_repetition_said, true) {
+            tracing::info!(
+                event = "duplicates_skipped",
+                source = self.given.stages.source,
+                partition = %self.given.partition,
+                %from,
+                last = %self.last.sequence,
+                "the hub begins with events that were handed on before: they are skipped"
+            );
+        }
+    }
+
+    /// Something new came: whatever failed before does not fail now.
+    fn says_it_came(&self) {
+        let status = &self.given.stages.status;
+        if self.undecodable.stalled_at.is_none() && status.is_failing(&self.component) {
+            status.is_well(&self.component);
+        }
+    }
+
     /// Judges one event by its place and hands it on.
     async fn take(&mut self, event: ReceivedEvent, link: &mut Link) -> Option<End> {
         let sequence = event.position.sequence;
@@ -210,16 +231,7 @@ impl Reader {
             }
             Follows::Duplicate => {
                 stats.duplicates.fetch_add(1, Ordering::Relaxed);
-                if !std::mem::replace(&mut link.is_repetition_said, true) {
-                    tracing::info!(
-                        event = "duplicates_skipped",
-                        source = self.given.stages.source,
-                        partition = %self.given.partition,
-                        from = %sequence,
-                        last = %self.last.sequence,
-                        "the hub begins with events that were handed on before: they are skipped"
-                    );
-                }
+                self.say_it_repeats(sequence, link);
                 return None;
             }
             Follows::Gap { expected } => {
@@ -234,6 +246,9 @@ impl Reader {
             Follows::Rewound => return Some(End::Stale(Stale::Rewound { found: sequence })),
         }
         self.suspicion = None;
+        if !link.is_fresh {
+            self.says_it_came();
+        }
         link.is_fresh = true;
         let is_off = match &event.body {
             Body::Bytes(bytes) => self.given.prefetch.is_off_after(bytes.len() as u64),

@@ -196,8 +196,8 @@ impl Reader {
         let (source, partition) = (&self.given.stages.source, &self.given.partition);
         let reason = format!(
             "the position at sequence number {} does not belong to the hub that is there: {stale}; \
-             choose where to go on: entra-forwarder checkpoints set --source {source} \
-             --partition {partition} --to <time|earliest|latest|sequence>",
+             choose where to go on: entra-forwarder checkpoints set --force --source {source} \
+             --partition {partition} --to <earliest|latest|sequence>",
             self.last.sequence
         );
         self.given.stages.status.fails(&self.component, &reason);

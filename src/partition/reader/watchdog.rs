@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::receive::Link;
-use super::{Assignment, End, Reader};
+use super::{Assignment, End, Reader, component};
 use crate::event_hub::{PartitionProperties, SequenceNumber};
 use crate::partition::resume::Stale;
 use crate::partition::start;
@@ -50,6 +50,9 @@ pub(super) async fn watch(given: &Assignment, last: SequenceNumber) -> Alarm {
         let now = Instant::now();
         match answer {
             Ok(found) => {
+                if found.last_sequence == last {
+                    says_nothing_is_missed(given);
+                }
                 let is_missed = |it: &PartitionProperties| it.last_sequence > last && !it.is_empty;
                 if now - since >= timeout
                     && is_missed(&found)
@@ -83,6 +86,17 @@ pub(super) async fn watch(given: &Assignment, last: SequenceNumber) -> Alarm {
         }
         looked_at = now;
         tokio::time::sleep(interval).await;
+    }
+}
+
+/// A partition that failed since nothing came is well when there is nothing to come.
+fn says_nothing_is_missed(given: &Assignment) {
+    let (status, component) = (
+        &given.stages.status,
+        component(&given.stages.source, &given.partition),
+    );
+    if status.is_failing(&component) {
+        status.is_well(&component);
     }
 }
 
