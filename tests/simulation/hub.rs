@@ -155,6 +155,12 @@ impl Hub {
         });
     }
 
+    /// Adds partitions.
+    pub(crate) fn add_partitions(&self, number: usize) {
+        let added = std::iter::repeat_with(Partition::default).take(number);
+        self.lock().partitions.extend(added);
+    }
+
     /// Numbers that no event ever gets.
     pub(crate) fn leave_hole(&self, partition: usize, numbers: u8) {
         self.lock().has_gaps = true;

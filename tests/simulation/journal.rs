@@ -33,6 +33,10 @@ pub(crate) enum Rule {
     Stop,
     /// No stage ends by itself, no ledger freezes.
     Alive,
+    /// No partition is left alone, replicas settle at a fair share, and then nothing moves.
+    Ownership,
+    /// Only who can deliver takes partitions, and who cannot leaves them to others.
+    Admission,
 }
 
 /// A rule that was broken, and how.

@@ -5,8 +5,10 @@
 #![cfg(test)]
 
 mod dead_letters;
+mod dice;
 mod endpoint;
 mod foreigner;
+mod gate;
 mod hub;
 mod journal;
 mod link;
@@ -20,6 +22,7 @@ mod settings;
 mod source;
 mod store;
 mod store_handle;
+mod witness;
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -33,7 +36,7 @@ use run::{Failure, Report, run};
 const SEEDS: u64 = 200;
 
 /// What must happen in [`SEEDS`] runs, so that the simulation cannot silently stop testing it.
-const COVERED: [&str; 25] = [
+const COVERED: [&str; 31] = [
     "duplicate",
     "duplicates skipped",
     "reopenings",
@@ -59,9 +62,15 @@ const COVERED: [&str; 25] = [
     "budget is full",
     "open refused",
     "properties failed",
+    "steals",
+    "partitions lost",
+    "list was old",
+    "delivered by two",
+    "given up while refused",
+    "partition added",
 ];
 
-const OPERATIONS: [&str; 20] = [
+const OPERATIONS: [&str; 26] = [
     "Wait",
     "Produce",
     "Detach",
@@ -82,6 +91,12 @@ const OPERATIONS: [&str; 20] = [
     "LettersFail",
     "Crash",
     "Stop",
+    "Join",
+    "Leave",
+    "Pause",
+    "StaleLists",
+    "AddPartitions",
+    "RefuseReplica",
 ];
 const ANSWERS: [&str; 6] = [
     "RetryAfter",

@@ -11,9 +11,13 @@ use tokio::time::Instant;
 
 use super::hub::{Hub, index};
 use super::journal::{Journal, Rule};
+use super::witness::Witness;
 
 /// Another program that rewrites checkpoints without owning anything.
 pub(crate) const TOOL: &str = "tool";
+
+/// How long former owners are kept: no list is older.
+const KEPT: Duration = Duration::from_secs(60);
 
 /// The calls that can fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,6 +45,7 @@ pub(crate) enum Fault {
 pub(crate) struct Store {
     pub(crate) journal: Arc<Journal>,
     pub(crate) hub: Arc<Hub>,
+    pub(crate) witness: Arc<Witness>,
     starts_latest: bool,
     state: Mutex<State>,
     /// Requests on their way: they arrive whether or not anybody still waits for the answer.
@@ -57,8 +62,17 @@ pub(crate) struct State {
     etags: u64,
     pub(crate) faults: BTreeMap<Call, VecDeque<Fault>>,
     pub(crate) down_until: Option<Instant>,
+    /// When a call last failed, or will have failed.
+    pub(crate) disturbed_at: Option<Instant>,
+    /// What the owners were, and until when.
+    former: VecDeque<(Instant, BTreeMap<PartitionId, Owned>)>,
+    /// When each process last wrote its claim on a partition that it has not given up since.
+    pub(crate) claimed_at: BTreeMap<(PartitionId, String), Instant>,
+    /// The first partition that was added when the group had started.
+    late_from: Option<usize>,
 }
 
+#[derive(Clone, PartialEq)]
 pub(crate) struct Owned {
     pub(crate) owner: Option<String>,
     pub(crate) etag: ETag,
@@ -77,13 +91,40 @@ impl State {
         self.etags += 1;
         ETag::new(&format!("e{}", self.etags))
     }
+
+    /// Keeps the owners as they are, before they change.
+    fn keep_owners(&mut self) {
+        let now = Instant::now();
+        while self
+            .former
+            .front()
+            .is_some_and(|(until, _)| now.duration_since(*until) > KEPT)
+        {
+            self.former.pop_front();
+        }
+        self.former.push_back((now, self.owners.clone()));
+    }
+
+    /// The owners as they were.
+    pub(crate) fn owners_at(&self, moment: Instant) -> &BTreeMap<PartitionId, Owned> {
+        let after = self.former.partition_point(|(until, _)| *until <= moment);
+        self.former
+            .get(after)
+            .map_or(&self.owners, |(_, owners)| owners)
+    }
 }
 
 impl Store {
-    pub(crate) fn new(journal: Arc<Journal>, hub: Arc<Hub>, starts_latest: bool) -> Self {
+    pub(crate) fn new(
+        journal: Arc<Journal>,
+        hub: Arc<Hub>,
+        witness: Arc<Witness>,
+        starts_latest: bool,
+    ) -> Self {
         Self {
             journal,
             hub,
+            witness,
             starts_latest,
             state: Mutex::default(),
             requests: Mutex::default(),
@@ -106,6 +147,21 @@ impl Store {
         let mut state = self.lock();
         state.faults.clear();
         state.down_until = None;
+    }
+
+    /// Partitions from this one on are new; `start` is for those that the group started with.
+    pub(crate) fn partitions_added(&self, first: usize) {
+        let mut state = self.lock();
+        if !state.checkpoints.is_empty() {
+            state.late_from.get_or_insert(first);
+        }
+    }
+
+    /// A call is disturbed, for so long.
+    pub(crate) fn disturbed(&self, lasts: Duration) {
+        let until = Instant::now() + lasts;
+        let known = &mut self.lock().disturbed_at;
+        *known = Some(known.map_or(until, |known| known.max(until)));
     }
 
     pub(crate) fn owner(&self, partition: &PartitionId) -> Option<(Option<String>, ETag)> {
@@ -133,10 +189,14 @@ impl Store {
             at: Instant::now(),
         };
         let etag = owned.etag.clone();
+        state.keep_owners();
+        let whose = (partition.clone(), owner.to_owned());
+        state.claimed_at.insert(whose, owned.at);
         state.owners.insert(partition.clone(), owned);
         state.taking.insert((partition.clone(), owner.to_owned()));
         drop(state);
         if !is_renewal {
+            self.witness.taken(index(partition));
             self.journal.note(
                 "claimed",
                 format_args!("{partition} {owner}, was {before:?}"),
@@ -153,10 +213,17 @@ impl Store {
     pub(crate) fn release(&self, partition: &PartitionId, etag: &ETag) -> Result<(), StoreError> {
         let mut state = self.lock();
         let next = state.etag();
+        state.keep_owners();
         match state.owners.get_mut(partition) {
             Some(owned) if owned.etag == *etag => {
-                owned.owner = None;
+                let before = owned.owner.take();
                 owned.etag = next;
+                owned.at = Instant::now();
+                drop(state);
+                if let Some(before) = before {
+                    let oracle = &self.hub.oracle;
+                    oracle.process_lost(&before, Some(index(partition)));
+                }
                 Ok(())
             }
             _ => Err(StoreError::Conflict),
@@ -228,7 +295,8 @@ impl Store {
         let first = state.partitions[partition].entries.keys().next().copied();
         drop(state);
         let is_beyond = first.is_some_and(|first| checkpoint.position.sequence.0 >= first);
-        if is_beyond && !self.starts_latest {
+        let late_from = self.lock().late_from.unwrap_or(usize::MAX);
+        if is_beyond && (!self.starts_latest || partition >= late_from) {
             let detail = format!("partition {partition} starts behind {checkpoint}");
             self.journal.violate(Rule::Checkpoint, detail);
         }

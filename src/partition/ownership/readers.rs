@@ -25,7 +25,7 @@ impl Run {
             .entry(partition.clone())
             .or_insert_with(|| ledgers.add());
         let generation = ledgers.start(ledger, Some(claimed.position.clone()));
-        let (stop, lost) = (CancellationToken::new(), CancellationToken::new());
+        let [stop, lost, given_up] = std::array::from_fn(|_| CancellationToken::new());
         owner.checkpointer.hold(Holding {
             group: owner.group.clone(),
             partition: partition.clone(),
@@ -54,11 +54,13 @@ impl Run {
                 owner.config.max_event_size,
             ),
         };
-        let is_lost = lost.clone();
+        let (is_lost, is_given_up) = (lost.clone(), given_up.clone());
         let task = self.readers.spawn(async move {
             tokio::select! {
                 biased;
                 () = is_lost.cancelled() => ReaderEnd::Stopped,
+                // It may wait for room that nothing makes while an endpoint refuses.
+                () = is_given_up.cancelled() => ReaderEnd::GiveUp,
                 end = reader.run() => end,
             }
         });
@@ -72,6 +74,7 @@ impl Run {
                 ledger,
                 stop,
                 lost,
+                given_up,
             },
         );
     }
@@ -106,8 +109,7 @@ impl Run {
         };
         self.owner.checkpointer.let_go(owned.ledger).await;
         self.owner.stages.ledgers.end(owned.ledger);
-        let is_left = end == ReaderEnd::GiveUp || owned.stop.is_cancelled();
-        if is_left && !owned.lost.is_cancelled() {
+        if end == ReaderEnd::GiveUp && !owned.lost.is_cancelled() {
             self.leave(partition, owned.etag).await;
         }
     }

@@ -7,6 +7,7 @@ use entra_forwarder::checkpoint::Condition;
 use entra_forwarder::event_hub::{PartitionId, SourceErrorKind};
 
 use super::World;
+use super::replicas::Replica;
 use crate::foreigner;
 use crate::journal::Violation;
 use crate::operations::{Operation, ms};
@@ -38,13 +39,17 @@ impl World {
                 self.foreigners
                     .spawn(foreigner::live(name, hub, store, id, stay));
             }
-            Operation::Crash { down_ms } => {
-                self.crash();
+            Operation::Crash { replica, down_ms } => {
+                self.crash(replica);
                 self.wait(ms(down_ms)).await?;
                 self.start();
             }
-            Operation::Stop { grace_ms, down_ms } => {
-                self.stop(ms(grace_ms)).await;
+            Operation::Stop {
+                replica,
+                grace_ms,
+                down_ms,
+            } => {
+                self.stop(replica, ms(grace_ms)).await;
                 self.wait(ms(down_ms)).await?;
                 self.start();
             }
@@ -61,9 +66,58 @@ impl World {
                 partition: id,
                 keep,
             } => self.hub.trim(partition(id), keep),
+            Operation::Join
+            | Operation::Leave { .. }
+            | Operation::AddPartitions
+            | Operation::Pause { .. }
+            | Operation::StaleLists { .. }
+            | Operation::RefuseReplica { .. } => self.move_replicas(operation).await,
             fault => self.disturb(fault, partition),
         }
         Ok(())
+    }
+
+    /// Does what concerns who shares the partitions.
+    async fn move_replicas(&mut self, operation: Operation) {
+        match operation {
+            Operation::Join => self.join(),
+            Operation::Leave { .. } if self.replicas.len() < 2 => {}
+            Operation::Leave {
+                replica,
+                is_killed: true,
+            } => self.crash(replica),
+            Operation::Leave { replica, .. } => drop(self.stop(replica, ms(25_000_u32)).await),
+            Operation::AddPartitions => self.add_partitions(),
+            Operation::Pause { replica, .. }
+            | Operation::StaleLists { replica, .. }
+            | Operation::RefuseReplica { replica, .. } => {
+                if let Some(index) = self.pick(replica) {
+                    self.disturb_replica(&self.replicas[index], operation);
+                }
+            }
+            other => unreachable!("{other:?} moves no replica"),
+        }
+    }
+
+    fn disturb_replica(&self, replica: &Replica, fault: Operation) {
+        let (gate, process) = (&replica.gate, &replica.process);
+        let seconds = |seconds: u8| Duration::from_secs(seconds.into());
+        self.journal
+            .note("disturbed replica", format_args!("{process}"));
+        match fault {
+            Operation::Pause { seconds: lasts, .. } => gate.freeze(seconds(lasts)),
+            Operation::StaleLists {
+                age_s,
+                seconds: lasts,
+                ..
+            } => gate.age_lists(seconds(age_s), seconds(lasts)),
+            Operation::RefuseReplica {
+                sink,
+                seconds: lasts,
+                ..
+            } => gate.refuse(usize::from(sink) % self.endpoints.len(), seconds(lasts)),
+            other => unreachable!("{other:?} is no fault of a replica"),
+        }
     }
 
     /// Tells the simulated ends which faults come next.
@@ -116,13 +170,9 @@ impl World {
         let position = stored.map(|stored| stored.checkpoint.position);
         let is_known = position
             .is_some_and(|position| position.enqueued_at.is_some() || position.sequence.0 < 0);
-        let holder = if self.holds(partition) {
-            self.process()
-        } else {
-            String::new()
-        };
         if is_known {
-            self.hub.begin_anew(partition, &holder, keeps_link);
+            self.hub
+                .begin_anew(partition, &self.holder(partition), keeps_link);
         }
     }
 
@@ -133,7 +183,10 @@ impl World {
             let unchanged = Condition::Matches(stored.etag);
             let written = self.store.write(TOOL, &id, &stored.checkpoint, &unchanged);
             assert!(written.is_ok(), "nobody writes in between");
-            self.oracle.process_lost(&self.process(), Some(partition));
+            // Whoever holds it loses it.
+            for replica in &self.replicas {
+                self.oracle.process_lost(&replica.process, Some(partition));
+            }
         }
     }
 }
