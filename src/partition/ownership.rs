@@ -87,6 +87,8 @@ struct Owned {
     ledger: LedgerId,
     stop: CancellationToken,
     lost: CancellationToken,
+    /// Cancelled to leave the partition to another replica at once.
+    given_up: CancellationToken,
 }
 
 /// The task's state.

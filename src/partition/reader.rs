@@ -7,6 +7,7 @@
 mod ends;
 mod limits;
 mod receive;
+mod search;
 mod stale;
 mod undecodable;
 mod watchdog;

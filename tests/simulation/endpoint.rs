@@ -15,9 +15,11 @@ use serde_json::value::RawValue;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use super::gate::Gate;
 use super::journal::{Journal, Rule};
 use super::oracle::{Oracle, RecordKey};
 use super::records::{JSON_ARRAY, NDJSON};
+use super::witness::Witness;
 
 /// Largest body that is taken apart.
 const PLAIN_BYTES_MAX: u64 = 16 << 20;
@@ -45,7 +47,7 @@ pub(crate) struct Endpoint {
     config: SinkConfig,
     encoding: usize,
     script: Mutex<Script>,
-    in_flight: AtomicUsize,
+    witness: Arc<Witness>,
     /// Requests on their way: they arrive whether or not anybody still waits for the answer.
     requests: Mutex<JoinSet<()>>,
 }
@@ -61,6 +63,7 @@ impl Endpoint {
     pub(crate) fn new(
         journal: Arc<Journal>,
         oracle: Arc<Oracle>,
+        witness: Arc<Witness>,
         sink: usize,
         config: SinkConfig,
     ) -> Self {
@@ -75,7 +78,7 @@ impl Endpoint {
             config,
             encoding,
             script: Mutex::default(),
-            in_flight: AtomicUsize::new(0),
+            witness,
             requests: Mutex::default(),
         }
     }
@@ -162,7 +165,7 @@ impl Endpoint {
     }
 
     /// Lets a request arrive, whether or not anybody waits for its answer.
-    fn arrive(endpoint: &Arc<Self>, body: Bytes, accepts_after: Option<Duration>) {
+    fn arrive(endpoint: &Arc<Self>, process: String, body: Bytes, accepts_after: Option<Duration>) {
         let mut requests = endpoint.requests.lock().unwrap();
         while let Some(ended) = requests.try_join_next() {
             ended.expect("an endpoint does not panic");
@@ -175,6 +178,7 @@ impl Endpoint {
             };
             tokio::time::sleep(accepts_after).await;
             endpoint.oracle.accepted(endpoint.sink, &records);
+            endpoint.witness.accepted(&process, &records);
             let (sink, count) = (endpoint.sink, records.len());
             endpoint
                 .journal
@@ -202,7 +206,23 @@ fn answer(status: u16, retry_after: Option<u64>) -> Result<Answer, TransportErro
 }
 
 /// The endpoint as one process reaches it.
-pub(crate) struct EndpointHandle(pub Arc<Endpoint>);
+pub(crate) struct EndpointHandle {
+    endpoint: Arc<Endpoint>,
+    gate: Arc<Gate>,
+    process: String,
+    in_flight: AtomicUsize,
+}
+
+impl EndpointHandle {
+    pub(crate) fn new(endpoint: &Arc<Endpoint>, gate: &Arc<Gate>, process: &str) -> Self {
+        Self {
+            endpoint: Arc::clone(endpoint),
+            gate: Arc::clone(gate),
+            process: process.to_owned(),
+            in_flight: AtomicUsize::new(0),
+        }
+    }
+}
 
 /// Counts a request for as long as somebody waits for it.
 struct InFlight<'a>(&'a AtomicUsize);
@@ -216,12 +236,32 @@ impl Drop for InFlight<'_> {
 #[async_trait]
 impl Transport for EndpointHandle {
     async fn send(&self, request: Request) -> Result<Answer, TransportError> {
-        let endpoint = &self.0;
-        if endpoint.is_probe(&request.body) {
-            return endpoint.probed().await;
-        }
-        let in_flight = endpoint.in_flight.fetch_add(1, Ordering::Relaxed) + 1;
-        let _in_flight = InFlight(&endpoint.in_flight);
+        let sink = self.endpoint.sink;
+        self.gate.pass().await;
+        let is_refusal = self.gate.is_refused(sink);
+        let result = if is_refusal {
+            self.endpoint
+                .journal
+                .note("refused", format_args!("{} {sink}", self.process));
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            answer(401, None)
+        } else if self.endpoint.is_probe(&request.body) {
+            self.endpoint.probed().await
+        } else {
+            self.deliver(request).await
+        };
+        self.gate.pass().await;
+        let status = result.as_ref().ok().map(|answer| answer.status);
+        self.gate.answered(sink, status, is_refusal);
+        result
+    }
+}
+
+impl EndpointHandle {
+    async fn deliver(&self, request: Request) -> Result<Answer, TransportError> {
+        let endpoint = &self.endpoint;
+        let in_flight = self.in_flight.fetch_add(1, Ordering::Relaxed) + 1;
+        let _in_flight = InFlight(&self.in_flight);
         if in_flight > endpoint.config.concurrency {
             let detail = format!("{in_flight} requests at sink {} at a time", endpoint.sink);
             endpoint.journal.violate(Rule::Memory, detail);
@@ -259,7 +299,8 @@ impl Transport for EndpointHandle {
             _ if latency > timeout => (Err(TransportError::Timeout), timeout),
             _ => (result, latency),
         };
-        Endpoint::arrive(endpoint, request.body, accepts_after);
+        let process = self.process.clone();
+        Endpoint::arrive(endpoint, process, request.body, accepts_after);
         // Behind the acceptance, should both fall on the same moment.
         tokio::time::sleep(answers_after + Duration::from_millis(1)).await;
         let kind = format!("{reply:?}");

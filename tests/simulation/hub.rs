@@ -103,6 +103,8 @@ struct Attached {
     maybe: Option<Place>,
     /// A checkpoint that it read or wrote since.
     resume: Option<Place>,
+    /// The number at which it last opened, until it goes on.
+    opened: Option<i64>,
 }
 
 impl Hub {
@@ -113,7 +115,7 @@ impl Hub {
         uncommitted_max: u64,
     ) -> Self {
         let state = State {
-            partitions: (0..partitions).map(|_| Partition::new()).collect(),
+            partitions: (0..partitions).map(|_| Partition::new(0)).collect(),
             created: vec![Timestamp(BEGIN - 1_000_000)],
             ..State::default()
         };
@@ -180,6 +182,14 @@ impl Hub {
         });
     }
 
+    /// Adds partitions.
+    pub(crate) fn add_partitions(&self, number: usize) {
+        let mut state = self.lock();
+        let creation = state.created.len() - 1;
+        let added = std::iter::repeat_with(|| Partition::new(creation)).take(number);
+        state.partitions.extend(added);
+    }
+
     /// Numbers that no event ever gets.
     pub(crate) fn leave_hole(&self, partition: usize, numbers: u8) {
         self.lock().has_gaps = true;
@@ -211,6 +221,10 @@ impl Hub {
                     .excuse(partition, place(sequence - 1), place(sequence));
                 found = true;
             }
+            // A partition that has events has its last one.
+            if let Some((_, entry)) = it.entries.last_key_value() {
+                it.last = Some(entry.position.clone());
+            }
         }
         state.has_gaps |= found;
         self.journal.count("undecodable stalls", u64::from(found));
@@ -225,6 +239,13 @@ impl Hub {
             it.wedged.insert(it.link);
             (1..links).for_each(|_| it.opens.push_back(Opening::Wedged));
         });
+    }
+
+    /// Whether the newest receiver of a partition keeps silent.
+    pub(crate) fn is_silent(&self) -> bool {
+        let state = self.lock();
+        let mut partitions = state.partitions.iter();
+        partitions.any(|it| it.wedged.contains(&it.link))
     }
 
     /// Whether all events are gone by retention, and which was the last one.
@@ -292,7 +313,8 @@ impl Hub {
     /// A process took a checkpoint over: it may open there.
     pub(crate) fn may_resume(&self, process: &str, partition: usize, place: Place) {
         let it = &mut self.lock().partitions[partition];
-        it.attached.entry(process.to_owned()).or_default().resume = Some(place);
+        let attached = it.attached.entry(process.to_owned()).or_default();
+        (attached.resume, attached.opened) = (Some(place), None);
     }
 
     /// The last event that a process has certainly handed on.

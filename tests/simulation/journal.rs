@@ -35,6 +35,10 @@ pub(crate) enum Rule {
     Alive,
     /// The watchdog opens only those receivers again that keep silent.
     Watchdog,
+    /// No partition is left alone, replicas settle at a fair share, and then nothing moves.
+    Ownership,
+    /// Only who can deliver takes partitions, and who cannot leaves them to others.
+    Admission,
 }
 
 /// A rule that was broken, and how.

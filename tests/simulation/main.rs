@@ -5,8 +5,10 @@
 #![cfg(test)]
 
 mod dead_letters;
+mod dice;
 mod endpoint;
 mod foreigner;
+mod gate;
 mod hub;
 mod journal;
 mod link;
@@ -21,6 +23,7 @@ mod source;
 mod sources;
 mod store;
 mod store_handle;
+mod witness;
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -34,7 +37,7 @@ use run::{Failure, Report, run};
 const SEEDS: u64 = 200;
 
 /// What must happen in [`SEEDS`] runs, so that the simulation cannot silently stop testing it.
-const COVERED: [&str; 33] = [
+const COVERED: [&str; 39] = [
     "duplicate",
     "duplicates skipped",
     "reopenings",
@@ -68,9 +71,15 @@ const COVERED: [&str; 33] = [
     "stalls",
     "expiries",
     "stored at the end of an emptied one",
+    "steals",
+    "partitions lost",
+    "list was old",
+    "delivered by two",
+    "given up while refused",
+    "partition added",
 ];
 
-const OPERATIONS: [&str; 24] = [
+const OPERATIONS: [&str; 30] = [
     "Wait",
     "Produce",
     "Detach",
@@ -95,6 +104,12 @@ const OPERATIONS: [&str; 24] = [
     "LettersFail",
     "Crash",
     "Stop",
+    "Join",
+    "Leave",
+    "Pause",
+    "StaleLists",
+    "AddPartitions",
+    "RefuseReplica",
 ];
 const ANSWERS: [&str; 6] = [
     "RetryAfter",

@@ -2,20 +2,21 @@
 
 use std::time::Duration;
 
-use entra_forwarder::clock::{Rng, SharedRng};
 use entra_forwarder::event_hub::SourceErrorKind as Ends;
 
+pub(crate) use super::dice::Dice;
 use super::endpoint::Reply;
 use super::foreigner::Stay;
 use super::hub::Opening;
 use super::records::Kind;
 use super::store::{Call, Fault};
 
+mod replicas;
 mod setup;
 
 pub(crate) use setup::{Setup, SinkSetup};
 
-/// One thing that happens. Partitions and sinks are taken modulo their number.
+/// One thing that happens. Partitions, sinks and replicas are taken modulo their number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Operation {
     Wait {
@@ -111,11 +112,39 @@ pub(crate) enum Operation {
         times: u8,
     },
     Crash {
+        replica: u8,
         down_ms: u32,
     },
     Stop {
+        replica: u8,
         grace_ms: u32,
         down_ms: u32,
+    },
+    /// A further replica starts.
+    Join,
+    /// A replica goes for good, unless it is the only one.
+    Leave {
+        replica: u8,
+        is_killed: bool,
+    },
+    /// A replica stands still for so long, and then goes on with everything.
+    Pause {
+        replica: u8,
+        seconds: u8,
+    },
+    /// A replica sees lists of owners that are so old.
+    StaleLists {
+        replica: u8,
+        age_s: u8,
+        seconds: u8,
+    },
+    /// The hub gets twice as many partitions.
+    AddPartitions,
+    /// A sink refuses one replica.
+    RefuseReplica {
+        replica: u8,
+        sink: u8,
+        seconds: u8,
     },
 }
 
@@ -128,36 +157,6 @@ pub(crate) struct Case {
     pub(crate) operations: Vec<Operation>,
 }
 
-/// Draws from a seed.
-pub(crate) struct Dice(SharedRng);
-
-impl Dice {
-    pub(crate) fn new(seed: u64) -> Self {
-        Self(SharedRng::seeded(seed))
-    }
-
-    /// A number from `from` to `to`, both included.
-    pub(crate) fn between(&self, from: u64, to: u64) -> u64 {
-        from + self.0.next_u64() % (to - from + 1)
-    }
-
-    fn byte(&self, from: u64, to: u64) -> u8 {
-        u8::try_from(self.between(from, to)).unwrap()
-    }
-
-    fn word(&self, from: u64, to: u64) -> u16 {
-        u16::try_from(self.between(from, to)).unwrap()
-    }
-
-    fn chance(&self, percent: u64) -> bool {
-        self.between(1, 100) <= percent
-    }
-
-    pub(crate) fn pick<T: Copy>(&self, choices: &[T]) -> T {
-        choices[usize::try_from(self.between(0, choices.len() as u64 - 1)).unwrap()]
-    }
-}
-
 impl Case {
     /// The case of a seed.
     pub(crate) fn draw(seed: u64) -> Self {
@@ -165,6 +164,7 @@ impl Case {
         let setup = Setup::draw(&dice);
         let mut operations = Vec::new();
         for _ in 0..dice.between(30, 90) {
+            replicas::draw(&dice, setup.replicas, &mut operations);
             operations.push(draw_operation(&dice));
             let ms = match dice.between(0, 99) {
                 0..30 => continue,
@@ -184,7 +184,7 @@ impl Case {
 }
 
 fn draw_operation(dice: &Dice) -> Operation {
-    let partition = dice.byte(0, 3);
+    let partition = dice.byte(0, 7);
     let sink = dice.byte(0, 2);
     match dice.between(0, 99) {
         0..38 => draw_events(dice, partition),
@@ -215,9 +215,11 @@ fn draw_operation(dice: &Dice) -> Operation {
             times: dice.byte(1, 4),
         },
         91..97 => Operation::Crash {
+            replica: dice.byte(0, 2),
             down_ms: draw_pause(dice),
         },
         _ => Operation::Stop {
+            replica: dice.byte(0, 2),
             grace_ms: u32::try_from(dice.between(500, 25_000)).unwrap(),
             down_ms: draw_pause(dice),
         },

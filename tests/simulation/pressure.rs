@@ -40,6 +40,7 @@ fn draw(seed: u64) -> Case {
     };
     let setup = Setup {
         partitions: 8,
+        replicas: 1,
         sinks: [Encoding::Ndjson, Encoding::JsonArray, Encoding::Ndjson]
             .map(sink)
             .to_vec(),

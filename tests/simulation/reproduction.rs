@@ -12,6 +12,7 @@ use super::store::{Call, Fault};
 fn setup() -> Setup {
     Setup {
         partitions: 1,
+        replicas: 1,
         sinks: vec![SinkSetup {
             encoding: Encoding::Ndjson,
             records: 20,
@@ -30,9 +31,13 @@ fn setup() -> Setup {
 }
 
 fn check(operations: &[Operation]) {
+    check_with(setup(), operations);
+}
+
+fn check_with(setup: Setup, operations: &[Operation]) {
     let case = Case {
         seed: 1,
-        setup: setup(),
+        setup,
         operations: operations.to_vec(),
     };
     if let Err(failure) = run(&case) {
@@ -85,7 +90,10 @@ fn a_checkpoint_at_an_undecodable_message() {
         produce(Kind::Envelope(1), 3),
         produce(Kind::Undecodable, 1),
         Operation::Wait { ms: 20_000 },
-        Operation::Crash { down_ms: 100 },
+        Operation::Crash {
+            replica: 0,
+            down_ms: 100,
+        },
         produce(Kind::Envelope(1), 3),
         Operation::Wait { ms: 60_000 },
     ]);
@@ -143,4 +151,98 @@ fn a_gap_before_an_undecodable_message() {
         produce(Kind::Undecodable, 1),
         produce(Kind::Envelope(1), 1),
     ]);
+}
+
+/// A replica that an endpoint refuses kept its partitions: its reader waited for room in memory
+/// that only a delivery makes.
+#[test]
+fn a_refused_replica_whose_reader_waits_for_memory() {
+    let setup = Setup {
+        partitions: 2,
+        replicas: 2,
+        memory_budget: 16 << 10,
+        ..setup()
+    };
+    check_with(
+        setup,
+        &[
+            Operation::Wait { ms: 120_000 },
+            Operation::RefuseReplica {
+                replica: 0,
+                sink: 0,
+                seconds: 250,
+            },
+            produce(Kind::Large(3), 20),
+            Operation::Produce {
+                partition: 1,
+                kind: Kind::Large(3),
+                times: 20,
+            },
+            Operation::Wait { ms: 240_000 },
+        ],
+    );
+}
+
+/// A replica that could not renew its claim for long looked for a time with a receiver, which throws
+/// off whoever owns the partition by then.
+#[test]
+fn a_search_with_an_old_claim() {
+    check(&[
+        produce(Kind::Envelope(1), 3),
+        Operation::Wait { ms: 5_000 },
+        Operation::StoreDown { seconds: 58 },
+        Operation::Wait { ms: 45_000 },
+        Operation::BeginAnew {
+            partition: 0,
+            keeps_link: true,
+        },
+        produce(Kind::Envelope(1), 2),
+        Operation::Wait { ms: 30_000 },
+    ]);
+}
+
+/// Partitions that are added later begin at their first event, whatever `start` says.
+#[test]
+fn partitions_that_are_added_to_a_group_that_started_at_the_end() {
+    let setup = Setup {
+        partitions: 4,
+        starts_latest: true,
+        ..setup()
+    };
+    let mut operations = vec![Operation::Wait { ms: 5_000 }, Operation::AddPartitions];
+    operations.extend((0..8).map(|partition| Operation::Produce {
+        partition,
+        kind: Kind::Envelope(2),
+        times: 3,
+    }));
+    operations.push(Operation::Wait { ms: 80_000 });
+    check_with(setup, &operations);
+}
+
+/// A replica that stood still for longer than the expiry goes on with everything that it wanted to
+/// do, among it writes.
+#[test]
+fn a_replica_that_stood_still_for_longer_than_the_expiry() {
+    let setup = Setup {
+        partitions: 4,
+        replicas: 2,
+        ..setup()
+    };
+    let mut operations = vec![Operation::Wait { ms: 10_000 }];
+    for round in 0..10 {
+        operations.extend((0..4).map(|partition| Operation::Produce {
+            partition,
+            kind: Kind::Envelope(2),
+            times: 4,
+        }));
+        operations.push(Operation::Wait { ms: 300 });
+        if round == 3 {
+            operations.push(Operation::Pause {
+                replica: 0,
+                seconds: 90,
+            });
+        }
+    }
+    operations.push(Operation::Wait { ms: 100_000 });
+    check_with(setup, &operations);
 }

@@ -56,6 +56,7 @@ impl Transport for Gate {
 fn config() -> Config {
     let mut config = settings::config(&Setup {
         partitions: 1,
+        replicas: 1,
         sinks: vec![SinkSetup {
             encoding: Encoding::Ndjson,
             records: 4,

@@ -15,9 +15,13 @@ use super::hub::{Hub, index};
 use super::journal::{Journal, Rule};
 use super::operations::Setup;
 use super::oracle::Place;
+use super::witness::Witness;
 
 /// Another program that rewrites checkpoints without owning anything.
 pub(crate) const TOOL: &str = "tool";
+
+/// How long former owners are kept: no list is older.
+const KEPT: Duration = Duration::from_secs(60);
 
 /// The calls that can fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -45,6 +49,7 @@ pub(crate) enum Fault {
 pub(crate) struct Store {
     pub(crate) journal: Arc<Journal>,
     pub(crate) hub: Arc<Hub>,
+    pub(crate) witness: Arc<Witness>,
     starts_latest: bool,
     stale_margin: i64,
     state: Mutex<State>,
@@ -62,8 +67,17 @@ pub(crate) struct State {
     etags: u64,
     pub(crate) faults: BTreeMap<Call, VecDeque<Fault>>,
     pub(crate) down_until: Option<Instant>,
+    /// When a call last failed, or will have failed.
+    pub(crate) disturbed_at: Option<Instant>,
+    /// What the owners were, and until when.
+    former: VecDeque<(Instant, BTreeMap<PartitionId, Owned>)>,
+    /// When each process last wrote its claim on a partition that it has not given up since.
+    pub(crate) claimed_at: BTreeMap<(PartitionId, String), Instant>,
+    /// The first partition that was added when the group had started.
+    late_from: Option<usize>,
 }
 
+#[derive(Clone, PartialEq)]
 pub(crate) struct Owned {
     pub(crate) owner: Option<String>,
     pub(crate) etag: ETag,
@@ -83,13 +97,40 @@ impl State {
         self.etags += 1;
         ETag::new(&format!("e{}", self.etags))
     }
+
+    /// Keeps the owners as they are, before they change.
+    fn keep_owners(&mut self) {
+        let now = Instant::now();
+        while self
+            .former
+            .front()
+            .is_some_and(|(until, _)| now.duration_since(*until) > KEPT)
+        {
+            self.former.pop_front();
+        }
+        self.former.push_back((now, self.owners.clone()));
+    }
+
+    /// The owners as they were.
+    pub(crate) fn owners_at(&self, moment: Instant) -> &BTreeMap<PartitionId, Owned> {
+        let after = self.former.partition_point(|(until, _)| *until <= moment);
+        self.former
+            .get(after)
+            .map_or(&self.owners, |(_, owners)| owners)
+    }
 }
 
 impl Store {
-    pub(crate) fn new(journal: Arc<Journal>, hub: Arc<Hub>, setup: &Setup) -> Self {
+    pub(crate) fn new(
+        journal: Arc<Journal>,
+        hub: Arc<Hub>,
+        witness: Arc<Witness>,
+        setup: &Setup,
+    ) -> Self {
         Self {
             journal,
             hub,
+            witness,
             starts_latest: setup.starts_latest,
             stale_margin: i64::from(setup.stale_margin_ms),
             state: Mutex::default(),
@@ -113,6 +154,21 @@ impl Store {
         let mut state = self.lock();
         state.faults.clear();
         state.down_until = None;
+    }
+
+    /// Partitions from this one on are new; `start` is for those that the group started with.
+    pub(crate) fn partitions_added(&self, first: usize) {
+        let mut state = self.lock();
+        if !state.checkpoints.is_empty() {
+            state.late_from.get_or_insert(first);
+        }
+    }
+
+    /// A call is disturbed, for so long.
+    pub(crate) fn disturbed(&self, lasts: Duration) {
+        let until = Instant::now() + lasts;
+        let known = &mut self.lock().disturbed_at;
+        *known = Some(known.map_or(until, |known| known.max(until)));
     }
 
     pub(crate) fn owner(&self, partition: &PartitionId) -> Option<(Option<String>, ETag)> {
@@ -140,10 +196,14 @@ impl Store {
             at: Instant::now(),
         };
         let etag = owned.etag.clone();
+        state.keep_owners();
+        let whose = (partition.clone(), owner.to_owned());
+        state.claimed_at.insert(whose, owned.at);
         state.owners.insert(partition.clone(), owned);
         state.taking.insert((partition.clone(), owner.to_owned()));
         drop(state);
         if !is_renewal {
+            self.witness.taken(index(partition));
             self.journal.note(
                 "claimed",
                 format_args!("{partition} {owner}, was {before:?}"),
@@ -160,10 +220,17 @@ impl Store {
     pub(crate) fn release(&self, partition: &PartitionId, etag: &ETag) -> Result<(), StoreError> {
         let mut state = self.lock();
         let next = state.etag();
+        state.keep_owners();
         match state.owners.get_mut(partition) {
             Some(owned) if owned.etag == *etag => {
-                owned.owner = None;
+                let before = owned.owner.take();
                 owned.etag = next;
+                owned.at = Instant::now();
+                drop(state);
+                if let Some(before) = before {
+                    let oracle = &self.hub.oracle;
+                    oracle.process_lost(&before, Some(index(partition)));
+                }
                 Ok(())
             }
             _ => Err(StoreError::Conflict),
@@ -250,7 +317,8 @@ impl Store {
         let first = state.partitions[partition].entries.keys().next().copied();
         drop(state);
         let is_beyond = first.is_some_and(|first| checkpoint.position.sequence.0 >= first);
-        if is_beyond && !self.starts_latest {
+        let late_from = self.lock().late_from.unwrap_or(usize::MAX);
+        if is_beyond && (!self.starts_latest || partition >= late_from) {
             let detail = format!("partition {partition} starts behind {checkpoint}");
             self.journal.violate(Rule::Checkpoint, detail);
         }
@@ -314,10 +382,12 @@ impl Store {
         let before = self.hub.oracle.stored_place(partition);
         self.hub.oracle.stored(partition, place, writer, is_stale);
         self.hub.checkpointed(partition, place);
-        if before.is_some_and(|(before, _)| before < place)
-            && self.hub.emptied_at(partition) == Some(place)
-        {
-            self.journal.count("stored at the end of an emptied one", 1);
+        if self.hub.emptied_at(partition) == Some(place) {
+            // It stands there, though it received nothing: later events do not change that.
+            self.hub.may_resume(writer, partition, place);
+            if before.is_some_and(|(before, _)| before < place) {
+                self.journal.count("stored at the end of an emptied one", 1);
+            }
         }
     }
 }

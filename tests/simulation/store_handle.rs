@@ -11,7 +11,9 @@ use entra_forwarder::checkpoint::{
 use entra_forwarder::event_hub::{Offset, PartitionId};
 use tokio::time::Instant;
 
+use super::gate::Gate;
 use super::hub::index;
+use super::journal::Rule;
 use super::store::{Call, Fault, Store};
 
 /// Longest wait for an answer, as the store promises it.
@@ -20,6 +22,7 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 pub(crate) struct StoreHandle {
     pub(crate) store: Arc<Store>,
     pub(crate) process: String,
+    pub(crate) gate: Arc<Gate>,
 }
 
 impl StoreHandle {
@@ -28,6 +31,7 @@ impl StoreHandle {
         call: Call,
         apply: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
+        self.gate.pass().await;
         let store = Arc::clone(&self.store);
         let fault = {
             let mut state = store.lock();
@@ -43,6 +47,10 @@ impl StoreHandle {
             let kind = format!("{fault:?}");
             let kind = kind.split('(').next().unwrap_or_default();
             let what = format!("store {call:?} {kind}");
+            store.disturbed(match fault {
+                Fault::Late(ms) | Fault::Slow(ms) => Duration::from_millis(ms.into()),
+                Fault::Before | Fault::After => Duration::ZERO,
+            });
             store
                 .journal
                 .note(&what, format_args!("{} {fault:?}", self.process));
@@ -70,9 +78,14 @@ impl StoreHandle {
             while requests.try_join_next().is_some() {}
             requests.spawn(request);
         }
-        match tokio::time::timeout(TIMEOUT, answered).await {
-            Ok(Ok(result)) => result,
-            _ => Err(StoreError::Unavailable("no answer in time".into())),
+        let mut answered = answered;
+        let in_time = tokio::time::timeout(TIMEOUT, &mut answered).await;
+        self.gate.pass().await;
+        // A process that stood still finds the answer first, and that it is late afterwards.
+        let late = |_| answered.try_recv().ok();
+        match in_time.map_or_else(late, Result::ok) {
+            Some(result) => result,
+            None => Err(StoreError::Unavailable("no answer in time".into())),
         }
     }
 }
@@ -80,9 +93,17 @@ impl StoreHandle {
 #[async_trait]
 impl CheckpointStore for StoreHandle {
     async fn list_owners(&self, _: &GroupKey) -> Result<Vec<Ownership>, StoreError> {
-        let list = |store: &Store| {
+        let as_of = self.gate.lists_as_of();
+        let list = move |store: &Store| {
             let state = store.lock();
-            let owners = state.owners.iter().map(|(partition, owned)| Ownership {
+            let owners = match as_of {
+                Some(moment) => state.owners_at(moment),
+                None => &state.owners,
+            };
+            if *owners != state.owners {
+                store.journal.count("list was old", 1);
+            }
+            let owners = owners.iter().map(|(partition, owned)| Ownership {
                 partition: partition.clone(),
                 owner: owned.owner.clone(),
                 etag: owned.etag.clone(),
@@ -101,6 +122,7 @@ impl CheckpointStore for StoreHandle {
         condition: Condition,
     ) -> Result<ETag, StoreError> {
         let (partition, owner) = (partition.clone(), owner.to_owned());
+        self.may_claim(&partition, &condition);
         self.call(Call::Claim, move |store| {
             store.claim(&partition, &owner, &condition)
         })
@@ -114,6 +136,9 @@ impl CheckpointStore for StoreHandle {
         etag: ETag,
     ) -> Result<(), StoreError> {
         let partition = partition.clone();
+        // Whatever becomes of the call: the process has nothing to do with it any more.
+        let whose = (partition.clone(), self.process.clone());
+        self.store.lock().claimed_at.remove(&whose);
         self.call(Call::Release, move |store| store.release(&partition, &etag))
             .await
     }
@@ -127,6 +152,7 @@ impl CheckpointStore for StoreHandle {
         let stored = self
             .call(Call::Read, move |store| Ok(store.read(&id)))
             .await?;
+        self.gate.has_read();
         if let Some(checkpoint) = stored.as_ref().and_then(StoredCheckpoint::checkpoint) {
             self.may_resume(partition, checkpoint);
         }
@@ -154,6 +180,22 @@ impl CheckpointStore for StoreHandle {
 }
 
 impl StoreHandle {
+    /// Judges a claim that takes a partition.
+    fn may_claim(&self, partition: &PartitionId, condition: &Condition) {
+        let present = self.store.owner(partition);
+        let takes = match (&present, condition) {
+            (None, Condition::Absent) => true,
+            (Some((owner, etag)), Condition::Matches(known)) => {
+                etag == known && owner.as_ref() != Some(&self.process)
+            }
+            _ => false,
+        };
+        if let Some(problem) = self.gate.must_not_claim().filter(|_| takes) {
+            let detail = format!("{} claims partition {partition} {problem}", self.process);
+            self.store.journal.violate(Rule::Admission, detail);
+        }
+    }
+
     fn may_resume(&self, partition: &PartitionId, checkpoint: &Checkpoint) {
         let id = index(partition);
         let place = self.store.hub.lock().place(id, checkpoint);

@@ -27,7 +27,7 @@ impl Run {
             .entry(partition.clone())
             .or_insert_with(|| ledgers.add(&owner.stages.source, &partition));
         let generation = ledgers.start(ledger, claimed.resume.position().cloned());
-        let (stop, lost) = (CancellationToken::new(), CancellationToken::new());
+        let [stop, lost, given_up] = std::array::from_fn(|_| CancellationToken::new());
         owner.checkpointer.hold(Holding {
             source: owner.stages.source.clone(),
             group: owner.group.clone(),
@@ -39,7 +39,6 @@ impl Run {
             lost: lost.clone(),
         });
         let share = Arc::new(owner.stages.budget.share());
-        let config = &owner.config;
         let reader = Reader::new(Assignment {
             source: Arc::clone(&owner.source),
             inquiry: Arc::clone(&owner.inquiry),
@@ -48,26 +47,27 @@ impl Run {
             checkpointer: Arc::clone(&owner.checkpointer),
             ledger: (ledger, generation),
             limits: self.read_limits(&share),
-            policy: ReadPolicy {
-                on_undecodable: config.on_undecodable,
-                on_stale_checkpoint: config.on_stale_checkpoint,
-                stale_margin: config.stale_margin,
-                stall_timeout: config.stall_timeout,
-            },
+            policy: self.read_policy(),
             lease: Arc::clone(&lease),
             stop: stop.clone(),
             resume: claimed.resume,
-            prefetch: Prefetch::new(share, config.max_event_size),
+            prefetch: Prefetch::new(share, owner.config.max_event_size),
         });
-        let is_lost = lost.clone();
+        let (is_lost, is_given_up) = (lost.clone(), given_up.clone());
         let (stages, id) = (Arc::clone(&owner.stages), partition.clone());
         let task = self.readers.spawn(async move {
+            // Whatever it waited for, somebody else does then.
+            let forget = || stages.status.forget(&component(&stages.source, &id));
             tokio::select! {
                 biased;
                 () = is_lost.cancelled() => {
-                    // Whatever it waited for, somebody else does now.
-                    stages.status.forget(&component(&stages.source, &id));
+                    forget();
                     ReaderEnd::GenerationEnded
+                }
+                // It may wait for room that nothing makes while an endpoint refuses.
+                () = is_given_up.cancelled() => {
+                    forget();
+                    ReaderEnd::Stopped
                 }
                 end = reader.run() => end,
             }
@@ -82,6 +82,7 @@ impl Run {
                 ledger,
                 stop,
                 lost,
+                given_up,
             },
         );
     }
@@ -92,6 +93,16 @@ impl Run {
             open_events_max: limits.open_events_max,
             share: Arc::clone(share),
             uncommitted_max: limits.uncommitted_max,
+        }
+    }
+
+    fn read_policy(&self) -> ReadPolicy {
+        let config = &self.owner.config;
+        ReadPolicy {
+            on_undecodable: config.on_undecodable,
+            on_stale_checkpoint: config.on_stale_checkpoint,
+            stale_margin: config.stale_margin,
+            stall_timeout: config.stall_timeout,
         }
     }
 
@@ -120,7 +131,7 @@ impl Run {
         let Some(owned) = self.owned.remove(&partition) else {
             return;
         };
-        let is_left = end == ReaderEnd::Stalled || owned.stop.is_cancelled();
+        let is_left = end == ReaderEnd::Stalled || owned.given_up.is_cancelled();
         self.close(partition, owned, is_left);
     }
 }

@@ -21,7 +21,7 @@ impl Run {
     /// Ends all readers; what they had is released when they have ended.
     pub(super) fn give_up_all(&mut self) {
         for (partition, owned) in &self.owned {
-            if owned.stop.is_cancelled() {
+            if owned.given_up.is_cancelled() {
                 continue;
             }
             tracing::warn!(
@@ -30,7 +30,7 @@ impl Run {
                 %partition,
                 "an endpoint refuses what this replica sends: the partition is left to another one"
             );
-            owned.stop.cancel();
+            owned.given_up.cancel();
         }
     }
 

@@ -4,6 +4,7 @@ use std::ops::ControlFlow::{self, Break, Continue};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use super::search::Search;
 use super::{Reader, ReaderEnd};
 use crate::config::{OnStaleCheckpoint, Start};
 use crate::event_hub::{Offset, Position, SourceError, SourceErrorKind, Timestamp};
@@ -51,11 +52,11 @@ impl Reader {
             }),
         };
         let position = loop {
-            let given = &self.given;
+            let (given, search) = (&self.given, Search(self));
             let found = tokio::select! {
                 biased;
                 () = given.stop.cancelled() => return Break(ReaderEnd::Stopped),
-                found = start::first_position(given.source.as_ref(), &given.partition, start) => found,
+                found = start::first_position(&search, &given.partition, start) => found,
             };
             match found {
                 Ok(position) => break position,
@@ -69,11 +70,11 @@ impl Reader {
     pub(super) async fn begin_behind(&mut self, offset: &Offset) -> ControlFlow<ReaderEnd> {
         loop {
             let created_at = self.ask_created_at().await?;
-            let given = &self.given;
+            let (given, search) = (&self.given, Search(self));
             let found = tokio::select! {
                 biased;
                 () = given.stop.cancelled() => return Break(ReaderEnd::Stopped),
-                found = start::position_at(given.source.as_ref(), &given.partition, offset) => found,
+                found = start::position_at(&search, &given.partition, offset) => found,
             };
             match found {
                 Ok(position) => {

@@ -12,9 +12,10 @@ impl Attached {
 }
 
 impl Partition {
-    pub(super) fn new() -> Self {
+    /// A partition that appears with a creation of the hub, or after it.
+    pub(super) fn new(creation: usize) -> Self {
         Self {
-            creations: vec![0],
+            creations: vec![creation],
             ..Self::default()
         }
     }
@@ -38,7 +39,7 @@ impl Partition {
         let attached = self.attached.entry(process.to_owned()).or_default();
         if let Some(place) = attached.maybe.take() {
             attached.handed = Some(place);
-            attached.resume = None;
+            (attached.resume, attached.opened) = (None, None);
         }
     }
 
@@ -54,6 +55,8 @@ impl Partition {
                 .is_none_or(|entry: &Entry| entry.body.is_none())
                 || self.undecodable.contains_key(&sequence)
         };
+        // What it could not read there, it asks for again, whatever took that place since.
+        let again = attached.stands_at().filter(|_| attached.opened == Some(at));
         let found = bases.into_iter().flatten().find(|base| {
             at == base.1
                 || (base.0 <= timeline
@@ -61,12 +64,13 @@ impl Partition {
                     && (base.1 + 1..at).all(is_lost)
                     && (is_lost(base.1) || at > base.1 + 1))
         });
-        let Some(base) = found else {
+        let Some(base) = found.or(again) else {
             return Err(format!("{process} opens at {at}, and stood at {bases:?}"));
         };
         attached.handed = Some(base);
         attached.maybe = None;
         attached.resume = None;
+        attached.opened = Some(at);
         Ok(())
     }
 }

@@ -8,6 +8,8 @@ use super::Dice;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Setup {
     pub(crate) partitions: usize,
+    /// How many start at the beginning.
+    pub(crate) replicas: usize,
     pub(crate) sinks: Vec<SinkSetup>,
     pub(crate) memory_budget: u64,
     pub(crate) open_events_max: u64,
@@ -39,6 +41,7 @@ impl Setup {
         Self {
             sinks: sinks.collect(),
             partitions: dice.between(1, 4) as usize,
+            replicas: dice.pick(&[1, 1, 1, 2, 3]),
             memory_budget: dice.between(16, 128) << 10,
             open_events_max: dice.between(1, 30),
             uncommitted_max: dice.between(2, 40),

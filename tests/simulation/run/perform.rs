@@ -7,6 +7,7 @@ use entra_forwarder::checkpoint::Condition;
 use entra_forwarder::event_hub::{PartitionId, SourceErrorKind};
 
 use super::World;
+use super::replicas::Replica;
 use crate::foreigner;
 use crate::journal::Violation;
 use crate::operations::{Operation, ms};
@@ -28,19 +29,6 @@ impl World {
         let partition = |partition: u8| usize::from(partition) % partitions;
         match operation {
             Operation::Wait { ms: time } => self.wait(ms(time)).await?,
-            Operation::BeginAnew {
-                partition: id,
-                keeps_link,
-            } => self.begin_anew(partition(id), keeps_link),
-            Operation::FailOver {
-                partition: id,
-                loses,
-                produces,
-            } => self.fail_over(partition(id), loses, produces),
-            Operation::Recreate {
-                produces,
-                grows_past,
-            } => self.recreate(produces, grows_past),
             Operation::Expire { partition: id } => {
                 self.hub.trim(partition(id), 0);
                 self.wait(EXPIRED_AFTER).await?;
@@ -57,13 +45,17 @@ impl World {
                 self.foreigners
                     .spawn(foreigner::live(name, hub, store, id, stay));
             }
-            Operation::Crash { down_ms } => {
-                self.crash();
+            Operation::Crash { replica, down_ms } => {
+                self.crash(replica);
                 self.wait(ms(down_ms)).await?;
                 self.start();
             }
-            Operation::Stop { grace_ms, down_ms } => {
-                self.stop(ms(grace_ms)).await;
+            Operation::Stop {
+                replica,
+                grace_ms,
+                down_ms,
+            } => {
+                self.stop(replica, ms(grace_ms)).await;
                 self.wait(ms(down_ms)).await?;
                 self.start();
             }
@@ -80,9 +72,61 @@ impl World {
                 partition: id,
                 keep,
             } => self.hub.trim(partition(id), keep),
+            Operation::Join
+            | Operation::Leave { .. }
+            | Operation::AddPartitions
+            | Operation::Pause { .. }
+            | Operation::StaleLists { .. }
+            | Operation::RefuseReplica { .. } => self.move_replicas(operation).await,
+            Operation::BeginAnew { .. }
+            | Operation::FailOver { .. }
+            | Operation::Recreate { .. } => self.lose_events(operation, partition),
             fault => self.disturb(fault, partition),
         }
         Ok(())
+    }
+
+    /// Does what concerns who shares the partitions.
+    async fn move_replicas(&mut self, operation: Operation) {
+        match operation {
+            Operation::Join => self.join(),
+            Operation::Leave { .. } if self.replicas.len() < 2 => {}
+            Operation::Leave {
+                replica,
+                is_killed: true,
+            } => self.crash(replica),
+            Operation::Leave { replica, .. } => drop(self.stop(replica, ms(25_000_u32)).await),
+            Operation::AddPartitions => self.add_partitions(),
+            Operation::Pause { replica, .. }
+            | Operation::StaleLists { replica, .. }
+            | Operation::RefuseReplica { replica, .. } => {
+                if let Some(index) = self.pick(replica) {
+                    self.disturb_replica(&self.replicas[index], operation);
+                }
+            }
+            other => unreachable!("{other:?} moves no replica"),
+        }
+    }
+
+    fn disturb_replica(&self, replica: &Replica, fault: Operation) {
+        let (gate, process) = (&replica.gate, &replica.process);
+        let seconds = |seconds: u8| Duration::from_secs(seconds.into());
+        self.journal
+            .note("disturbed replica", format_args!("{process}"));
+        match fault {
+            Operation::Pause { seconds: lasts, .. } => gate.freeze(seconds(lasts)),
+            Operation::StaleLists {
+                age_s,
+                seconds: lasts,
+                ..
+            } => gate.age_lists(seconds(age_s), seconds(lasts)),
+            Operation::RefuseReplica {
+                sink,
+                seconds: lasts,
+                ..
+            } => gate.refuse(usize::from(sink) % self.endpoints.len(), seconds(lasts)),
+            other => unreachable!("{other:?} is no fault of a replica"),
+        }
     }
 
     /// Tells the simulated ends which faults come next.
@@ -130,6 +174,26 @@ impl World {
             Operation::StoreDown { seconds: lasts } => store.go_down(seconds(lasts)),
             Operation::LettersFail { times } => self.letters.fail(times.into()),
             other => unreachable!("{other:?} is no fault"),
+        }
+    }
+
+    /// Lets numbers be given again.
+    fn lose_events(&self, operation: Operation, partition: impl Fn(u8) -> usize) {
+        match operation {
+            Operation::BeginAnew {
+                partition: id,
+                keeps_link,
+            } => self.begin_anew(partition(id), keeps_link),
+            Operation::FailOver {
+                partition: id,
+                loses,
+                produces,
+            } => self.fail_over(partition(id), loses, produces),
+            Operation::Recreate {
+                produces,
+                grows_past,
+            } => self.recreate(produces, grows_past),
+            other => unreachable!("{other:?} loses nothing"),
         }
     }
 
@@ -182,15 +246,6 @@ impl World {
         })
     }
 
-    /// The process that holds a partition; nobody's name when none does.
-    fn holder(&self, partition: usize) -> String {
-        if self.holds(partition) {
-            self.process()
-        } else {
-            String::new()
-        }
-    }
-
     /// Another program writes the same position again.
     fn touch(&self, partition: usize) {
         let id = PartitionId::new(partition.to_string());
@@ -199,7 +254,10 @@ impl World {
             let checkpoint = stored.checkpoint().unwrap();
             let written = self.store.write(TOOL, &id, checkpoint, &unchanged);
             assert!(written.is_ok(), "nobody writes in between");
-            self.oracle.process_lost(&self.process(), Some(partition));
+            // Whoever holds it loses it.
+            for replica in &self.replicas {
+                self.oracle.process_lost(&replica.process, Some(partition));
+            }
         }
     }
 }

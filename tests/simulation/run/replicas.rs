@@ -1,0 +1,254 @@
+//! The replicas of a run: how they start, end, and are disturbed.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use entra_forwarder::app::{App, Ended, Seams};
+use entra_forwarder::checkpoint::CheckpointStore;
+use entra_forwarder::compress::InlineCompressor;
+use entra_forwarder::deliver::http::Transport;
+use entra_forwarder::event_hub::{PartitionId, Source};
+use entra_forwarder::telemetry::status::Status;
+use futures::FutureExt;
+use tokio::time::Instant;
+
+use super::World;
+use crate::endpoint::EndpointHandle;
+use crate::gate::{Gate, GatedLetters, GatedSource};
+use crate::journal::{Journal, Rule};
+use crate::operations::ms;
+use crate::source::HubHandle;
+use crate::store_handle::StoreHandle;
+
+/// Most replicas at the same time.
+const REPLICAS_MAX: usize = 3;
+
+/// One running process.
+pub(super) struct Replica {
+    pub(super) process: String,
+    pub(super) app: App,
+    pub(super) gate: Arc<Gate>,
+    /// Since when it runs and sees everything as it is.
+    pub(super) well_since: Option<Instant>,
+    /// Since when it should have given up what it has.
+    pub(super) overdue_since: Option<Instant>,
+}
+
+impl Replica {
+    /// What must hold at every moment.
+    pub(super) fn check(&self, journal: &Journal, share: u64) {
+        let balance = self.app.balance();
+        if balance.error() != 0 {
+            journal.violate(Rule::Balance, format!("{balance:?}"));
+        }
+        let reserved = self.app.budget().reserved();
+        if reserved == share {
+            journal.count("budget is full", 1);
+        }
+        if reserved > share {
+            let detail = format!("{reserved} bytes are reserved, of {share}");
+            journal.violate(Rule::Memory, detail);
+        }
+    }
+}
+
+/// Waits for a stage that ends by itself.
+pub(super) async fn failed(replicas: &mut [Replica]) -> String {
+    let failures: Vec<_> = replicas
+        .iter_mut()
+        .map(|replica| {
+            let process = replica.process.clone();
+            let failed = replica.app.failed();
+            Box::pin(failed.map(move |error| format!("{process}: {error}")))
+        })
+        .collect();
+    if failures.is_empty() {
+        return std::future::pending().await;
+    }
+    futures::future::select_all(failures).await.0
+}
+
+impl World {
+    /// The place of a replica in the list, if any runs.
+    pub(super) fn pick(&self, replica: u8) -> Option<usize> {
+        usize::from(replica).checked_rem(self.replicas.len())
+    }
+
+    /// Starts the stages under a new name.
+    pub(super) fn start(&mut self) {
+        self.starts += 1;
+        let process = format!("process-{}", self.starts);
+        self.journal.note("start", format_args!("{process}"));
+        let gate = Arc::new(Gate::new(self.endpoints.len()));
+        let source: Arc<dyn Source> = Arc::new(GatedSource {
+            inner: HubHandle {
+                hub: Arc::clone(&self.hub),
+                process: process.clone(),
+            },
+            gate: Arc::clone(&gate),
+            store: Arc::clone(&self.store),
+            valid_for: self.config.ownership.expiry - self.config.ownership.renew_interval,
+        });
+        let store: Arc<dyn CheckpointStore> = Arc::new(StoreHandle {
+            store: Arc::clone(&self.store),
+            process: process.clone(),
+            gate: Arc::clone(&gate),
+        });
+        let transports = self.endpoints.iter().map(|endpoint| {
+            let handle = EndpointHandle::new(endpoint, &gate, &process);
+            let transport: Arc<dyn Transport> = Arc::new(handle);
+            transport
+        });
+        let seams = Seams {
+            sources: vec![source],
+            transports: transports.collect(),
+            store,
+            dead_letters: Arc::new(GatedLetters {
+                inner: Arc::clone(&self.letters) as _,
+                gate: Arc::clone(&gate),
+            }),
+            compressor: Arc::new(InlineCompressor),
+            rng: Arc::clone(&self.rng) as _,
+            clock: Arc::clone(&self.hub) as _,
+        };
+        let app = App::start(&self.config, seams, &process, Arc::<Status>::default());
+        self.replicas.push(Replica {
+            process,
+            app,
+            gate,
+            well_since: None,
+            overdue_since: None,
+        });
+    }
+
+    /// Starts a further replica, unless there are enough.
+    pub(super) fn join(&mut self) {
+        if self.replicas.len() < REPLICAS_MAX {
+            self.start();
+        }
+    }
+
+    /// The process that holds a partition undisturbed; nobody's name when none does.
+    pub(super) fn holder(&self, partition: usize) -> String {
+        let holder = self
+            .replicas
+            .iter()
+            .find(|replica| self.holds(&replica.process, partition));
+        holder.map_or_else(String::new, |replica| replica.process.clone())
+    }
+
+    fn holds(&self, process: &str, partition: usize) -> bool {
+        let id = PartitionId::new(partition.to_string());
+        let owner = self.store.owner(&id);
+        let is_kept = self
+            .store
+            .lock()
+            .claimed_at
+            .contains_key(&(id, process.to_owned()));
+        let writer = self
+            .oracle
+            .stored_place(partition)
+            .map(|(_, writer)| writer);
+        is_kept
+            && owner.is_some_and(|(owner, _)| owner.as_deref() == Some(process))
+            && writer.as_deref() == Some(process)
+    }
+
+    pub(super) fn crash(&mut self, replica: u8) {
+        let Some(index) = self.pick(replica) else {
+            return;
+        };
+        let replica = self.replicas.remove(index);
+        self.collect(&replica.app);
+        let process = replica.process;
+        self.journal.note("crash", format_args!("{process}"));
+        drop(replica.app);
+        self.oracle.process_lost(&process, None);
+    }
+
+    pub(super) async fn stop(&mut self, replica: u8, grace: Duration) -> Option<Ended> {
+        let index = self.pick(replica)?;
+        let Replica { process, app, .. } = self.replicas.remove(index);
+        self.collect(&app);
+        let partitions = self.hub.lock().partitions.len();
+        let held: Vec<_> = (0..partitions)
+            .filter(|partition| self.holds(&process, *partition))
+            .collect();
+        let begun = Instant::now();
+        let ended = app.stop(grace).await;
+        self.journal
+            .note("stopped", format_args!("{process} {ended:?}"));
+        if begun.elapsed() > grace + ms(100_u64) {
+            let detail = format!("stopping took {:?} of {grace:?}", begun.elapsed());
+            self.journal.violate(Rule::Stop, detail);
+        }
+        let kind = if ended == Ended::Settled {
+            "Settled"
+        } else {
+            "Unsettled"
+        };
+        self.journal.count(&format!("stopped {kind}"), 1);
+        if ended != Ended::Settled {
+            self.oracle.process_lost(&process, None);
+            return Some(ended);
+        }
+        for partition in held {
+            self.check_stopped(&process, partition);
+        }
+        Some(ended)
+    }
+
+    /// After a stop that settled: everything that was handed on is stored, unless somebody took
+    /// the partition meanwhile.
+    fn check_stopped(&self, process: &str, partition: usize) {
+        let id = PartitionId::new(partition.to_string());
+        let is_undisturbed = self
+            .store
+            .owner(&id)
+            .is_some_and(|(owner, _)| owner.is_none_or(|owner| owner == process));
+        let stored = self
+            .oracle
+            .stored_place(partition)
+            .filter(|(_, by)| by == process);
+        let handed = self.hub.handed(process, partition);
+        if let Some((stored, _)) = stored.filter(|_| is_undisturbed)
+            // The same number is the same position, before whatever began anew behind it.
+            && handed.is_some_and(|handed| handed > stored && handed.1 != stored.1)
+        {
+            let detail = format!("settled, and {handed:?} was handed on behind {stored:?}");
+            self.journal.violate(Rule::Stop, detail);
+        }
+    }
+
+    /// Adds the stages' own counts to the journal's.
+    fn collect(&self, app: &App) {
+        let mut abandoned = 0;
+        for sink in &app.balance().sinks {
+            abandoned += sink.abandoned;
+        }
+        self.journal.count("records abandoned", abandoned);
+        for stats in app.read_stats() {
+            let load = |it: &AtomicU64| it.load(Ordering::Relaxed);
+            self.journal.count("reopenings", load(&stats.reopenings));
+            self.journal
+                .count("duplicates skipped", load(&stats.duplicates));
+            self.journal.count("rewinds", load(&stats.rewinds));
+            self.journal.count("gaps confirmed", load(&stats.gaps));
+            self.journal.count("stale positions", load(&stats.stale));
+            self.journal.count("stalls", load(&stats.stalls));
+            self.journal.count("expiries", load(&stats.expiries));
+            self.journal.count("steals", load(&stats.steals));
+            self.journal
+                .count("partitions lost", load(&stats.partitions_lost));
+            if load(&stats.stalls) > 0 && !self.hub.lock().has_wedged {
+                let detail = "a stall was found where every link brought what there was";
+                self.journal.violate(Rule::Watchdog, detail.into());
+            }
+            if load(&stats.gaps) > 0 && !self.hub.has_gaps() {
+                let detail = "a gap was confirmed where no number is missing";
+                self.journal.violate(Rule::Delivered, detail.into());
+            }
+        }
+    }
+}
