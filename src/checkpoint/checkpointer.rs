@@ -191,6 +191,8 @@ impl Checkpointer {
         let held = self.lock().remove(&ledger);
         if let Some(held) = held {
             self.store_one(&held, Instant::now(), None).await;
+            // If it could not be stored, nobody here waits for that any more.
+            self.status.forget(&held.component());
         }
     }
 

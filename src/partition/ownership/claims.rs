@@ -85,14 +85,18 @@ impl Run {
         }
     }
 
-    fn owner_of(&self, partition: &PartitionId, present: Option<&Ownership>) -> Option<String> {
-        let is_mine = self.owned.contains_key(partition)
+    /// Whether it is owned, or is being claimed or closed.
+    pub(super) fn is_mine(&self, partition: &PartitionId) -> bool {
+        self.owned.contains_key(partition)
             || self
                 .claiming_of
                 .values()
                 .chain(self.closing_of.values())
-                .any(|claimed| claimed == partition);
-        if is_mine {
+                .any(|claimed| claimed == partition)
+    }
+
+    fn owner_of(&self, partition: &PartitionId, present: Option<&Ownership>) -> Option<String> {
+        if self.is_mine(partition) {
             return Some(self.owner.owner_id.clone());
         }
         // What is listed as ours and not known here is a claim that failed half-way: to be taken.

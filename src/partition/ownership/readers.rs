@@ -27,7 +27,9 @@ impl Run {
             .entry(partition.clone())
             .or_insert_with(|| ledgers.add(&owner.stages.source, &partition));
         let generation = ledgers.start(ledger, claimed.resume.position().cloned());
-        let [stop, lost, given_up] = std::array::from_fn(|_| CancellationToken::new());
+        // Also while a slow store holds a round up, nothing more is read when the process is to stop.
+        let stop = owner.stop.child_token();
+        let [lost, given_up] = std::array::from_fn(|_| CancellationToken::new());
         owner.checkpointer.hold(Holding {
             source: owner.stages.source.clone(),
             group: owner.group.clone(),

@@ -54,13 +54,12 @@ impl Run {
         self.closing_of.insert(task.id(), partition);
     }
 
-    /// A partition that was left since it brought nothing here is somebody else's concern now.
-    pub(super) fn forget_what_others_took(&self, owners: &BTreeMap<PartitionId, Ownership>) {
-        for partition in self.left.keys() {
-            let is_taken = owners
-                .get(partition)
-                .is_some_and(|present| self.owner.is_live(present) && !self.owner.is_me(present));
-            if is_taken {
+    /// What was the matter with a partition here is the concern of whoever has it now.
+    pub(super) fn forget_what_others_took(&mut self, owners: &BTreeMap<PartitionId, Ownership>) {
+        for (partition, present) in owners {
+            let is_anothers = self.owner.is_live(present) && !self.owner.is_me(present);
+            if is_anothers && !self.is_mine(partition) {
+                self.failed.remove(partition);
                 let stages = &self.owner.stages;
                 stages.status.forget(&component(&stages.source, partition));
             }
