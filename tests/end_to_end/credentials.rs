@@ -24,13 +24,13 @@ const HOUR: Duration = Duration::from_secs(3600);
 /// Name of the namespace: one by which it cannot be reached.
 const NAMESPACE: &str = "forwarder-test.servicebus.windows.net";
 
-async fn scene(partitions: u32) -> Scene {
+pub(super) async fn scene(partitions: u32) -> Scene {
     Scene::set(partitions).await.in_namespace(NAMESPACE)
 }
 
 /// A configuration that reads with an identity. A proxy stands in the environment that leads
 /// nowhere: only the endpoint of the sink, which goes by number, is excepted from it.
-fn settings(scene: &Scene) -> Settings {
+pub(super) fn settings(scene: &Scene) -> Settings {
     let settings = scene
         .settings()
         .without("sources.logs.connection_string")
@@ -49,7 +49,7 @@ fn settings(scene: &Scene) -> Settings {
         .variable("NO_PROXY", "127.0.0.1")
 }
 
-fn by_platform(settings: Settings, service: &IdentityService) -> Settings {
+pub(super) fn by_platform(settings: Settings, service: &IdentityService) -> Settings {
     settings
         .variable("IDENTITY_ENDPOINT", &service.endpoint())
         .variable("IDENTITY_HEADER", IDENTITY_HEADER)

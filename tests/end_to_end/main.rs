@@ -64,6 +64,7 @@ mod interoperation;
 mod javascript;
 mod kill;
 mod kill_storing;
+mod lifetimes;
 mod messages;
 mod outside;
 mod poison;
