@@ -1,6 +1,6 @@
 //! examples/full.toml: every key with its default, or with an example where there is none.
 
-use super::keys::{KEYS, Key, Need, SECTIONS};
+use super::keys::{Key, Need, SECTIONS, keys};
 use super::kind::Kind;
 use super::show::quoted;
 
@@ -123,7 +123,7 @@ pub fn example() -> String {
             }
             text.push_str(&format!("[{}]\n", table.section.replace('*', table.name)));
         }
-        for key in KEYS.iter().filter(|key| key.section() == table.section) {
+        for key in keys().filter(|key| key.section() == table.section) {
             line(&mut text, table, key);
         }
     }

@@ -9,7 +9,7 @@ use super::kind::Kind;
 
 mod table;
 
-pub(super) use table::{KEYS, SECTIONS};
+pub(super) use table::SECTIONS;
 
 /// One key.
 pub(super) struct Key {
@@ -42,6 +42,8 @@ pub(super) struct Section {
     pub(super) path: &'static str,
     /// What it is for.
     pub(super) doc: &'static str,
+    /// Its keys, in the order in which they are shown.
+    pub(super) keys: &'static [Key],
 }
 
 /// What a path leads to.
@@ -100,15 +102,20 @@ impl Key {
     }
 }
 
+/// Every key, in the order in which it is shown.
+pub(super) fn keys() -> impl Iterator<Item = &'static Key> {
+    SECTIONS.iter().flat_map(|section| section.keys)
+}
+
 /// The key of this pattern.
 pub(super) fn by_pattern(pattern: &str) -> Option<&'static Key> {
-    KEYS.iter().find(|key| key.path == pattern)
+    keys().find(|key| key.path == pattern)
 }
 
 /// What this path leads to.
 pub(super) fn place(path: &[String]) -> Place {
     let mut place = Place::Unknown;
-    for key in KEYS {
+    for key in keys() {
         match meets(key.path, path) {
             Meeting::Whole => return Place::Value(key),
             Meeting::Above => place = Place::Table,
@@ -133,9 +140,7 @@ fn is_unknown(path: &[String]) -> bool {
 
 /// Whether the last segment of this path is a name that the user chose.
 pub(super) fn is_name(path: &[String]) -> bool {
-    let patterns = KEYS
-        .iter()
-        .flat_map(|key| key.file_path().into_iter().chain([key.path.into()]));
+    let patterns = keys().flat_map(|key| key.file_path().into_iter().chain([key.path.into()]));
     patterns.into_iter().any(|pattern: String| {
         meets(&pattern, path) != Meeting::Apart
             && path
@@ -149,7 +154,7 @@ pub(super) fn is_name(path: &[String]) -> bool {
 /// The names that may stand below this path, and what each would lead to; `_file` forms included.
 fn children(path: &[String]) -> Vec<String> {
     let mut found = Vec::new();
-    for key in KEYS {
+    for key in keys() {
         for pattern in [Some(key.path.to_owned()), key.file_path()]
             .into_iter()
             .flatten()
@@ -185,7 +190,7 @@ pub(super) fn nearest(path: &[String]) -> Option<Vec<String>> {
         .min()
         .map(|(_, child)| [parent, &[child], rest].concat());
     spelled.or_else(|| {
-        let key = KEYS.iter().find(|key| {
+        let key = keys().find(|key| {
             key.path.split('.').next() == path.first().map(String::as_str)
                 && key.path.rsplit('.').next() == Some(wrong)
         })?;

@@ -1,6 +1,6 @@
 //! docs/configuration.md, made of the table of keys.
 
-use super::keys::{KEYS, Key, Need, SECTIONS};
+use super::keys::{Key, Need, SECTIONS};
 use super::kind::Kind;
 
 /// What stands before the tables.
@@ -28,7 +28,7 @@ pub fn reference() -> String {
         };
         page.push_str(&format!("\n## {title}\n\n{}\n\n", section.doc));
         page.push_str("| key | type | default | environment | meaning |\n|---|---|---|---|---|\n");
-        for key in KEYS.iter().filter(|key| key.section() == section.path) {
+        for key in section.keys {
             page.push_str(&row(key));
         }
     }

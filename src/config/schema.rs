@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::keys::{KEYS, Key, Need, SECTIONS};
+use super::keys::{Key, Need, SECTIONS, keys};
 use super::kind::{Kind, TextRule};
 
 /// A name that the user chooses.
@@ -12,7 +12,7 @@ const NAME: &str = "^[a-z](?:_?[a-z0-9])*$";
 /// what it accepts can still break a rule between keys.
 pub fn schema() -> Value {
     let mut root = table("Configuration of entra-forwarder.");
-    for key in KEYS {
+    for key in keys() {
         insert(&mut root, key.path, value_schema(key));
         if let Some(path) = key.file_path() {
             let doc = format!("Path of a file with the value. {}", key.doc);

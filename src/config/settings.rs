@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::given::{Entry, Given, Path};
-use super::keys::{KEYS, Key, Need, variable, with_names};
+use super::keys::{Key, Need, keys, variable, with_names};
 use super::kind::{Kind, Mistake, SecretRule, Typed};
 use super::node::{Value, shown_path};
 use super::problem::{Origin, Problem};
@@ -114,7 +114,7 @@ impl Settings {
 
     /// Adds defaults, and reports required keys that nobody set.
     fn fill(&mut self, problems: &mut Vec<Problem>) {
-        for key in KEYS {
+        for key in keys() {
             let (first, rest) = key.path.split_once('.').unwrap_or((key.path, ""));
             let paths: Vec<Path> = match rest.strip_prefix("*.") {
                 Some(below) => self

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::given::Path;
-use super::keys::{KEYS, SECTIONS};
+use super::keys::{SECTIONS, keys};
 use super::kind::Typed;
 use super::settings::{Setting, Settings};
 
@@ -37,7 +37,7 @@ impl Effective {
                 .iter()
                 .filter(|(_, setting)| setting.key.section() == section.path)
                 .map(|(path, setting)| {
-                    let order = KEYS.iter().position(|key| std::ptr::eq(key, setting.key));
+                    let order = keys().position(|key| std::ptr::eq(key, setting.key));
                     let section: Path = path.iter().take(depth).cloned().collect();
                     (section, order, path, setting)
                 })

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::super::keys::{KEYS, Need, variable};
+use super::super::keys::{Need, SECTIONS, keys, variable};
 use super::super::node::Value;
 use super::super::{Config, example, load, reference, schema};
 use super::{file, right};
@@ -35,7 +35,7 @@ fn the_documents_are_up_to_date() {
 
 #[test]
 fn every_default_and_example_is_right() {
-    for key in KEYS {
+    for key in keys() {
         if let Need::Default(text) = key.need {
             assert!(
                 key.kind.check(&Value::Plain(text.into())).is_ok(),
@@ -57,6 +57,15 @@ fn every_default_and_example_is_right() {
 }
 
 #[test]
+fn every_key_stands_in_the_file_of_its_section() {
+    for section in SECTIONS {
+        for key in section.keys {
+            assert_eq!(key.section(), section.path, "{}", key.path);
+        }
+    }
+}
+
+#[test]
 fn the_minimal_file_is_right() {
     let loaded = right(include_str!("../../../examples/minimal.toml"), &[]);
     assert_eq!(loaded.warnings, Vec::<String>::new());
@@ -65,7 +74,7 @@ fn the_minimal_file_is_right() {
 #[test]
 fn the_full_file_names_every_key() {
     let full = example();
-    for key in KEYS {
+    for key in keys() {
         let chosen = if key.short().starts_with("headers") {
             "Authorization"
         } else {
@@ -85,7 +94,7 @@ fn the_full_file_sets_defaults_to_their_values() {
     assert_eq!(loaded.warnings, Vec::<String>::new());
     // The same file without the lines of keys that have a default.
     let with_default = |line: &&str| {
-        KEYS.iter().any(|key| {
+        keys().any(|key| {
             matches!(key.need, Need::Default(_))
                 && key.path != "dead_letters.store"
                 && line.split(" = ").next() == Some(key.short())
@@ -186,7 +195,7 @@ fn the_schema_knows_every_key() {
         schema["$schema"],
         "https://json-schema.org/draft/2020-12/schema"
     );
-    for key in KEYS {
+    for key in keys() {
         for path in [Some(key.path.to_owned()), key.file_path()]
             .into_iter()
             .flatten()

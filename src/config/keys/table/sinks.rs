@@ -1,0 +1,150 @@
+//! Keys of a sink.
+
+use super::{HOUR, KIB, MIB, MINUTE, text};
+use crate::config::keys::Key;
+use crate::config::keys::Need::{Default, Optional, Required};
+use crate::config::kind::{Kind, SecretRule, TextRule};
+
+pub(super) static KEYS: &[Key] = &[
+    Key {
+        path: "sinks.*.type",
+        kind: Kind::Word(&["http"]),
+        need: Required,
+        doc: "Kind of the sink: `http` posts batches to a URL.",
+        example: "http",
+    },
+    Key {
+        path: "sinks.*.endpoint",
+        kind: Kind::Secret(SecretRule::HttpUrl),
+        need: Required,
+        doc: "URL that batches are posted to. Treated as a secret, since it may carry a token.",
+        example: "https://siem.example.com/ingest",
+    },
+    Key {
+        path: "sinks.*.encoding",
+        kind: Kind::Word(&["ndjson", "json_array"]),
+        need: Default("ndjson"),
+        doc: "How the records of a batch become one body: `ndjson` (one record per line) or \
+              `json_array`.",
+        example: "ndjson",
+    },
+    Key {
+        path: "sinks.*.prefix",
+        kind: text(TextRule::Any),
+        need: Default(""),
+        doc: "Text before the body, inside the compression. Not a secret: it is shown.",
+        example: "",
+    },
+    Key {
+        path: "sinks.*.suffix",
+        kind: text(TextRule::Any),
+        need: Default(""),
+        doc: "Text after the body, inside the compression. Not a secret: it is shown.",
+        example: "",
+    },
+    Key {
+        path: "sinks.*.headers.*",
+        kind: Kind::Secret(SecretRule::HeaderValue),
+        need: Optional("none"),
+        doc: "Request headers, by name. Every value is a secret. `Content-Encoding`, \
+              `Content-Length`, `Host` and `Transfer-Encoding` are set by the forwarder; \
+              `Content-Type` may be replaced.",
+        example: "Bearer <token>",
+    },
+    Key {
+        path: "sinks.*.gzip_level",
+        kind: Kind::Integer { min: 1, max: 9 },
+        need: Default("6"),
+        doc: "Effort of the compression, from 1 (fast) to 9 (small).",
+        example: "6",
+    },
+    Key {
+        path: "sinks.*.batch.records",
+        kind: Kind::Integer {
+            min: 1,
+            max: 1_000_000,
+        },
+        need: Default("5000"),
+        doc: "A batch is closed at this number of records.",
+        example: "5000",
+    },
+    Key {
+        path: "sinks.*.batch.bytes",
+        kind: Kind::Bytes {
+            min: KIB,
+            max: 64 * MIB,
+        },
+        need: Default("1MiB"),
+        doc: "A batch is closed at this size before compression; a single larger record goes alone. \
+              At most an eighth of `limits.memory_budget`.",
+        example: "1MiB",
+    },
+    Key {
+        path: "sinks.*.batch.age",
+        kind: Kind::Duration {
+            min_ms: 10,
+            max_ms: 10 * MINUTE,
+        },
+        need: Default("5s"),
+        doc: "A batch is closed this long after its first record.",
+        example: "5s",
+    },
+    Key {
+        path: "sinks.*.concurrency",
+        kind: Kind::Integer { min: 1, max: 64 },
+        need: Default("4"),
+        doc: "Requests in flight at the same time.",
+        example: "4",
+    },
+    Key {
+        path: "sinks.*.connect_timeout",
+        kind: Kind::Duration {
+            min_ms: 100,
+            max_ms: 5 * MINUTE,
+        },
+        need: Default("10s"),
+        doc: "Longest wait for a connection; at most `timeout`.",
+        example: "10s",
+    },
+    Key {
+        path: "sinks.*.timeout",
+        kind: Kind::Duration {
+            min_ms: 100,
+            max_ms: HOUR,
+        },
+        need: Default("60s"),
+        doc: "Longest wait for a whole answer.",
+        example: "60s",
+    },
+    Key {
+        path: "sinks.*.retry.initial",
+        kind: Kind::Duration {
+            min_ms: 10,
+            max_ms: 10 * MINUTE,
+        },
+        need: Default("1s"),
+        doc: "Upper bound of the wait before the first repetition; it doubles from there. The wait \
+              is random below the bound.",
+        example: "1s",
+    },
+    Key {
+        path: "sinks.*.retry.max",
+        kind: Kind::Duration {
+            min_ms: 10,
+            max_ms: HOUR,
+        },
+        need: Default("60s"),
+        doc: "Upper bound of every wait between repetitions. Repetitions never end.",
+        example: "60s",
+    },
+    Key {
+        path: "sinks.*.retry.retry_after_max",
+        kind: Kind::Duration {
+            min_ms: 1_000,
+            max_ms: 24 * HOUR,
+        },
+        need: Default("5min"),
+        doc: "Longest `Retry-After` of an endpoint that is honoured.",
+        example: "5min",
+    },
+];
