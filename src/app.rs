@@ -38,9 +38,10 @@ use crate::deliver::probe;
 use crate::deliver::sink::{self, SinkContext, SinkStats};
 use crate::event_hub::Source;
 use crate::format::Format;
-use crate::partition::handoff::{ReadStats, Stages};
+use crate::partition::handoff::{Oddities, ReadStats, Stages};
 use crate::partition::inquiry::Inquiry;
 use crate::partition::ownership::{Owner, Released};
+use crate::record::HubName;
 use crate::telemetry::status::Status;
 
 /// Slices that wait for a sink: one per event, so a few are enough to keep it busy.
@@ -140,6 +141,9 @@ impl App {
         for ((name, source), reach) in config.sources.iter().zip(&seams.sources) {
             let stages = Arc::new(Stages {
                 source: name.clone(),
+                hub: Arc::new(HubName::new(&source.namespace, &source.event_hub)),
+                on_unparsable: source.on_unparsable,
+                expansion_max: config.limits.expansion_max,
                 ledgers: Arc::clone(&app.ledgers),
                 budget: budget.clone(),
                 sinks: queues.clone(),
@@ -148,6 +152,7 @@ impl App {
                 rng: Arc::clone(&seams.rng),
                 clock: Arc::clone(&seams.clock),
                 stats: Arc::default(),
+                oddities: Oddities::default(),
             });
             app.read_stats.push(Arc::clone(&stages.stats));
             let owner = Owner {

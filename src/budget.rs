@@ -24,6 +24,7 @@ pub struct Budget {
     total: u64,
     events: Arc<Semaphore>,
     events_max: u32,
+    expansion: Arc<Semaphore>,
     partitions: Arc<Partitions>,
 }
 
@@ -42,6 +43,16 @@ struct Partitions {
 #[derive(Debug)]
 pub struct Permit(#[expect(dead_code, reason = "held for its Drop")] OwnedSemaphorePermit);
 
+async fn acquire(semaphore: &Arc<Semaphore>, wanted: u32) -> Permit {
+    loop {
+        if let Ok(permit) = Arc::clone(semaphore).acquire_many_owned(wanted).await {
+            return Permit(permit);
+        }
+        // The semaphore is never closed; should it be, waiting is what loses nothing.
+        std::future::pending::<()>().await;
+    }
+}
+
 impl Budget {
     /// A budget of this many bytes.
     pub fn new(total: u64) -> Self {
@@ -50,8 +61,16 @@ impl Budget {
             total,
             events: Arc::new(Semaphore::new(events_max as usize)),
             events_max,
+            expansion: Arc::new(Semaphore::new(1)),
             partitions: Arc::default(),
         }
+    }
+
+    /// The right to unpack one body, whose size is known only afterwards: one at a time, with an
+    /// allowance of its own (`limits.expansion_max`), until it is counted by [`Self::reserve`].
+    /// Whoever holds memory never asks for this.
+    pub async fn expansion(&self) -> Permit {
+        acquire(&self.expansion, 1).await
     }
 
     /// The share of one more partition that is being read, until it is dropped.
@@ -69,13 +88,7 @@ impl Budget {
         let wanted = u32::try_from(bytes)
             .unwrap_or(u32::MAX)
             .clamp(1, self.events_max);
-        loop {
-            if let Ok(permit) = Arc::clone(&self.events).acquire_many_owned(wanted).await {
-                return Permit(permit);
-            }
-            // The semaphore is never closed; should it be, waiting is what loses nothing.
-            std::future::pending::<()>().await;
-        }
+        acquire(&self.events, wanted).await
     }
 
     /// Bytes that are reserved for events now.

@@ -125,6 +125,8 @@ pub struct SourceConfig {
     pub max_event_size: u64,
     /// What happens to a message that cannot be decoded.
     pub on_undecodable: OnUndecodable,
+    /// What happens to what is no JSON.
+    pub on_unparsable: OnUnparsable,
 }
 
 /// By whose right a hub is read.
@@ -191,6 +193,15 @@ pub enum OnStaleCheckpoint {
     Earliest,
     /// Go on behind the last event.
     Latest,
+}
+
+/// What happens to what is no JSON and cannot be made JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnUnparsable {
+    /// It is forwarded as text in a JSON object.
+    Wrap,
+    /// It is kept as a dead letter.
+    DeadLetter,
 }
 
 /// What happens to a message that the AMQP decoder refuses again and again.
@@ -375,6 +386,8 @@ pub struct HealthConfig {
 pub struct LimitsConfig {
     /// Everything that grows with data.
     pub memory_budget: u64,
+    /// Largest size to which a compressed event is unpacked.
+    pub expansion_max: u64,
     /// Most events of a partition that are read and not settled.
     pub open_events_max: u64,
     /// Most events of a partition that are read beyond its stored checkpoint.

@@ -3,66 +3,139 @@
 use std::fmt;
 use std::sync::Arc;
 
-use bytes::Bytes;
-
 use crate::budget::Permit;
 use crate::checkpoint::receipts::Receipts;
-use crate::envelope::{RecordRange, Records, Shape};
+use crate::envelope::{Piece, RecordKind, Records, Repairs};
+use crate::event_hub::{PartitionId, Position};
+
+mod identity;
+mod json;
+
+pub use identity::StableId;
+pub use json::MARK;
+
+/// A hub by its names, as every record of it knows it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct HubName {
+    /// Fully qualified namespace, lower case, never a custom endpoint.
+    pub namespace: String,
+    /// Name of the hub, lower case.
+    pub event_hub: String,
+}
+
+impl HubName {
+    /// The case of the names does not matter.
+    pub fn new(namespace: &str, event_hub: &str) -> Self {
+        Self {
+            namespace: namespace.to_lowercase(),
+            event_hub: event_hub.to_lowercase(),
+        }
+    }
+}
+
+/// The event that a record came with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The hub.
+    pub hub: Arc<HubName>,
+    /// The partition.
+    pub partition: PartitionId,
+    /// The position in it.
+    pub position: Position,
+}
+
+#[cfg(test)]
+impl Origin {
+    /// One that does not matter.
+    pub(crate) fn any() -> Self {
+        Self {
+            hub: Arc::new(HubName::new("contoso.servicebus.windows.net", "logs")),
+            partition: PartitionId::new("0"),
+            position: Position::before_first(),
+        }
+    }
+}
 
 /// The body of one event, shared by all slices of it. Its memory counts against the budget until
 /// the last slice is gone.
 pub struct EventBody {
-    bytes: Bytes,
     records: Records,
+    origin: Origin,
     _permit: Permit,
 }
 
 impl fmt::Debug for EventBody {
     // Shows sizes only: bodies never reach a log.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "EventBody({} bytes, {} records)",
-            self.bytes.len(),
-            self.records.ranges.len()
-        )
+        write!(f, "EventBody({:?})", self.records)
     }
 }
 
 impl EventBody {
-    /// Joins a body with the records that were found in it and the memory that it takes.
-    pub fn new(bytes: Bytes, records: Records, permit: Permit) -> Self {
+    /// Joins the records of a body with where they came from and the memory that they take.
+    pub fn new(records: Records, origin: Origin, permit: Permit) -> Self {
         Self {
-            bytes,
             records,
+            origin,
             _permit: permit,
-        }
-    }
-
-    /// What the body turned out to be.
-    pub fn shape(&self) -> Shape {
-        self.records.shape
-    }
-
-    fn record(&self, range: &RecordRange) -> Record<'_> {
-        let bytes = self
-            .bytes
-            .get(range.start as usize..range.end as usize)
-            .unwrap_or_default();
-        Record {
-            bytes,
-            is_json: self.records.shape != Shape::Text,
         }
     }
 }
 
-/// One record: the exact bytes that Event Hubs delivered.
+/// One record, as Event Hubs delivered it.
 #[derive(Clone, Copy)]
 pub struct Record<'a> {
-    /// The bytes.
-    pub bytes: &'a [u8],
-    /// Whether they are one JSON text.
-    pub is_json: bool,
+    piece: Piece<'a>,
+    origin: &'a Origin,
+}
+
+impl fmt::Debug for Record<'_> {
+    // Shows the size only: payload never reaches a log.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (kind, bytes) = (self.piece.kind, self.piece.original.len());
+        write!(f, "Record({kind:?}, {bytes} bytes)")
+    }
+}
+
+impl<'a> Record<'a> {
+    /// A piece of an event's body.
+    pub fn new(piece: Piece<'a>, origin: &'a Origin) -> Self {
+        Self { piece, origin }
+    }
+
+    /// What it is.
+    pub fn kind(&self) -> RecordKind {
+        self.piece.kind
+    }
+
+    /// Its exact bytes as they arrived, whatever they are.
+    pub fn original(&self) -> &'a [u8] {
+        self.piece.original
+    }
+
+    /// The JSON object that it is, or that a repair made of it; `None` of anything else.
+    pub fn object(&self) -> Option<&'a [u8]> {
+        match (self.piece.kind, self.piece.repaired) {
+            (RecordKind::Object, _) => Some(self.piece.original),
+            (RecordKind::Repaired, Some((json, _))) => Some(json),
+            _ => None,
+        }
+    }
+
+    /// What was repaired; nothing of a record that is forwarded as it came.
+    pub fn repairs(&self) -> Repairs {
+        self.piece.repaired.map(|(_, it)| it).unwrap_or_default()
+    }
+
+    /// Its number in its event, counted from 0.
+    pub fn index(&self) -> u32 {
+        self.piece.index
+    }
+
+    /// The event that it came with.
+    pub fn origin(&self) -> &'a Origin {
+        self.origin
+    }
 }
 
 /// Consecutive records of one event on their way to one sink, with their receipts.
@@ -77,7 +150,7 @@ pub struct Slice {
 impl Slice {
     /// All records of an event.
     pub fn whole(body: Arc<EventBody>, receipts: Receipts) -> Self {
-        let to = body.records.ranges.len();
+        let to = body.records.len();
         debug_assert_eq!(to as u64, receipts.records());
         Self {
             body,
@@ -99,13 +172,8 @@ impl Slice {
 
     /// The records, in the order of the body.
     pub fn records(&self) -> impl Iterator<Item = Record<'_>> {
-        let ranges = self
-            .body
-            .records
-            .ranges
-            .get(self.from..self.to)
-            .unwrap_or_default();
-        ranges.iter().map(|range| self.body.record(range))
+        let pieces = self.body.records.pieces(self.from, self.to);
+        pieces.map(|piece| Record::new(piece, &self.body.origin))
     }
 
     /// Divides into the first `records` records and the rest.

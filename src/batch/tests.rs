@@ -10,7 +10,7 @@ use crate::checkpoint::ledgers::Ledgers;
 use crate::config::Encoding;
 use crate::envelope;
 use crate::event_hub::{Offset, PartitionId, Position, SequenceNumber};
-use crate::record::EventBody;
+use crate::record::{EventBody, Origin};
 
 async fn slice(records: &[&str]) -> Slice {
     let body = Bytes::from(format!("{{\"records\":[{}]}}", records.join(",")));
@@ -27,9 +27,9 @@ async fn slice(records: &[&str]) -> Slice {
         .open(id, generation, position, 1, owed, smallvec![owed])
         .unwrap();
     let permit = Budget::new(1 << 20).reserve(1).await;
-    let split = envelope::split(&body);
+    let split = envelope::split(&body, 0);
     Slice::whole(
-        Arc::new(EventBody::new(body, split, permit)),
+        Arc::new(EventBody::new(split, Origin::any(), permit)),
         receipts.pop().unwrap(),
     )
 }
@@ -46,7 +46,7 @@ fn batcher(records: usize, bytes: u64) -> Batcher {
 fn texts(batch: &Batch) -> Vec<String> {
     batch
         .records()
-        .map(|record| String::from_utf8(record.bytes.to_vec()).unwrap())
+        .map(|record| String::from_utf8(record.original().to_vec()).unwrap())
         .collect()
 }
 
@@ -70,16 +70,18 @@ async fn a_batch_is_cut_at_the_number_of_records() {
 
 #[tokio::test]
 async fn a_batch_is_cut_at_its_bytes_and_a_larger_record_goes_alone() {
-    let mut batcher = batcher(100, 10);
-    // Two bytes of frame, two per record.
-    assert!(batcher.push(slice(&["1", "2"]).await).is_none());
-    let rest = batcher.push(slice(&["\"0123456789\"", "3"]).await).unwrap();
+    let mut batcher = batcher(100, 14);
+    // Two bytes of frame, three per empty object.
+    assert!(batcher.push(slice(&["{}", "{}"]).await).is_none());
+    let rest = batcher
+        .push(slice(&["{\"a\":\"0123456789\"}", "{}"]).await)
+        .unwrap();
     assert!(batcher.is_full());
-    assert_eq!(texts(&batcher.take().unwrap()), ["1", "2"]);
+    assert_eq!(texts(&batcher.take().unwrap()), ["{}", "{}"]);
     let rest = batcher.push(rest).unwrap();
-    assert_eq!(texts(&batcher.take().unwrap()), ["\"0123456789\""]);
+    assert_eq!(texts(&batcher.take().unwrap()), ["{\"a\":\"0123456789\"}"]);
     assert!(batcher.push(rest).is_none());
-    assert_eq!(texts(&batcher.take().unwrap()), ["3"]);
+    assert_eq!(texts(&batcher.take().unwrap()), ["{}"]);
 }
 
 #[tokio::test(start_paused = true)]

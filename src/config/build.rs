@@ -8,8 +8,8 @@ use super::settings::Settings;
 use super::view::View;
 use super::{
     BatchConfig, CheckpointsConfig, Cloud, Config, CredentialConfig, DeadLettersConfig, Encoding,
-    HealthConfig, LimitsConfig, OnStaleCheckpoint, OnUndecodable, OwnershipConfig, RetryConfig,
-    SinkConfig, SourceAccess, SourceConfig, SourceTransport, StoreConfig,
+    HealthConfig, LimitsConfig, OnStaleCheckpoint, OnUndecodable, OnUnparsable, OwnershipConfig,
+    RetryConfig, SinkConfig, SourceAccess, SourceConfig, SourceTransport, StoreConfig,
 };
 
 /// Builds the whole configuration.
@@ -83,6 +83,10 @@ fn source(view: &View<'_>) -> Option<SourceConfig> {
         on_undecodable: match view.word("on_undecodable")? {
             "skip" => OnUndecodable::Skip,
             _ => OnUndecodable::Stall,
+        },
+        on_unparsable: match view.word("on_unparsable")? {
+            "dead_letter" => OnUnparsable::DeadLetter,
+            _ => OnUnparsable::Wrap,
         },
     })
 }
@@ -192,6 +196,7 @@ fn health(view: &View<'_>) -> Option<HealthConfig> {
 fn limits(view: &View<'_>) -> Option<LimitsConfig> {
     Some(LimitsConfig {
         memory_budget: view.bytes("memory_budget")?,
+        expansion_max: view.bytes("expansion_max")?,
         open_events_max: view.integer("open_events_max")?,
         uncommitted_max: view.integer("uncommitted_max")?,
     })

@@ -3,7 +3,8 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use crate::event_hub::{PartitionId, Position};
+use crate::event_hub::Timestamp;
+use crate::record::Origin;
 
 pub mod blob;
 pub mod directory;
@@ -14,16 +15,18 @@ pub mod memory;
 pub struct DeadLetter {
     /// Name of the source in the configuration.
     pub source: String,
-    /// Partition of the event.
-    pub partition: PartitionId,
-    /// Position of the event.
-    pub position: Position,
+    /// The event.
+    pub origin: Origin,
     /// Index of the record in its event; `None` when the whole event is meant.
     pub index: Option<u32>,
     /// Name of the sink that refused it; `None` when no sink was asked.
     pub sink: Option<String>,
     /// Why it is here, as a stable word (`undecodable`, `unsupported_body`, ...).
     pub reason: &'static str,
+    /// What the sink answered, in words without payload; `None` when none was asked.
+    pub answer: Option<String>,
+    /// When it was first found to be one.
+    pub first_seen: Timestamp,
     /// The record's bytes as Event Hubs delivered them; empty when they could not be read.
     pub body: Bytes,
 }
@@ -35,7 +38,7 @@ impl DeadLetter {
     /// `<source>/<sink or "-">/<enqueued date>/<partition>-<sequence>-<index or "event">`.
     pub fn name(&self) -> String {
         let sink = self.sink.as_deref().unwrap_or("-");
-        let date = self.position.enqueued_at.map_or_else(
+        let date = self.origin.position.enqueued_at.map_or_else(
             || "unknown-date".to_owned(),
             |moment| moment.to_rfc3339().chars().take(10).collect(),
         );
@@ -44,7 +47,7 @@ impl DeadLetter {
             .map_or_else(|| "event".to_owned(), |index| index.to_string());
         format!(
             "{}/{sink}/{date}/{}-{}-{index}",
-            self.source, self.partition, self.position.sequence
+            self.source, self.origin.partition, self.origin.position.sequence
         )
     }
 
@@ -64,14 +67,14 @@ impl DeadLetter {
         let mut fields = vec![
             ("reason", self.reason.to_owned()),
             ("source", self.source.clone()),
-            ("partition", self.partition.as_str().to_owned()),
-            ("sequence", self.position.sequence.to_string()),
-            ("offset", self.position.offset.as_str().to_owned()),
+            ("partition", self.origin.partition.as_str().to_owned()),
+            ("sequence", self.origin.position.sequence.to_string()),
+            ("offset", self.origin.position.offset.as_str().to_owned()),
             ("digest", self.digest()),
         ];
         fields.extend(self.sink.iter().map(|sink| ("sink", sink.clone())));
         fields.extend(self.index.map(|index| ("index", index.to_string())));
-        let enqueued_at = self.position.enqueued_at;
+        let enqueued_at = self.origin.position.enqueued_at;
         fields.extend(enqueued_at.map(|moment| ("enqueuedtime", moment.to_rfc3339())));
         fields
     }
@@ -83,11 +86,12 @@ pub const COMPONENT: &str = "dead-letter store";
 /// Keeps dead letters. A write is confirmed before the record counts as settled.
 #[async_trait]
 pub trait DeadLetterStore: Send + Sync {
-    /// Writes one dead letter under its [`DeadLetter::name`]; writing it again is no error.
+    /// Writes dead letters of one event, each under its [`DeadLetter::name`]; writing them again
+    /// is no error.
     ///
     /// # Errors
-    /// When the store did not confirm: the caller waits and tries again, for ever.
-    async fn write(&self, letter: &DeadLetter) -> Result<(), DeadLetterError>;
+    /// When the store did not confirm all of them: the caller waits and tries again, for ever.
+    async fn write(&self, letters: &[DeadLetter]) -> Result<(), DeadLetterError>;
 
     /// Asks the store whether it is there, without writing anything that stays.
     ///

@@ -83,7 +83,7 @@ async fn build(batch: Batch, context: &SinkContext) -> Option<(Compressed, Batch
         let (records, format) = (Arc::clone(&batch), context.format.clone());
         let bytes = batch
             .records()
-            .map(|record| record.bytes.len() as u64 + 1)
+            .map(|record| record.original().len() as u64 + 1)
             .sum();
         let write: WriteBody = Box::new(move |out| format.write(records.records(), out));
         match context

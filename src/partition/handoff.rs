@@ -2,8 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use smallvec::SmallVec;
@@ -13,29 +12,40 @@ use crate::budget::Budget;
 use crate::checkpoint::ledger::{Generation, LedgerError};
 use crate::checkpoint::ledgers::{LedgerId, Ledgers};
 use crate::clock::{Clock, Rng};
-use crate::deliver::dead_letter::{COMPONENT, DeadLetter, DeadLetterStore};
-use crate::deliver::retry::Backoff;
+use crate::config::OnUnparsable;
+use crate::deliver::dead_letter::DeadLetterStore;
 use crate::envelope;
 use crate::event_hub::{Body, PartitionId, Position, ReceivedEvent};
-use crate::record::{EventBody, Slice};
+use crate::record::{EventBody, HubName, Origin, Slice};
 use crate::telemetry::status::Status;
+
+mod bury;
+mod oddities;
+mod stats;
+
+pub use oddities::Oddities;
+pub use stats::ReadStats;
 
 /// Memory that an event takes beside its body: its entry in the ledger and its shared head.
 const EVENT_OVERHEAD_BYTES: u64 = 256;
-/// Memory that a record takes beside its bytes.
-const RECORD_OVERHEAD_BYTES: u64 = 8;
 
 /// What the readers of one source share.
 pub struct Stages {
     /// Name of the source in the configuration.
     pub source: String,
+    /// Its hub.
+    pub hub: Arc<HubName>,
+    /// What happens to what is no JSON.
+    pub on_unparsable: OnUnparsable,
+    /// Largest size to which a compressed event is unpacked, in bytes.
+    pub expansion_max: u64,
     /// Where events are entered.
     pub ledgers: Arc<Ledgers>,
     /// Where memory comes from.
     pub budget: Budget,
     /// One queue per sink, in the order of the configuration.
     pub sinks: Vec<mpsc::Sender<Slice>>,
-    /// Where an event goes whose body cannot be read.
+    /// Where an event goes whose body cannot be read, and what is no JSON if so configured.
     pub dead_letters: Arc<dyn DeadLetterStore>,
     /// Who waits for what.
     pub status: Arc<Status>,
@@ -45,44 +55,8 @@ pub struct Stages {
     pub clock: Arc<dyn Clock>,
     /// Counts.
     pub stats: Arc<ReadStats>,
-}
-
-/// Counts of what was read since the start.
-#[derive(Debug, Default)]
-pub struct ReadStats {
-    /// Bytes of bodies that were handed on.
-    pub bytes: AtomicU64,
-    /// Events that had been handed on before.
-    pub duplicates: AtomicU64,
-    /// Jumps in the numbers that a second look confirmed.
-    pub gaps: AtomicU64,
-    /// Numbers in these jumps.
-    pub missing: AtomicU64,
-    /// Times that a lower or equal number came on a later event.
-    pub rewinds: AtomicU64,
-    /// Positions that did not belong to the hub that is there, for whatever reason.
-    pub stale: AtomicU64,
-    /// Receivers that were opened again after an end.
-    pub reopenings: AtomicU64,
-    /// Receivers that brought nothing although there was something.
-    pub stalls: AtomicU64,
-    /// Receivers that ended since their token had expired.
-    pub expiries: AtomicU64,
-    /// Receivers that another consumer ended.
-    pub stolen: AtomicU64,
-    /// Events that went to the dead letters whole.
-    pub dead_lettered: AtomicU64,
-    /// Claims on partitions that were taken from a replica with more than its share.
-    pub steals: AtomicU64,
-    /// Partitions that another replica took.
-    pub partitions_lost: AtomicU64,
-}
-
-impl ReadStats {
-    /// Counts one more.
-    pub fn count(&self, which: impl FnOnce(&Self) -> &AtomicU64) {
-        which(self).fetch_add(1, Ordering::Relaxed);
-    }
+    /// Says what was no plain record.
+    pub oddities: Oddities,
 }
 
 impl Stages {
@@ -111,42 +85,53 @@ impl Stages {
                     kind,
                     "the event carries an AMQP {kind}, no bytes: it goes to the dead letters"
                 );
+                let reason = "unsupported_body";
                 return self
-                    .bury(
-                        partition,
-                        ledger,
-                        event.position,
-                        "unsupported_body",
-                        Bytes::new(),
-                    )
+                    .bury(partition, ledger, event.position, reason, Bytes::new())
                     .await;
             }
         };
+        let origin = self.origin(partition, event.position);
+        // What unpacks takes more memory than it came with: one at a time, until it is counted.
+        let lane = match envelope::expands(&bytes) {
+            true => Some(self.budget.expansion().await),
+            false => None,
+        };
+        let expansion_max = self.expansion_max;
         // A panic here would come back with the same event, for ever.
-        let Ok(records) = catch_unwind(AssertUnwindSafe(|| envelope::split(&bytes))) else {
+        let split = || envelope::split(&bytes, expansion_max);
+        let Ok(records) = catch_unwind(AssertUnwindSafe(split)) else {
             tracing::error!(
                 event = "split_panicked",
                 source = self.source,
                 %partition,
-                sequence = %event.position.sequence,
+                sequence = %origin.position.sequence,
                 "bug: splitting panicked: the event goes to the dead letters"
             );
             return self
-                .bury(partition, ledger, event.position, "internal", bytes)
+                .bury(partition, ledger, origin.position, "internal", bytes)
                 .await;
         };
-        let count = u32::try_from(records.ranges.len()).unwrap_or(u32::MAX);
-        let memory =
-            bytes.len() as u64 + u64::from(count) * RECORD_OVERHEAD_BYTES + EVENT_OVERHEAD_BYTES;
+        let read = bytes.len() as u64;
+        drop(bytes);
+        let memory = records.memory_bytes() + EVENT_OVERHEAD_BYTES;
         let permit = self.budget.reserve(memory).await;
-        self.stats
-            .bytes
-            .fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        drop(lane);
+        self.stats.bytes.fetch_add(read, Ordering::Relaxed);
+        self.oddities.note(self, &origin, &records);
+        let records = match self.on_unparsable {
+            OnUnparsable::DeadLetter if records.has_text() => {
+                self.bury_text(&origin, records).await
+            }
+            _ => records,
+        };
+        let count = u32::try_from(records.len()).unwrap_or(u32::MAX);
         let owed = SmallVec::from_elem(count, self.sinks.len());
-        let receipts =
-            self.ledgers
-                .open(ledger.0, ledger.1, event.position, memory, count, owed)?;
-        let body = Arc::new(EventBody::new(bytes, records, permit));
+        let position = origin.position.clone();
+        let receipts = self
+            .ledgers
+            .open(ledger.0, ledger.1, position, memory, count, owed)?;
+        let body = Arc::new(EventBody::new(records, origin, permit));
         for (queue, receipts) in self.sinks.iter().zip(receipts) {
             let slice = Slice::whole(Arc::clone(&body), receipts);
             if !slice.is_empty() && queue.send(slice).await.is_err() {
@@ -157,45 +142,11 @@ impl Stages {
         Ok(())
     }
 
-    /// Writes a whole event to the dead letters, for as long as that takes, and enters it as owing
-    /// nothing.
-    ///
-    /// # Errors
-    /// As [`Self::hand_on`].
-    pub async fn bury(
-        &self,
-        partition: &PartitionId,
-        ledger: (LedgerId, Generation),
-        position: Position,
-        reason: &'static str,
-        body: Bytes,
-    ) -> Result<(), LedgerError> {
-        let letter = DeadLetter {
-            source: self.source.clone(),
+    fn origin(&self, partition: &PartitionId, position: Position) -> Origin {
+        Origin {
+            hub: Arc::clone(&self.hub),
             partition: partition.clone(),
-            position: position.clone(),
-            index: None,
-            sink: None,
-            reason,
-            body,
-        };
-        let mut backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(60));
-        while let Err(error) = self.dead_letters.write(&letter).await {
-            self.status.waits(COMPONENT, &error.to_string());
-            tokio::time::sleep(backoff.next(self.rng.as_ref())).await;
+            position,
         }
-        self.status.is_well(COMPONENT);
-        self.stats.dead_lettered.fetch_add(1, Ordering::Relaxed);
-        let owed = SmallVec::from_elem(0, self.sinks.len());
-        self.ledgers
-            .open(
-                ledger.0,
-                ledger.1,
-                position,
-                letter.body.len() as u64,
-                0,
-                owed,
-            )
-            .map(|_no_receipts| ())
     }
 }

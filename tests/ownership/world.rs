@@ -10,15 +10,16 @@ use entra_forwarder::checkpoint::ledgers::Ledgers;
 use entra_forwarder::checkpoint::{CheckpointStore, GroupKey};
 use entra_forwarder::clock::{SharedRng, SystemClock};
 use entra_forwarder::config::{
-    LimitsConfig, OnStaleCheckpoint, OnUndecodable, OwnershipConfig, SourceAccess, SourceConfig,
-    SourceTransport, Start,
+    LimitsConfig, OnStaleCheckpoint, OnUndecodable, OnUnparsable, OwnershipConfig, SourceAccess,
+    SourceConfig, SourceTransport, Start,
 };
 use entra_forwarder::deliver::admission::Admission;
 use entra_forwarder::deliver::dead_letter::memory::MemoryDeadLetters;
 use entra_forwarder::event_hub::{PartitionId, Source};
-use entra_forwarder::partition::handoff::Stages;
+use entra_forwarder::partition::handoff::{Oddities, Stages};
 use entra_forwarder::partition::inquiry::Inquiry;
 use entra_forwarder::partition::ownership::{Owner, Released};
+use entra_forwarder::record::HubName;
 use entra_forwarder::telemetry::status::Status;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -77,6 +78,7 @@ fn source_config() -> SourceConfig {
         stall_timeout: Duration::from_secs(60),
         max_event_size: 1 << 20,
         on_undecodable: OnUndecodable::Stall,
+        on_unparsable: OnUnparsable::Wrap,
     }
 }
 
@@ -122,6 +124,9 @@ impl World {
             )),
             stages: Arc::new(Stages {
                 source: "logs".into(),
+                hub: Arc::new(HubName::new("contoso.servicebus.windows.net", "logs")),
+                on_unparsable: OnUnparsable::Wrap,
+                expansion_max: 1 << 20,
                 ledgers,
                 budget: Budget::new(1 << 30),
                 sinks: Vec::new(),
@@ -130,12 +135,14 @@ impl World {
                 rng: Arc::new(SharedRng::seeded(self.seed * 1_000 + self.started)),
                 clock: Arc::new(SystemClock),
                 stats: Arc::default(),
+                oddities: Oddities::default(),
             }),
             admission: Arc::new(Admission::default()),
             config: source_config(),
             ownership: OWNERSHIP,
             limits: LimitsConfig {
                 memory_budget: 1 << 30,
+                expansion_max: 1 << 20,
                 open_events_max: 100,
                 uncommitted_max: 100,
             },

@@ -12,15 +12,16 @@ use entra_forwarder::checkpoint::memory::MemoryStore;
 use entra_forwarder::checkpoint::pace::Pace;
 use entra_forwarder::checkpoint::{Checkpoint, CheckpointStore, Condition, GroupKey};
 use entra_forwarder::clock::SharedRng;
-use entra_forwarder::config::{OnStaleCheckpoint, OnUndecodable};
+use entra_forwarder::config::{OnStaleCheckpoint, OnUndecodable, OnUnparsable};
 use entra_forwarder::deliver::dead_letter::memory::MemoryDeadLetters;
 use entra_forwarder::event_hub::{PartitionId, Position, Timestamp};
-use entra_forwarder::partition::handoff::{ReadStats, Stages};
+use entra_forwarder::partition::handoff::{Oddities, ReadStats, Stages};
 use entra_forwarder::partition::inquiry::Inquiry;
 use entra_forwarder::partition::lease::Lease;
 use entra_forwarder::partition::prefetch::Prefetch;
 use entra_forwarder::partition::reader::{Assignment, ReadLimits, ReadPolicy, Reader, ReaderEnd};
 use entra_forwarder::partition::resume::{Resume, ResumeAt};
+use entra_forwarder::record::HubName;
 use entra_forwarder::telemetry::status::Status;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
@@ -61,6 +62,9 @@ impl Bench {
         let stats = Arc::<ReadStats>::default();
         let stages = Arc::new(Stages {
             source: "hub".into(),
+            hub: Arc::new(HubName::new("contoso.servicebus.windows.net", "hub")),
+            on_unparsable: OnUnparsable::Wrap,
+            expansion_max: 1 << 20,
             ledgers: Arc::clone(&ledgers),
             budget: Budget::new(1 << 20),
             sinks: vec![queue],
@@ -69,6 +73,7 @@ impl Bench {
             rng: Arc::new(SharedRng::seeded(1)),
             clock: Arc::clone(hub) as _,
             stats: Arc::clone(&stats),
+            oddities: Oddities::default(),
         });
         let delivered = Arc::<Mutex<Vec<String>>>::default();
         let (takes, mut is_taking) = watch::channel(true);
@@ -81,7 +86,7 @@ impl Bench {
                 }
                 let text = slice
                     .records()
-                    .map(|it| String::from_utf8_lossy(it.bytes).into());
+                    .map(|it| String::from_utf8_lossy(it.original()).into());
                 done.lock().unwrap().extend(text);
                 ledgers.settle(slice.into_receipts(), Settlement::Delivered);
             }

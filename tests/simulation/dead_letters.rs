@@ -29,31 +29,17 @@ impl DeadLetters {
     pub(crate) fn calm_down(&self) {
         self.failures.store(0, Ordering::Relaxed);
     }
-}
 
-#[async_trait]
-impl DeadLetterStore for DeadLetters {
-    async fn reach(&self) -> Result<(), DeadLetterError> {
-        Ok(())
-    }
-
-    async fn write(&self, letter: &DeadLetter) -> Result<(), DeadLetterError> {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-        let failures = self.failures.load(Ordering::Relaxed);
-        if failures > 0 {
-            self.failures.store(failures - 1, Ordering::Relaxed);
-            self.hub
-                .journal
-                .note("dead letter failed", format_args!(""));
-            return Err(DeadLetterError("as the script says".into()));
-        }
-        let id = index(&letter.partition);
-        let sequence = letter.position.sequence.0;
+    fn keep(&self, letter: &DeadLetter) {
+        let id = index(&letter.origin.partition);
+        let sequence = letter.origin.position.sequence.0;
         let state = self.hub.lock();
         let it = &state.partitions[id];
         let there = it.undecodable.get(&sequence).copied();
         // An undecodable message is named with the offset of the event before it.
-        let own = it.timeline_of(&letter.position.offset).unwrap_or_default();
+        let own = it
+            .timeline_of(&letter.origin.position.offset)
+            .unwrap_or_default();
         let is_there = there.is_some();
         let timeline = match letter.reason {
             "undecodable" => there.unwrap_or(own),
@@ -70,9 +56,31 @@ impl DeadLetterStore for DeadLetters {
             self.hub
                 .journal
                 .note("dead letter of a missing number", format_args!("{key:?}"));
-            return Ok(());
+            return;
         }
         self.hub.oracle.lettered(key, letter.reason);
+    }
+}
+
+#[async_trait]
+impl DeadLetterStore for DeadLetters {
+    async fn reach(&self) -> Result<(), DeadLetterError> {
+        Ok(())
+    }
+
+    async fn write(&self, letters: &[DeadLetter]) -> Result<(), DeadLetterError> {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        let failures = self.failures.load(Ordering::Relaxed);
+        if failures > 0 {
+            self.failures.store(failures - 1, Ordering::Relaxed);
+            self.hub
+                .journal
+                .note("dead letter failed", format_args!(""));
+            return Err(DeadLetterError("as the script says".into()));
+        }
+        for letter in letters {
+            self.keep(letter);
+        }
         Ok(())
     }
 }

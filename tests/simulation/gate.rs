@@ -277,9 +277,9 @@ impl DeadLetterStore for GatedLetters {
         answer
     }
 
-    async fn write(&self, letter: &DeadLetter) -> Result<(), DeadLetterError> {
+    async fn write(&self, letters: &[DeadLetter]) -> Result<(), DeadLetterError> {
         self.gate.pass().await;
-        let answer = self.inner.write(letter).await;
+        let answer = self.inner.write(letters).await;
         self.gate.pass().await;
         answer
     }

@@ -16,7 +16,7 @@ pub(crate) enum Kind {
     Json,
     /// Text with line breaks: one record.
     Text,
-    /// An envelope that was cut off: one record of its bytes.
+    /// An envelope that was cut off: a record, and the beginning of another.
     Broken,
     /// An AMQP value without bytes: a dead letter.
     Unsupported,
@@ -86,7 +86,13 @@ pub(crate) fn make(kind: Kind, partition: usize, timeline: u32, sequence: i64) -
         },
         Kind::Json => one(json(0, 5), true),
         Kind::Text => one(format!("{} \u{e9}\u{1} \"quoted\"\r\nsecond", id(0)), false),
-        Kind::Broken => one(format!("{{\"records\":[{},{{", json(0, 1)), false),
+        Kind::Broken => Made {
+            body: Some(Body::Bytes(
+                format!("{{\"records\":[{},{{\"cut\":", json(0, 1)).into(),
+            )),
+            wires: vec![wires(&json(0, 1), true), wires("{\"cut\":", false)],
+            letter: None,
+        },
         Kind::Unsupported => Made {
             body: Some(Body::Unsupported("list")),
             wires: Vec::new(),
@@ -102,11 +108,11 @@ pub(crate) fn make(kind: Kind, partition: usize, timeline: u32, sequence: i64) -
 
 /// What the documentation of the encodings promises, written down a second time.
 fn wires(text: &str, is_json: bool) -> [Vec<u8>; 2] {
-    let line = text.replace(['\r', '\n'], " ");
     let element = if is_json {
         text.to_owned()
     } else {
         serde_json::json!({ "message": text }).to_string()
     };
+    let line = element.replace(['\r', '\n'], " ");
     [line.into_bytes(), element.into_bytes()]
 }

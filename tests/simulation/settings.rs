@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use entra_forwarder::config::{
     BatchConfig, CheckpointsConfig, Config, DeadLettersConfig, Encoding, HealthConfig,
-    LimitsConfig, OnStaleCheckpoint, OnUndecodable, OwnershipConfig, RetryConfig, Secret,
-    SinkConfig, SourceAccess, SourceConfig, Start, StoreConfig,
+    LimitsConfig, OnStaleCheckpoint, OnUndecodable, OnUnparsable, OwnershipConfig, RetryConfig,
+    Secret, SinkConfig, SourceAccess, SourceConfig, Start, StoreConfig,
 };
 
 use super::operations::{Setup, SinkSetup, ms};
@@ -38,6 +38,7 @@ pub(crate) fn config(setup: &Setup) -> Config {
         health: HealthConfig { listen: None },
         limits: LimitsConfig {
             memory_budget: setup.memory_budget,
+            expansion_max: 1 << 20,
             open_events_max: setup.open_events_max,
             uncommitted_max: setup.uncommitted_max,
         },
@@ -68,6 +69,7 @@ fn source(setup: &Setup) -> SourceConfig {
         } else {
             OnUndecodable::Stall
         },
+        on_unparsable: OnUnparsable::Wrap,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,6 +12,8 @@ use entra_forwarder::deliver::dead_letter::blob::BlobDeadLetters;
 use entra_forwarder::deliver::dead_letter::directory::DirectoryDeadLetters;
 use entra_forwarder::deliver::dead_letter::memory::MemoryDeadLetters;
 use entra_forwarder::deliver::dead_letter::{DeadLetter, DeadLetterStore};
+use entra_forwarder::event_hub::Timestamp;
+use entra_forwarder::record::{HubName, Origin};
 
 use crate::azurite::TestContainer;
 use crate::conformance::{checkpoint, partition};
@@ -22,8 +25,13 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 fn letter(index: Option<u32>, body: &'static [u8]) -> DeadLetter {
     DeadLetter {
         source: "entra".to_owned(),
-        partition: partition("3"),
-        position: checkpoint(42).position,
+        origin: Origin {
+            hub: Arc::new(HubName::new("contoso.servicebus.windows.net", "logs")),
+            partition: partition("3"),
+            position: checkpoint(42).position,
+        },
+        answer: None,
+        first_seen: Timestamp(1_763_712_930_125),
         index,
         sink: index.map(|_| "siem".to_owned()),
         reason: "refused",
@@ -35,9 +43,9 @@ fn letter(index: Option<u32>, body: &'static [u8]) -> DeadLetter {
 async fn write_all(store: &dyn DeadLetterStore) -> Vec<&'static [u8]> {
     let bodies: [&[u8]; 3] = [b"\x00\xff not text \r\n", b"", b"another hub's"];
     for _ in 0..3 {
-        store.write(&letter(Some(7), bodies[0])).await.unwrap();
-        store.write(&letter(None, bodies[1])).await.unwrap();
-        store.write(&letter(Some(7), bodies[2])).await.unwrap();
+        store.write(&[letter(Some(7), bodies[0])]).await.unwrap();
+        store.write(&[letter(None, bodies[1])]).await.unwrap();
+        store.write(&[letter(Some(7), bodies[2])]).await.unwrap();
     }
     bodies.to_vec()
 }
@@ -102,10 +110,10 @@ fn assert_fields(fields: &BTreeMap<String, String>) {
 async fn a_sidecar_lost_in_a_crash_is_written_again() {
     let root = tempfile::tempdir().unwrap();
     let store = DirectoryDeadLetters::new(root.path(), TIMEOUT);
-    store.write(&letter(Some(7), b"body")).await.unwrap();
+    store.write(&[letter(Some(7), b"body")]).await.unwrap();
     let sidecar = root.path().join("entra/siem/2025-11-21/3-42-7.json");
     fs::remove_file(&sidecar).unwrap();
-    store.write(&letter(Some(7), b"body")).await.unwrap();
+    store.write(&[letter(Some(7), b"body")]).await.unwrap();
     assert!(sidecar.exists());
     assert_eq!(files(root.path()).len(), 2);
 }
@@ -115,7 +123,7 @@ async fn a_directory_that_cannot_be_written_is_an_error() {
     let root = tempfile::tempdir().unwrap();
     fs::write(root.path().join("entra"), "in the way").unwrap();
     let store = DirectoryDeadLetters::new(root.path(), TIMEOUT);
-    let error = store.write(&letter(Some(7), b"body")).await.unwrap_err();
+    let error = store.write(&[letter(Some(7), b"body")]).await.unwrap_err();
     assert!(error.to_string().contains("entra"), "{error}");
 }
 
@@ -158,7 +166,7 @@ async fn the_largest_event_fits_and_odd_names_are_carried() {
     let mut odd = letter(Some(0), b"");
     odd.source = "../Zürich\n".to_owned();
     odd.body = large.clone();
-    blob(&container.url()).write(&odd).await.unwrap();
+    blob(&container.url()).write(&[odd]).await.unwrap();
     let path = "dead-letters/%252E./Z%25C3%25BCrich%250A/siem/2025-11-21/3-42-0";
     let (fields, body) = get(&container, path).await;
     assert!(body == large, "{} bytes came back", body.len());
@@ -174,7 +182,10 @@ async fn an_unconfirmed_write_is_an_error_that_hides_the_signature() {
         TestContainer::missing().url(),
         stub.url.clone(),
     ] {
-        let error = blob(&url).write(&letter(None, b"body")).await.unwrap_err();
+        let error = blob(&url)
+            .write(&[letter(None, b"body")])
+            .await
+            .unwrap_err();
         let (_, signature) = url.split_once("sig=").unwrap();
         assert!(!format!("{error:?}").contains(signature), "{error:?}");
         assert!(!error.to_string().contains("checkpoint"), "{error}");

@@ -24,6 +24,18 @@ impl BlobDeadLetters {
         Self { container }
     }
 
+    async fn write_one(&self, letter: &DeadLetter) -> Result<(), DeadLetterError> {
+        for name in [letter.name(), letter.second_name()] {
+            if self.create(&name, letter).await.map_err(plain)? {
+                return Ok(());
+            }
+        }
+        Err(DeadLetterError(format!(
+            "{PREFIX}{} is taken by something else",
+            path_safe(&letter.second_name())
+        )))
+    }
+
     /// Creates the blob; gives `false` when another body stands under that name.
     async fn create(&self, name: &str, letter: &DeadLetter) -> Result<bool, StoreError> {
         let path = format!("{PREFIX}{}", path_safe(name));
@@ -56,16 +68,11 @@ impl DeadLetterStore for BlobDeadLetters {
         asked.map(drop).map_err(plain)
     }
 
-    async fn write(&self, letter: &DeadLetter) -> Result<(), DeadLetterError> {
-        for name in [letter.name(), letter.second_name()] {
-            if self.create(&name, letter).await.map_err(plain)? {
-                return Ok(());
-            }
+    async fn write(&self, letters: &[DeadLetter]) -> Result<(), DeadLetterError> {
+        for letter in letters {
+            self.write_one(letter).await?;
         }
-        Err(DeadLetterError(format!(
-            "{PREFIX}{} is taken by something else",
-            path_safe(&letter.second_name())
-        )))
+        Ok(())
     }
 }
 

@@ -54,10 +54,14 @@ impl DirectoryDeadLetters {
 
 #[async_trait]
 impl DeadLetterStore for DirectoryDeadLetters {
-    async fn write(&self, letter: &DeadLetter) -> Result<(), DeadLetterError> {
-        let letter = letter.clone();
-        self.run(move |root, deadline| write(root, &letter, deadline))
-            .await
+    async fn write(&self, letters: &[DeadLetter]) -> Result<(), DeadLetterError> {
+        let letters = letters.to_vec();
+        self.run(move |root, deadline| {
+            letters
+                .iter()
+                .try_for_each(|letter| write(root, letter, deadline))
+        })
+        .await
     }
 
     async fn reach(&self) -> Result<(), DeadLetterError> {

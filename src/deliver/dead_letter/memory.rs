@@ -33,16 +33,15 @@ impl DeadLetterStore for MemoryDeadLetters {
         Ok(())
     }
 
-    async fn write(&self, letter: &DeadLetter) -> Result<(), DeadLetterError> {
-        let mut letters = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut name = letter.name();
-        if letters
-            .get(&name)
-            .is_some_and(|stored| stored.body != letter.body)
-        {
-            name = letter.second_name();
+    async fn write(&self, letters: &[DeadLetter]) -> Result<(), DeadLetterError> {
+        let mut stored = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for letter in letters {
+            let mut name = letter.name();
+            if stored.get(&name).is_some_and(|it| it.body != letter.body) {
+                name = letter.second_name();
+            }
+            stored.entry(name).or_insert_with(|| letter.clone());
         }
-        letters.entry(name).or_insert_with(|| letter.clone());
         Ok(())
     }
 }

@@ -16,7 +16,7 @@ use crate::deliver::http::Request;
 use crate::deliver::response::{Answer, TransportError};
 use crate::envelope;
 use crate::event_hub::{Offset, PartitionId, Position, SequenceNumber};
-use crate::record::EventBody;
+use crate::record::{EventBody, Origin};
 use crate::telemetry::status::Status;
 
 /// Answers from a script, then 200; keeps what was sent, and when.
@@ -154,8 +154,8 @@ impl Case {
             .open(id, generation, position, 1, owed, smallvec![owed])
             .unwrap();
         let permit = Budget::new(1 << 20).reserve(1).await;
-        let split = envelope::split(&body);
-        let body = Arc::new(EventBody::new(body, split, permit));
+        let split = envelope::split(&body, 0);
+        let body = Arc::new(EventBody::new(split, Origin::any(), permit));
         self.queue
             .send(Slice::whole(body, receipts.pop().unwrap()))
             .await
@@ -190,7 +190,10 @@ async fn batches_are_cut_by_size_and_the_rest_by_age() {
     case.ledgers.wait_until_settled().await;
     let (sent, balance) = case.end().await;
     let bodies: Vec<_> = sent.iter().map(|(_, body)| text(body)).collect();
-    assert_eq!(bodies, ["1\n2\n", "3\n"]);
+    assert_eq!(
+        bodies,
+        ["{\"message\":1}\n{\"message\":2}\n", "{\"message\":3}\n"]
+    );
     assert_eq!(sent[0].0 - started, Duration::ZERO);
     assert_eq!(sent[1].0 - started, Duration::from_secs(5));
     assert_eq!((balance.delivered, balance.in_flight), (3, 0));

@@ -17,6 +17,17 @@ pub(super) static KEYS: &[Key] = &[
         example: "128MiB",
     },
     Key {
+        path: "limits.expansion_max",
+        kind: Kind::Bytes {
+            min: MIB,
+            max: 1024 * MIB,
+        },
+        need: Default("32MiB"),
+        doc: "Largest size to which a compressed event is unpacked. One that would become larger is \
+              forwarded as it is, in base64.",
+        example: "32MiB",
+    },
+    Key {
         path: "limits.open_events_max",
         kind: Kind::Integer {
             min: 1,

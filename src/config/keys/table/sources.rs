@@ -142,4 +142,13 @@ pub(super) static KEYS: &[Key] = &[
               says so; `skip` passes over it and leaves a dead letter that says where it was.",
         example: "stall",
     },
+    Key {
+        path: "sources.*.on_unparsable",
+        kind: Kind::Word(&["wrap", "dead_letter"]),
+        need: Default("wrap"),
+        doc: "What happens to what is no JSON and cannot be made JSON: plain text, a record that was \
+              cut off. `wrap` forwards it as `{\"message\": \"<text>\"}`, `dead_letter` keeps it as a \
+              dead letter.",
+        example: "wrap",
+    },
 ];

@@ -1,0 +1,84 @@
+//! The keys by which an envelope is known.
+
+use std::fmt;
+
+use serde::Deserializer;
+use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+/// A key of an object outside of any record.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Key {
+    /// `records`, in any letter case.
+    Records,
+    /// `record`, in any letter case: a known misspelling.
+    Record,
+    Other,
+}
+
+/// Reads a key.
+pub(super) struct KeySeed;
+
+impl<'de> DeserializeSeed<'de> for KeySeed {
+    type Value = Key;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Key, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for KeySeed {
+    type Value = Key;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+
+    fn visit_str<E>(self, key: &str) -> Result<Key, E> {
+        Ok(match key {
+            _ if key.eq_ignore_ascii_case("records") => Key::Records,
+            _ if key.eq_ignore_ascii_case("record") => Key::Record,
+            _ => Key::Other,
+        })
+    }
+}
+
+/// What an object holds at `records`, however often; or at `record`, when it has no other key.
+pub(super) fn envelope(object: &str) -> Vec<&str> {
+    let mut keys = Keys::default();
+    let mut deserializer = serde_json::Deserializer::from_str(object);
+    if deserializer.deserialize_map(&mut keys).is_err() {
+        return Vec::new();
+    }
+    match keys.record {
+        Some(record) if keys.count == 1 && record.starts_with(['[', '{']) => vec![record],
+        _ => keys.records,
+    }
+}
+
+#[derive(Default)]
+struct Keys<'de> {
+    records: Vec<&'de str>,
+    record: Option<&'de str>,
+    count: usize,
+}
+
+impl<'de> Visitor<'de> for &mut Keys<'de> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(key) = map.next_key_seed(KeySeed)? {
+            self.count += 1;
+            match key {
+                Key::Records => self.records.push(map.next_value::<&'de RawValue>()?.get()),
+                Key::Record => self.record = Some(map.next_value::<&'de RawValue>()?.get()),
+                Key::Other => drop(map.next_value::<IgnoredAny>()?),
+            }
+        }
+        Ok(())
+    }
+}

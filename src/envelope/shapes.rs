@@ -1,0 +1,170 @@
+//! Well-formed JSON that is no plain envelope.
+//!
+//! | text | records |
+//! |---|---|
+//! | `{"records": ...}`, the key in any letter case | what stands there |
+//! | `{"record": ...}` and nothing else | the same: a known misspelling |
+//! | any other object | itself |
+//! | an array | its members, each taken as if it stood alone |
+//! | an array in an array | the same when it holds objects; else itself, as a value |
+//! | several texts one behind the other (NDJSON) | the records of each |
+//! | a string that holds JSON | what stands in it |
+//! | `null` | none |
+//! | any other string, number, `true`, `false` | itself, as a value |
+
+use bytes::Bytes;
+use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
+
+use super::collect::Collector;
+use super::keys;
+use super::{RecordKind, Records};
+
+/// Arrays in arrays and strings in strings that are looked into; what is deeper is a value.
+const DEPTH_MAX: u8 = 4;
+
+/// Splits a text that is a sequence of JSON texts; `None` when it is not.
+pub(super) fn split(text: &Bytes) -> Option<Records> {
+    let mut collector = Collector::new(text);
+    let mut walk = Walk {
+        collector: &mut collector,
+        text,
+        base: 0,
+        depth: 0,
+    };
+    walk.texts()?;
+    Some(collector.finish())
+}
+
+/// A look through one text, whose first byte has the position `base`.
+struct Walk<'a, 'b> {
+    collector: &'a mut Collector,
+    text: &'b [u8],
+    base: usize,
+    depth: u8,
+}
+
+impl<'b> Walk<'_, 'b> {
+    /// Takes all texts, one behind the other; `None` when there is something else.
+    fn texts(&mut self) -> Option<()> {
+        let texts = serde_json::Deserializer::from_slice(self.text).into_iter::<&'b RawValue>();
+        for text in texts {
+            self.value(text.ok()?.get());
+        }
+        Some(())
+    }
+
+    fn value(&mut self, value: &'b str) {
+        match value.as_bytes().first() {
+            Some(b'{') => self.object(value),
+            Some(b'[') if self.depth == 0 => {
+                self.depth += 1;
+                self.array(value, Self::value);
+                self.depth -= 1;
+            }
+            _ => self.member(value),
+        }
+    }
+
+    /// An object outside of any envelope: one, or a record.
+    fn object(&mut self, object: &'b str) {
+        let held = keys::envelope(object);
+        let is_envelope = !held.is_empty() && held.iter().all(|value| self.holds_records(value));
+        if !is_envelope {
+            return self.push(object, RecordKind::Object);
+        }
+        for value in held {
+            match value.as_bytes().first() {
+                Some(b'[') => self.array(value, Self::member),
+                _ => self.member(value),
+            }
+        }
+    }
+
+    /// Whether what stands at `records` is what an envelope has there; a plain string or a number
+    /// belongs to a record that has a key of this name.
+    fn holds_records(&self, value: &str) -> bool {
+        match value.as_bytes().first() {
+            Some(b'[' | b'{' | b'n') => true,
+            Some(b'"') => self.depth < DEPTH_MAX && content(value).is_some(),
+            _ => false,
+        }
+    }
+
+    /// What stands in an envelope, or anything but an object.
+    fn member(&mut self, value: &'b str) {
+        match value.as_bytes().first() {
+            Some(b'{') => self.push(value, RecordKind::Object),
+            Some(b'n') => {}
+            Some(b'[') if holds_objects(value, self.depth) => {
+                self.depth += 1;
+                self.array(value, Self::value);
+                self.depth -= 1;
+            }
+            Some(b'"') if self.depth < DEPTH_MAX => match content(value) {
+                Some(content) => self.inside(&content),
+                None => self.push(value, RecordKind::Value),
+            },
+            _ => self.push(value, RecordKind::Value),
+        }
+    }
+
+    fn array(&mut self, array: &'b str, take: fn(&mut Self, &'b str)) {
+        // It is well-formed, so that this cannot fail; if it did, nothing is lost.
+        match members(array) {
+            Some(members) => members.iter().for_each(|member| take(self, member.get())),
+            None => self.push(array, RecordKind::Value),
+        }
+    }
+
+    /// The content of a string, which is JSON.
+    fn inside(&mut self, content: &str) {
+        let base = self.collector.extend(content.as_bytes());
+        let mut walk = Walk {
+            collector: self.collector,
+            text: content.as_bytes(),
+            base,
+            depth: self.depth + 1,
+        };
+        let walked = walk.texts();
+        debug_assert!(walked.is_some(), "seen before to be JSON");
+    }
+
+    fn push(&mut self, value: &str, kind: RecordKind) {
+        let start = value.as_ptr() as usize - self.text.as_ptr() as usize + self.base;
+        self.collector.push(start, start + value.len(), kind);
+    }
+}
+
+fn members(array: &str) -> Option<Vec<&RawValue>> {
+    serde_json::from_str(array).ok()
+}
+
+/// Whether nothing but objects stands in an array, be it in further arrays.
+fn holds_objects(array: &str, depth: u8) -> bool {
+    depth < DEPTH_MAX
+        && members(array).is_some_and(|members| {
+            members
+                .iter()
+                .all(|member| match member.get().as_bytes().first() {
+                    Some(b'{' | b'n') => true,
+                    Some(b'[') => holds_objects(member.get(), depth + 1),
+                    _ => false,
+                })
+        })
+}
+
+/// The content of a JSON string, when that is JSON again and more than a plain value.
+fn content(string: &str) -> Option<String> {
+    let content: String = serde_json::from_str(string).ok()?;
+    if !content.trim_start().starts_with(['{', '[', '"']) {
+        return None;
+    }
+    let texts = serde_json::Deserializer::from_str(&content).into_iter::<IgnoredAny>();
+    let mut count = 0;
+    for text in texts {
+        text.ok()?;
+        count += 1;
+    }
+    (count > 0).then_some(content)
+}

@@ -1,0 +1,82 @@
+//! What goes to the dead letters before any sink is asked.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use bytes::Bytes;
+use smallvec::SmallVec;
+
+use super::Stages;
+use crate::checkpoint::ledger::{Generation, LedgerError};
+use crate::checkpoint::ledgers::LedgerId;
+use crate::deliver::dead_letter::{COMPONENT, DeadLetter};
+use crate::deliver::retry::Backoff;
+use crate::envelope::Records;
+use crate::event_hub::{PartitionId, Position};
+use crate::record::Origin;
+
+impl Stages {
+    /// Writes a whole event to the dead letters, for as long as that takes, and enters it as owing
+    /// nothing.
+    ///
+    /// # Errors
+    /// As [`Stages::hand_on`].
+    pub async fn bury(
+        &self,
+        partition: &PartitionId,
+        ledger: (LedgerId, Generation),
+        position: Position,
+        reason: &'static str,
+        body: Bytes,
+    ) -> Result<(), LedgerError> {
+        let bytes = body.len() as u64;
+        let letter = DeadLetter {
+            source: self.source.clone(),
+            origin: self.origin(partition, position.clone()),
+            index: None,
+            sink: None,
+            reason,
+            answer: None,
+            first_seen: self.clock.now(),
+            body,
+        };
+        self.write(&[letter]).await;
+        let owed = SmallVec::from_elem(0, self.sinks.len());
+        self.ledgers
+            .open(ledger.0, ledger.1, position, bytes, 0, owed)
+            .map(|_no_receipts| ())
+    }
+
+    /// Writes what is no JSON to the dead letters, for as long as that takes; gives what is left.
+    pub(super) async fn bury_text(&self, origin: &Origin, records: Records) -> Records {
+        let (left, pieces) = records.without_text();
+        let first_seen = self.clock.now();
+        let letters: Vec<_> = pieces
+            .into_iter()
+            .map(|(index, unparsable, body)| DeadLetter {
+                source: self.source.clone(),
+                origin: origin.clone(),
+                index: Some(index),
+                sink: None,
+                reason: unparsable.name(),
+                answer: None,
+                first_seen,
+                body,
+            })
+            .collect();
+        self.write(&letters).await;
+        left
+    }
+
+    async fn write(&self, letters: &[DeadLetter]) {
+        let mut backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(60));
+        while let Err(error) = self.dead_letters.write(letters).await {
+            self.status.waits(COMPONENT, &error.to_string());
+            tokio::time::sleep(backoff.next(self.rng.as_ref())).await;
+        }
+        self.status.is_well(COMPONENT);
+        self.stats
+            .dead_lettered
+            .fetch_add(letters.len() as u64, Ordering::Relaxed);
+    }
+}
