@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::super::config::print;
 use super::super::exit::Exit;
 use super::table::short;
 use super::{Failure, Group, listed};
@@ -62,10 +63,29 @@ pub(super) fn owned(live: &[Ownership], advice: &str) -> Vec<String> {
     by_owner.into_iter().map(sentence).collect()
 }
 
+/// The end of a command: writes the changes, unless they are only to be shown, and says so.
+pub(super) async fn finish(
+    group: &Group<'_>,
+    hub_created_at: Timestamp,
+    changes: Vec<Change>,
+    is_dry_run: bool,
+) -> Result<Exit, Failure> {
+    if is_dry_run {
+        return Ok(print("dry run: nothing was written\n"));
+    }
+    let written = write(group, hub_created_at, changes).await?;
+    let checkpoints = if written == 1 {
+        "checkpoint"
+    } else {
+        "checkpoints"
+    };
+    Ok(print(&format!("{written} {checkpoints} written\n")))
+}
+
 /// Writes the changes, each under the condition that what was seen is still stored.
 ///
 /// A position of theirs that stands on a path of other case is copied by writing.
-pub(super) async fn write(
+async fn write(
     group: &Group<'_>,
     hub_created_at: Timestamp,
     changes: Vec<Change>,

@@ -89,16 +89,7 @@ async fn set(group: &Group<'_>, args: &Args) -> Result<Exit, Failure> {
         });
     }
     print(&shown(&changes));
-    if args.dry_run {
-        return Ok(print("dry run: nothing was written\n"));
-    }
-    let written = change::write(group, hub.created_at, changes).await?;
-    let checkpoints = if written == 1 {
-        "checkpoint"
-    } else {
-        "checkpoints"
-    };
-    Ok(print(&format!("{written} {checkpoints} written\n")))
+    change::finish(group, hub.created_at, changes, args.dry_run).await
 }
 
 /// The partitions that are meant, as the hub numbers them.
