@@ -55,6 +55,7 @@ mod trust;
 mod black_hole;
 mod broker;
 mod checkpoints;
+mod client_certificate;
 mod clouds;
 mod credentials;
 mod demo;
