@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use crate::credentials::{HOUR, HUBS_SCOPE, by_entra, principal, scene, settings};
-use crate::identity::{CLIENT_ID, IdentityService, TENANT};
+use crate::credentials::{HOUR, HUBS_SCOPE, by_entra, entra, principal, scene, settings};
+use crate::identity::{CLIENT_ID, TENANT};
+use crate::trust::Trust;
 
 /// Makes a certificate with OpenSSL's own tool, as users do.
 fn certificate(folder: &Path) {
@@ -78,7 +79,8 @@ fn check_assertion(folder: &Path, assertion: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn client_certificate() {
-    let service = IdentityService::entra(&[HOUR]).await;
+    let trust = Trust::new();
+    let service = entra(&trust, &[HOUR]).await;
     let folder = tempfile::tempdir().unwrap();
     certificate(folder.path());
     let forms = [
@@ -90,8 +92,11 @@ async fn client_certificate() {
         let scene = scene(1).await;
         let file = folder.path().join(name);
         let key = "credentials.principal.certificate";
-        let mut settings = principal(by_entra(settings(&scene), &service), "client_certificate")
-            .set(&format!("{key}_file"), &file.to_string_lossy());
+        let mut settings = principal(
+            by_entra(settings(&scene), &trust, &service),
+            "client_certificate",
+        )
+        .set(&format!("{key}_file"), &file.to_string_lossy());
         if let Some(password) = password {
             settings = settings.set(&format!("{key}_password"), password);
         }
@@ -107,13 +112,16 @@ async fn client_certificate() {
     }
     let scene = scene(1).await;
     let file = folder.path().join("closed.pfx");
-    let mut wrong = principal(by_entra(settings(&scene), &service), "client_certificate")
-        .set(
-            "credentials.principal.certificate_file",
-            &file.to_string_lossy(),
-        )
-        .set("credentials.principal.certificate_password", "mellon")
-        .start();
+    let mut wrong = principal(
+        by_entra(settings(&scene), &trust, &service),
+        "client_certificate",
+    )
+    .set(
+        "credentials.principal.certificate_file",
+        &file.to_string_lossy(),
+    )
+    .set("credentials.principal.certificate_password", "mellon")
+    .start();
     assert_eq!(wrong.exit().await, Some(78), "{}", wrong.text());
     let expected = "credentials.principal: client certificate: it cannot be opened as PKCS#12: is \
                     certificate_password right?";

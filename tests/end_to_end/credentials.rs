@@ -5,13 +5,13 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::TcpListener;
 
-use crate::authority::authority;
 use crate::azurite_oauth;
 use crate::eventually::eventually;
 use crate::forwarder::Settings;
 use crate::hub::GROUP;
 use crate::identity::{CLIENT_ID, IDENTITY_HEADER, IdentityService, TENANT};
 use crate::scene::Scene;
+use crate::trust::Trust;
 
 /// A port where nobody listens.
 const DEAD_PROXY: &str = "http://127.0.0.1:9";
@@ -54,10 +54,15 @@ pub(super) fn by_platform(settings: Settings, service: &IdentityService) -> Sett
         .variable("IDENTITY_HEADER", IDENTITY_HEADER)
 }
 
-pub(super) fn by_entra(settings: Settings, service: &IdentityService) -> Settings {
+/// Microsoft Entra, as [`by_entra`] reaches it.
+pub(super) async fn entra(trust: &Trust, lives: &[Duration]) -> IdentityService {
+    IdentityService::entra(trust, "localhost", lives).await
+}
+
+pub(super) fn by_entra(settings: Settings, trust: &Trust, service: &IdentityService) -> Settings {
     settings
         .variable("AZURE_AUTHORITY_HOST", &service.authority_host())
-        .variable("SSL_CERT_FILE", &authority().ca_file().to_string_lossy())
+        .variable("SSL_CERT_FILE", &trust.file())
 }
 
 pub(super) fn principal(settings: Settings, kind: &str) -> Settings {
@@ -119,11 +124,12 @@ async fn managed_identity() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn workload_identity() {
-    let service = IdentityService::entra(&[SHORT]).await;
+    let trust = Trust::new();
+    let service = entra(&trust, &[SHORT]).await;
     let scene = scene(2).await;
     let file = scene.folder.path().join("federated");
     std::fs::write(&file, "signed-by-the-cluster").unwrap();
-    let settings = by_entra(settings(&scene), &service)
+    let settings = by_entra(settings(&scene), &trust, &service)
         .variable("AZURE_FEDERATED_TOKEN_FILE", &file.to_string_lossy())
         .variable("AZURE_TENANT_ID", TENANT)
         .variable("AZURE_CLIENT_ID", CLIENT_ID);
@@ -135,10 +141,14 @@ async fn workload_identity() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn client_secret() {
-    let service = IdentityService::entra(&[SHORT]).await;
+    let trust = Trust::new();
+    let service = entra(&trust, &[SHORT]).await;
     let scene = scene(2).await;
-    let settings = principal(by_entra(settings(&scene), &service), "client_secret")
-        .set("credentials.principal.client_secret", "hunter2");
+    let settings = principal(
+        by_entra(settings(&scene), &trust, &service),
+        "client_secret",
+    )
+    .set("credentials.principal.client_secret", "hunter2");
     lives_on(&service, &scene, &settings, ("scope", HUBS_SCOPE)).await;
     for asked in service.asked() {
         assert_eq!(asked.fields["client_secret"], "hunter2");
@@ -151,15 +161,19 @@ async fn client_secret() {
 async fn tokens_are_renewed_before_they_end() {
     // The first one is due for the SDK after 2 to 12 s.
     let lives = [Duration::from_secs(217), HOUR];
-    let service = IdentityService::entra(&lives).await;
-    let (_azurite, container) = azurite_oauth::container().await;
+    let trust = Trust::new();
+    let service = entra(&trust, &lives).await;
+    let (_azurite, container) = azurite_oauth::container(&trust).await;
     let scene = scene(1).await;
-    let settings = principal(by_entra(settings(&scene), &service), "client_secret")
-        .set("credentials.principal.client_secret", "hunter2")
-        .set("checkpoints.store", "blob")
-        .set("checkpoints.container_url", &container)
-        .set("checkpoints.credential", "principal")
-        .without("checkpoints.directory");
+    let settings = principal(
+        by_entra(settings(&scene), &trust, &service),
+        "client_secret",
+    )
+    .set("credentials.principal.client_secret", "hunter2")
+    .set("checkpoints.store", "blob")
+    .set("checkpoints.container_url", &container)
+    .set("checkpoints.credential", "principal")
+    .without("checkpoints.directory");
     let forwarder = settings.start();
     scene.produce(5, 3);
     scene.everything_arrives().await;
