@@ -6,9 +6,9 @@ use super::super::config::print;
 use super::super::exit::Exit;
 use super::table::short;
 use super::{Failure, Group, listed};
-use crate::checkpoint::layouts::{self, Reached, StoredPosition};
+use crate::checkpoint::layouts::{self, StoredPosition};
 use crate::checkpoint::{Checkpoint, Condition, Ownership, StoreError};
-use crate::event_hub::{PartitionId, Position, SequenceNumber, Timestamp};
+use crate::event_hub::{PartitionId, Position, Timestamp};
 
 /// A position to write.
 pub(super) struct Change {
@@ -31,15 +31,6 @@ pub(super) async fn stored(
         Err(error) => Err(failed(error)),
     });
     readable.collect()
-}
-
-/// Number of a stored position, as far as it has one.
-pub(super) fn number(stored: &StoredPosition) -> Option<SequenceNumber> {
-    match &stored.reached {
-        Reached::Nothing => Some(SequenceNumber::BEFORE_FIRST),
-        Reached::Number(number, _) => Some(*number),
-        Reached::Offset(_) => None,
-    }
 }
 
 /// One sentence per live owner; `advice` says what to do.
