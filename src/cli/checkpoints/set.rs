@@ -9,6 +9,7 @@ use super::change::{self, Change};
 use super::table::{Table, or_dash, signed};
 use super::{Failure, Group, LOOKUPS_MAX, Session, listed};
 use crate::checkpoint::Ownership;
+use crate::checkpoint::layouts::StoredPosition;
 use crate::config::Start;
 use crate::event_hub::{HubProperties, PartitionId, Position, SequenceNumber};
 use crate::partition::{locate, start};
@@ -89,16 +90,7 @@ async fn set(group: &Group<'_>, args: &Args) -> Result<Exit, Failure> {
         });
     }
     print(&shown(&changes));
-    if args.dry_run {
-        return Ok(print("dry run: nothing was written\n"));
-    }
-    let written = change::write(group, hub.created_at, changes).await?;
-    let checkpoints = if written == 1 {
-        "checkpoint"
-    } else {
-        "checkpoints"
-    };
-    Ok(print(&format!("{written} {checkpoints} written\n")))
+    change::finish(group, hub.created_at, changes, args.dry_run).await
 }
 
 /// The partitions that are meant, as the hub numbers them.
@@ -180,7 +172,7 @@ fn shown(changes: &[Change]) -> String {
         3,
     );
     for change in changes {
-        let was = change.over.as_ref().and_then(change::number);
+        let was = change.over.as_ref().and_then(StoredPosition::number);
         let becomes = change.position.sequence;
         table.row(vec![
             change.partition.to_string(),
