@@ -88,7 +88,8 @@ pub struct App {
 /// How the stages ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
-    /// Everything that was read is delivered and checkpointed.
+    /// Everything that was read is delivered and checkpointed, except in partitions that others have
+    /// taken: there the new owners' checkpoints count.
     Settled,
     /// The deadline came first: this many records are read again by the next owner.
     Unsettled {
