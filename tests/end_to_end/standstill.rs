@@ -19,6 +19,8 @@ async fn what_a_stopped_process_owned_is_taken_over_for_good() {
     let settings = replicas
         .settings()
         .set("ownership.steal_after", "1s")
+        // On a slow machine a renewal may be late.
+        .set("ownership.expiry", "6s")
         .set("sinks.main.batch.records", "5");
     let [still, other] = [settings.start(), settings.start()];
     let names = [still.owner().await, other.owner().await];
