@@ -4,6 +4,7 @@
 //! nothing in front of it sees an SDK type.
 
 use std::fmt;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -185,6 +186,17 @@ pub enum SourceErrorKind {
     Undecodable,
     /// The answer does not fit the question, or an event lacks its number, offset or time.
     Protocol,
+}
+
+impl SourceErrorKind {
+    /// Shortest wait before the next try that the service asks for; every wait has jitter beyond it
+    /// (<https://learn.microsoft.com/azure/event-hubs/event-hubs-messaging-exceptions>).
+    pub fn shortest_wait(self) -> Duration {
+        match self {
+            Self::Throttled => Duration::from_secs(4),
+            _ => Duration::ZERO,
+        }
+    }
 }
 
 impl fmt::Display for SourceErrorKind {
