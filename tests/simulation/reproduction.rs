@@ -27,6 +27,7 @@ fn setup() -> Setup {
         starts_latest: false,
         stale_margin_ms: 900_000,
         skips_undecodable: true,
+        buries_text: false,
     }
 }
 

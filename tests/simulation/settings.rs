@@ -69,7 +69,10 @@ fn source(setup: &Setup) -> SourceConfig {
         } else {
             OnUndecodable::Stall
         },
-        on_unparsable: OnUnparsable::Wrap,
+        on_unparsable: match setup.buries_text {
+            true => OnUnparsable::DeadLetter,
+            false => OnUnparsable::Wrap,
+        },
     }
 }
 
