@@ -35,8 +35,9 @@ pub struct ReceivedEvent {
 pub enum Body {
     /// The bytes of its data sections, joined, or of its string or binary value.
     Bytes(Bytes),
-    /// An AMQP value that carries no bytes (a list, a map, a number); the text names its kind.
-    Unsupported(&'static str),
+    /// An AMQP value that carries no bytes (a list, a map, a number): the name of its kind, and the
+    /// value as JSON text; no text when it is nested too deeply.
+    Unsupported(&'static str, Bytes),
 }
 
 impl fmt::Debug for Body {
@@ -44,7 +45,7 @@ impl fmt::Debug for Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Bytes(bytes) => write!(f, "Bytes({})", bytes.len()),
-            Self::Unsupported(kind) => write!(f, "Unsupported({kind})"),
+            Self::Unsupported(kind, _) => write!(f, "Unsupported({kind})"),
         }
     }
 }

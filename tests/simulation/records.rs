@@ -101,7 +101,7 @@ pub(crate) fn make(kind: Kind, partition: usize, timeline: u32, sequence: i64) -
             }
         }
         Kind::Unsupported => Made {
-            body: Some(Body::Unsupported("list")),
+            body: Some(Body::Unsupported("list", Bytes::from_static(b"[]"))),
             wires: Vec::new(),
             letter: Some("unsupported_body"),
             text: None,

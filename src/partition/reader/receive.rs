@@ -245,7 +245,7 @@ impl Reader {
         }
         let is_off = match &event.body {
             Body::Bytes(bytes) => self.given.prefetch.is_off_after(bytes.len() as u64),
-            Body::Unsupported(_) => false,
+            Body::Unsupported(..) => false,
         };
         let position = event.position.clone();
         let given = &self.given;
