@@ -37,6 +37,8 @@ mod tests {
     use std::borrow::Cow;
 
     use super::super::testing::with;
+    use super::super::{MARK, Origin, Record};
+    use crate::envelope::{Piece, RecordKind, Repairs};
 
     fn check(body: &str, expected: Option<&str>) {
         with(body, |record| {
@@ -92,5 +94,27 @@ mod tests {
         );
         check("{\"properties\":{\"RawEventData\":{}}}", None);
         check("\"AdvancedHunting-CloudAppEvents\"", None);
+    }
+
+    #[test]
+    fn a_repaired_record_keeps_its_mark_and_its_bound() {
+        const BROKEN: &str = "{'category':'AdvancedHunting-CloudAppEvents',...";
+        const JSON: &str = r#"{"category":"AdvancedHunting-CloudAppEvents","properties":{"RawEventData":{"Id":1}}}"#;
+        let origin = Origin::any();
+        let piece = Piece {
+            kind: RecordKind::Repaired,
+            original: BROKEN.as_bytes(),
+            repaired: Some((JSON.as_bytes(), Repairs::SINGLE_QUOTES)),
+            index: 0,
+        };
+        let record = Record::new(piece, &origin);
+        let mut out = Vec::new();
+        record.write_office365(&mut out);
+        let out = String::from_utf8(out).unwrap();
+        let expected = format!(
+            "{{\"Id\":1,\"{MARK}\":{{\"repairs\":[\"single_quotes\"],\"original\":\"{BROKEN}\"}}}}"
+        );
+        assert_eq!(out, expected);
+        assert!(out.len() as u64 <= record.json_bytes_max());
     }
 }
