@@ -72,6 +72,26 @@ async fn arrives(encoding: Encoding) {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn office_365_records_are_taken_out_on_request() {
+    const INNER: &str = r#"{"Id":"1b4e28ba","Operation":"Send","ExternalAccess":false,"n":1.50}"#;
+    const OTHER: &str = r#"{"category":"AuditLogs","properties":{"RawEventData":{"Id":"x"}}}"#;
+    let scene = Scene::set(1).await;
+    let settings = scene.settings();
+    let forwarder = settings.set("sinks.main.unwrap_office365", "true").start();
+    let outer = format!(
+        r#"{{"category":"AdvancedHunting-CloudAppEvents","properties":{{"RawEventData":{INNER}}}}}"#
+    );
+    let body = format!(r#"{{"records":[{outer},{OTHER}]}}"#);
+    scene.hub.append(0, Bytes::from(body));
+    let mut expected = Bag::default();
+    expected.extend([INNER, OTHER].map(|it| Bytes::from_static(it.as_bytes())));
+    crate::eventually::eventually("both records", || scene.endpoint.has(&expected)).await;
+    forwarder.stop().await;
+    let difference = scene.endpoint.taken().against(&expected);
+    assert_eq!(difference.duplicates_only(), 0);
+}
+
 /// The records that must arrive for a body, found without the forwarder's code.
 fn expected(body: &Bytes, encoding: Encoding) -> Vec<Bytes> {
     if let Some(records) = scanner::records(body) {
