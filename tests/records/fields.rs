@@ -38,9 +38,10 @@ const OWN_ID: [&str; 13] = [
     "o365.",
 ];
 
-/// The files of records, by name without ending.
-fn files() -> Vec<(String, String)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/records");
+/// The files of one kind, by name without ending.
+fn files(kind: &str) -> Vec<(String, String)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
+    let folder = folder.join(kind);
     let Ok(entries) = std::fs::read_dir(folder) else {
         return Vec::new();
     };
@@ -56,15 +57,8 @@ fn files() -> Vec<(String, String)> {
 
 /// Looks at every record, with the file that it stands in and what a parser sees in it.
 fn each(mut look: impl FnMut(&str, Record<'_>, &Value)) {
-    let origin = Origin {
-        hub: std::sync::Arc::new(HubName::new("contoso.servicebus.windows.net", "logs")),
-        partition: PartitionId::new("0"),
-        position: Position {
-            enqueued_at: Some(ENQUEUED),
-            ..Position::before_first()
-        },
-    };
-    for (name, text) in files() {
+    let origin = origin();
+    for (name, text) in files("records") {
         for line in text.lines().filter(|line| !line.trim().is_empty()) {
             let value: Value = serde_json::from_str(line).unwrap();
             let records = envelope::split(&Bytes::from(line.to_owned()), 0);
@@ -72,6 +66,17 @@ fn each(mut look: impl FnMut(&str, Record<'_>, &Value)) {
             let record = Record::new(records.all().next().unwrap(), &origin);
             look(&name, record, &value);
         }
+    }
+}
+
+fn origin() -> Origin {
+    Origin {
+        hub: std::sync::Arc::new(HubName::new("contoso.servicebus.windows.net", "logs")),
+        partition: PartitionId::new("0"),
+        position: Position {
+            enqueued_at: Some(ENQUEUED),
+            ..Position::before_first()
+        },
     }
 }
 
@@ -157,7 +162,7 @@ fn times_agree_with_what_the_record_says_elsewhere() {
             compared += 1;
         }
     });
-    assert!(compared > 20 || files().is_empty(), "{compared}");
+    assert!(compared > 20 || files("records").is_empty(), "{compared}");
 }
 
 #[test]
@@ -186,7 +191,7 @@ fn tenants_are_guids_and_only_guids() {
             None => assert!(!is_guid, "{name}: {value}"),
         }
     });
-    assert!(found > 300 || files().is_empty(), "{found}");
+    assert!(found > 300 || files("records").is_empty(), "{found}");
 }
 
 #[test]
@@ -266,7 +271,10 @@ fn own_ids_are_there_and_content_keys_tell_records_apart() {
         let before = keys.insert(record.content_key(), record.original().to_vec());
         assert!(before.is_none_or(|it| it == record.original()), "{name}");
     });
-    assert!(with * 10 > all * 8 || files().is_empty(), "{with} of {all}");
+    assert!(
+        with * 10 > all * 8 || files("records").is_empty(),
+        "{with} of {all}"
+    );
 }
 
 #[test]
@@ -303,4 +311,30 @@ fn office_365_records_are_inside_of_defenders() {
             assert!(member(&inner, "Id").is_some(), "{value}");
         }
     });
+}
+
+#[test]
+fn records_say_the_same_in_whole_messages() {
+    let origin = origin();
+    for (name, text) in files("messages") {
+        let value: Value = serde_json::from_str(&text).unwrap();
+        let expected = value["records"].as_array().unwrap();
+        let records = envelope::split(&Bytes::from(text), 0);
+        assert_eq!(records.len(), expected.len(), "{name}");
+        for (piece, value) in records.all().zip(expected) {
+            let record = Record::new(piece, &origin);
+            let mut fields = record.read(&[Field::Category, Field::Time]);
+            let category = member(value, "category").map(|it| match it {
+                Value::Object(object) => object["value"].as_str().unwrap(),
+                it => it.as_str().unwrap(),
+            });
+            assert_eq!(fields.category().as_deref(), category, "{name}");
+            let (time, source) = fields.time().unwrap();
+            assert_ne!(source, TimeSource::Enqueued, "{name}: {value}");
+            let text = member(value, "time").and_then(Value::as_str);
+            if let Some(text) = text {
+                assert_eq!(EventTime::parse(text), Some(time), "{name}");
+            }
+        }
+    }
 }
