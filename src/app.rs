@@ -198,7 +198,8 @@ impl App {
             let context = Arc::new(SinkContext {
                 id: SinkId(id),
                 name: name.clone(),
-                format: Format::new(sink.encoding, &sink.prefix, &sink.suffix),
+                format: Format::new(sink.encoding, &sink.prefix, &sink.suffix)
+                    .unwrapping_office365(sink.unwrap_office365),
                 config: sink.clone(),
                 transport: Arc::clone(transport),
                 compressor: Arc::clone(&seams.compressor),

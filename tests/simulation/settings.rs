@@ -81,6 +81,7 @@ fn sink(index: usize, setup: &SinkSetup) -> SinkConfig {
     SinkConfig {
         endpoint: Secret::new("https://simulated.example/"),
         encoding: setup.encoding,
+        unwrap_office365: false,
         prefix: if frame {
             "<begin>".into()
         } else {

@@ -97,6 +97,7 @@ impl Case {
         let config = SinkConfig {
             endpoint: Secret::new("http://127.0.0.1/"),
             encoding: Encoding::Ndjson,
+            unwrap_office365: false,
             prefix: String::new(),
             suffix: String::new(),
             headers: std::collections::BTreeMap::new(),
