@@ -89,7 +89,8 @@ impl<'a, F: Fn(&str) -> Option<usize>> DeserializeSeed<'a> for Key<'_, F> {
     type Value = Option<usize>;
 
     fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<Option<usize>, D::Error> {
-        deserializer.deserialize_str(self)
+        // Bytes rather than a string, which cannot hold half of a surrogate pair, as a key may.
+        deserializer.deserialize_bytes(self)
     }
 }
 
@@ -100,8 +101,8 @@ impl<F: Fn(&str) -> Option<usize>> Visitor<'_> for Key<'_, F> {
         f.write_str("a key")
     }
 
-    fn visit_str<E>(self, key: &str) -> Result<Option<usize>, E> {
-        Ok((self.0)(key))
+    fn visit_bytes<E>(self, key: &[u8]) -> Result<Option<usize>, E> {
+        Ok(std::str::from_utf8(key).ok().and_then(self.0))
     }
 }
 
@@ -116,6 +117,11 @@ mod tests {
             lookup(object, ["level", "cat", "other"]),
             [Some("4"), Some("\"a\""), None]
         );
+    }
+
+    #[test]
+    fn a_key_with_half_a_surrogate_pair_is_passed_over() {
+        assert_eq!(lookup(br#"{"\ud800":1,"a":2}"#, ["a"]), [Some("2")]);
     }
 
     #[test]
