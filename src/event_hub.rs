@@ -13,6 +13,7 @@ pub mod client;
 mod connection;
 mod control;
 mod error;
+mod hold;
 mod message;
 pub mod position;
 pub mod runtime;

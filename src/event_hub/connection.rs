@@ -17,6 +17,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::client::{Access, Settings};
+use super::hold::hold;
 use super::token::ConnectionCredential;
 use super::{PartitionId, SourceError, SourceErrorKind};
 use crate::config::SourceTransport;
@@ -78,6 +79,7 @@ pub(super) async fn connect(
         client: Some(client),
         credential,
         purpose,
+        linked: false,
         closer: Arc::clone(closer),
     })
 }
@@ -87,6 +89,8 @@ pub(super) struct Connection {
     client: Option<ConsumerClient>,
     credential: Option<Arc<ConnectionCredential>>,
     purpose: Purpose,
+    /// Whether the partition's link has been attached.
+    linked: bool,
     closer: Arc<Closer>,
 }
 
@@ -103,10 +107,20 @@ impl Connection {
         self.credential.as_ref()
     }
 
+    /// The partition's link has been attached; at its end it must not be attached again.
+    pub(super) fn has_link(&mut self) {
+        self.linked = true;
+    }
+
+    /// What the close must not detach.
+    fn link(&self) -> Option<PartitionId> {
+        self.purpose.clone().filter(|_| self.linked)
+    }
+
     /// Closes the client; returns after the closer's patience at the latest.
     pub(super) async fn close(mut self) {
         if let Some(client) = self.client.take() {
-            let closed = self.closer.begin(client, self.purpose.clone());
+            let closed = self.closer.begin(client, self.purpose.clone(), self.link());
             // An error means that the close has ended.
             closed.await.unwrap_or_default();
         }
@@ -116,7 +130,8 @@ impl Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         if let Some(client) = self.client.take() {
-            drop(self.closer.begin(client, self.purpose.take()));
+            let link = self.link();
+            drop(self.closer.begin(client, self.purpose.take(), link));
         }
     }
 }
@@ -173,12 +188,21 @@ impl Closer {
     }
 
     /// Starts a close. What is returned ends when the client is closed or counts as abandoned.
-    fn begin(&self, client: ConsumerClient, purpose: Purpose) -> oneshot::Receiver<()> {
+    fn begin(
+        &self,
+        client: ConsumerClient,
+        purpose: Purpose,
+        link: Option<PartitionId>,
+    ) -> oneshot::Receiver<()> {
         let (done, closed) = oneshot::channel();
         let (patience, abandoned) = (self.patience, Arc::clone(&self.abandoned));
         let mut tasks = lock(&self.tasks);
         while tasks.try_join_next().is_some() {}
         let close = async move {
+            let _held = match &link {
+                Some(partition) => hold(&client, partition).await,
+                None => None,
+            };
             let mut close = std::pin::pin!(client.close());
             if timeout(patience, &mut close).await.is_ok() {
                 return;

@@ -1,32 +1,30 @@
 //! One open receiver.
 
 use std::panic::AssertUnwindSafe;
-use std::pin::Pin;
 use std::time::{Duration, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use azure_messaging_eventhubs::models::ReceivedEventData;
 use azure_messaging_eventhubs::{
-    ConsumerClient, EventHubsError, EventReceiver, OpenReceiverOptions, StartLocation,
-    StartPosition,
+    ConsumerClient, EventHubsError, OpenReceiverOptions, StartLocation, StartPosition,
 };
-use futures::{FutureExt, Stream, StreamExt};
+use futures::{FutureExt, StreamExt};
 use tokio::time::Instant;
 use tracing::Dispatch;
 use tracing::instrument::WithSubscriber;
 
 use super::connection::Connection;
 use super::error::{self, Target};
+use super::hold::{Events, own};
 use super::{
     EventStream, OpenAt, PartitionId, ReceivedEvent, SourceError, SourceErrorKind, message,
 };
 
 type Received = Result<ReceivedEventData, SourceError>;
-type Events = Pin<Box<dyn Stream<Item = Result<ReceivedEventData, EventHubsError>> + Send>>;
 
 /// Attaches a receiver and waits until the service has accepted the link.
 pub(super) async fn open(
-    connection: Connection,
+    mut connection: Connection,
     partition: &PartitionId,
     at: &OpenAt,
     prefetch: u32,
@@ -43,6 +41,7 @@ pub(super) async fn open(
         .client()
         .map_err(|error| error::classify(&error, target))?;
     let (events, first) = attach(client, partition, options, target).await?;
+    connection.has_link();
     Ok(PartitionStream {
         events: Some(events),
         first,
@@ -71,7 +70,7 @@ async fn attach(
         .open_receiver_on_partition(partition.to_owned(), Some(options))
         .await
         .map_err(|error| error::classify(&error, target))?;
-    let mut events: Events = Box::pin(own(receiver));
+    let mut events = own(receiver);
     let attached = async {
         let receiver = client
             .open_receiver_on_partition(partition.to_owned(), Some(onlooker))
@@ -111,18 +110,6 @@ async fn receive(
 
 fn ended() -> SourceError {
     SourceError::new(SourceErrorKind::Unavailable, "the receiver has ended")
-}
-
-/// A stream of a receiver's events that owns the receiver.
-fn own(
-    receiver: EventReceiver,
-) -> impl Stream<Item = Result<ReceivedEventData, EventHubsError>> + Send {
-    async_stream::stream! {
-        let mut events = std::pin::pin!(receiver.stream_events());
-        while let Some(event) = events.next().await {
-            yield event;
-        }
-    }
 }
 
 fn start(at: &OpenAt) -> StartPosition {
@@ -176,7 +163,7 @@ impl EventStream for PartitionStream {
         let Self {
             events, connection, ..
         } = *self;
-        // First the receiver: with it in use the client cannot detach the link.
+        // First the receiver: the end of the link is the connection's affair.
         drop(events);
         connection.close().await;
     }

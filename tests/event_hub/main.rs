@@ -16,5 +16,6 @@ mod endings;
 mod open;
 mod properties;
 mod refusals;
+mod stolen;
 mod support;
 mod tokens;

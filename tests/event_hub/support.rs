@@ -147,6 +147,8 @@ pub(crate) fn kind<T>(result: Result<T, SourceError>) -> SourceErrorKind {
 pub(crate) async fn leave(source: EventHubSource, emulator: Emulator) {
     bounded(source.shutdown()).await;
     assert_eq!(source.abandoned_clients(), 0);
+    // The broker may learn of the last close a little later than the client.
+    eventually("the last close", || emulator.open_connections() == 0).await;
     let report = emulator.stop().await;
     assert_eq!((report.open, report.leaked), (0, 0), "{report:?}");
 }
