@@ -2,13 +2,16 @@
 SHELL := /bin/bash
 SEEDS ?= 200
 SEED ?=
+FUZZ_SECONDS ?= 60
 
-.PHONY: help test node_modules python demo simulate mutants check docs
+.PHONY: help test node_modules python demo simulate mutants bench fuzz check docs
 help:
 	@echo "make test                 all tests (installs Azurite and Microsoft's SDKs by npm ci and, if there is python3, pip)"
 	@echo "make simulate SEEDS=n     the real stages against simulated faults, n seeds"
 	@echo "make simulate SEED=x      the same for one seed"
 	@echo "make mutants              deliberate breakages: the simulation must catch each"
+	@echo "make bench                how fast bodies are split, beside serde_json, and how time grows with broken ones"
+	@echo "make fuzz FUZZ_SECONDS=n  splitting, repair and record reading under libFuzzer, n seconds"
 	@echo "make check                formatting, lints, documentation"
 	@echo "make docs                 writes what is generated: docs/configuration.md, examples/full.toml"
 
@@ -32,6 +35,12 @@ simulate:
 
 mutants:
 	scripts/mutants
+
+bench:
+	cargo bench --locked --bench split
+
+fuzz:
+	fuzz/run $(FUZZ_SECONDS)
 
 check:
 	cargo fmt --all -- --check

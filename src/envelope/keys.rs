@@ -23,7 +23,8 @@ impl<'de> DeserializeSeed<'de> for KeySeed {
     type Value = Key;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Key, D::Error> {
-        deserializer.deserialize_str(self)
+        // Bytes rather than a string, which cannot hold half of a surrogate pair, as a key may.
+        deserializer.deserialize_bytes(self)
     }
 }
 
@@ -34,10 +35,10 @@ impl Visitor<'_> for KeySeed {
         f.write_str("a key")
     }
 
-    fn visit_str<E>(self, key: &str) -> Result<Key, E> {
+    fn visit_bytes<E>(self, key: &[u8]) -> Result<Key, E> {
         Ok(match key {
-            _ if key.eq_ignore_ascii_case("records") => Key::Records,
-            _ if key.eq_ignore_ascii_case("record") => Key::Record,
+            _ if key.eq_ignore_ascii_case(b"records") => Key::Records,
+            _ if key.eq_ignore_ascii_case(b"record") => Key::Record,
             _ => Key::Other,
         })
     }

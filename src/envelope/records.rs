@@ -89,7 +89,7 @@ impl Repairs {
     pub const EXTRA_COMMA: Self = Self(1 << 1);
     /// No comma between two members.
     pub const MISSING_COMMA: Self = Self(1 << 2);
-    /// Line breaks and other control characters in a string, escaped.
+    /// Line breaks and other control characters in a string, escaped; or between values, left out.
     pub const CONTROL_CHARACTER: Self = Self(1 << 3);
     /// `NaN` and the infinities, which became `null`.
     pub const NOT_A_NUMBER: Self = Self(1 << 4);

@@ -47,6 +47,14 @@ struct Repair<'a> {
     work: usize,
 }
 
+/// What an object stands in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Around {
+    Nothing,
+    Array,
+    Envelope,
+}
+
 impl Repair<'_> {
     /// Everything from the beginning: objects, arrays, and text between them.
     fn texts(&mut self) {
@@ -57,9 +65,9 @@ impl Repair<'_> {
                 None => return,
                 // What is left of an envelope.
                 Some(b']' | b'}') if self.collector.len() > 0 => at + 1,
-                Some(b'{') if self.has_work() => self.object(at, true),
+                Some(b'{') if self.has_work() => self.object(at, Around::Nothing),
                 Some(b'[') if self.has_work() && scan::begins_array(self.text, at) => {
-                    self.members(at + 1)
+                    self.members(at + 1, Around::Array)
                 }
                 Some(_) => self.plain(at),
             };
@@ -71,11 +79,12 @@ impl Repair<'_> {
     }
 
     /// An envelope, or a record; gives the position behind it.
-    fn object(&mut self, start: usize, is_outermost: bool) -> usize {
-        if let Some(value) = self.envelope(start) {
+    fn object(&mut self, start: usize, around: Around) -> usize {
+        let is_outermost = around == Around::Nothing;
+        if let Some(value) = self.envelope(start, around) {
             let end = match self.text.get(value) {
-                Some(b'[') => self.members(value + 1),
-                _ => self.object(value, false),
+                Some(b'[') => self.members(value + 1, Around::Envelope),
+                _ => self.object(value, Around::Envelope),
             };
             return self.rest_of_envelope(end);
         }
@@ -170,7 +179,7 @@ impl Repair<'_> {
     }
 
     /// The members of an array whose opening bracket is behind us; gives the position behind it.
-    fn members(&mut self, mut at: usize) -> usize {
+    fn members(&mut self, mut at: usize, around: Around) -> usize {
         let mut depth = 0_usize;
         loop {
             at = scan::separators(self.text, at);
@@ -184,7 +193,7 @@ impl Repair<'_> {
                 // One too many, or the array's own end is missing.
                 Some(b'}') => at + 1,
                 Some(_) if !self.has_work() => self.plain(at),
-                Some(b'{') => self.object(at, false),
+                Some(b'{') => self.object(at, around),
                 Some(b'[') => match self.whole_value(at) {
                     Some(end) => end,
                     None => {
@@ -232,11 +241,12 @@ impl Repair<'_> {
     /// Text, up to something on a later line that can be read.
     fn plain(&mut self, start: usize) -> usize {
         let mut at = start;
-        while let Some(candidate) = boundary::in_text(self.text, at + 1) {
+        let is_behind_records = self.collector.len() > 0;
+        while let Some(candidate) = boundary::in_text(self.text, at + 1, is_behind_records) {
             if !self.has_work() {
                 break;
             }
-            if self.envelope(candidate).is_some()
+            if self.envelope(candidate, Around::Nothing).is_some()
                 || matches!(self.read(candidate), Outcome::Object { .. })
             {
                 self.push_text(start, candidate, Unparsable::Text);
@@ -252,19 +262,35 @@ impl Repair<'_> {
     }
 
     /// Where the value of an envelope begins: an array or an object.
-    fn envelope(&mut self, start: usize) -> Option<usize> {
+    fn envelope(&mut self, start: usize, around: Around) -> Option<usize> {
         let mut keys = scan::Keys::new(self.text, start);
         let mut is_first = true;
         loop {
             let key = keys.next_key()?;
             let is_records = key.is("records") || (is_first && key.is("record"));
-            if is_records && matches!(self.text.get(key.value), Some(b'[' | b'{')) {
-                return Some(key.value);
+            if is_records {
+                // Held in another way, the records are no less: the object is kept as it is.
+                let holds_records = matches!(self.text.get(key.value), Some(b'[' | b'{'));
+                let is_one = match around {
+                    // A record may have such a key, among others.
+                    Around::Envelope => is_first && self.is_only_value(key.value),
+                    Around::Nothing | Around::Array => true,
+                };
+                return (holds_records && is_one).then_some(key.value);
             }
             is_first = false;
             let end = self.value_end(key.value)?;
             keys.go_on(end);
         }
+    }
+
+    /// Whether nothing stands behind this value in its object, as far as that can be read.
+    fn is_only_value(&mut self, value: usize) -> bool {
+        let Some(end) = self.value_end(value) else {
+            return true;
+        };
+        let follows = scan::white_space(self.text, end);
+        matches!(self.text.get(follows), None | Some(b'}'))
     }
 
     fn value_end(&mut self, value: usize) -> Option<usize> {
@@ -279,11 +305,19 @@ impl Repair<'_> {
         }
     }
 
-    /// Passes over the keys that stand behind the records.
+    /// Passes over the keys that stand behind the records, unless they are records again.
     fn rest_of_envelope(&mut self, from: usize) -> usize {
         let mut keys = scan::Keys::inside(self.text, from);
         while let Some(key) = keys.next_key() {
-            match self.value_end(key.value) {
+            let end = match self.text.get(key.value) {
+                Some(b'[') if key.is("records") => {
+                    Some(self.members(key.value + 1, Around::Envelope))
+                }
+                Some(b'{') if key.is("records") => Some(self.object(key.value, Around::Envelope)),
+                Some(byte) if key.is("records") && *byte != b'n' => None,
+                _ => self.value_end(key.value),
+            };
+            match end {
                 Some(end) => keys.go_on(end),
                 None => break,
             }

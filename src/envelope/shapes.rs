@@ -42,6 +42,7 @@ pub(super) fn split_into(collector: &mut Collector, text: &[u8], base: usize) ->
         text,
         base,
         depth: 0,
+        in_array: false,
     };
     for text in texts {
         walk.value(text.get());
@@ -55,16 +56,17 @@ struct Walk<'a, 'b> {
     text: &'b [u8],
     base: usize,
     depth: u8,
+    in_array: bool,
 }
 
 impl<'b> Walk<'_, 'b> {
     fn value(&mut self, value: &'b str) {
         match value.as_bytes().first() {
             Some(b'{') => self.object(value),
-            Some(b'[') if self.depth == 0 => {
-                self.depth += 1;
+            Some(b'[') if !self.in_array => {
+                self.in_array = true;
                 self.array(value, Self::value);
-                self.depth -= 1;
+                self.in_array = false;
             }
             _ => self.member(value),
         }
@@ -129,6 +131,7 @@ impl<'b> Walk<'_, 'b> {
             text: content.as_bytes(),
             base,
             depth: self.depth + 1,
+            in_array: false,
         };
         let texts = serde_json::Deserializer::from_str(content).into_iter::<&RawValue>();
         // Seen before to be JSON.

@@ -51,6 +51,8 @@ fn envelopes_become_slices() {
         ],
     );
     check(r#"{"\u0072ecords":[{}]}"#, &[(Object, "{}")]);
+    check(r#"{"\ud800":1,"records":[{}]}"#, &[(Object, "{}")]);
+    check(r#"{"\ud800":1,"records":{}}"#, &[(Object, "{}")]);
 }
 
 #[test]
@@ -84,6 +86,10 @@ fn an_envelope_may_hold_anything() {
     check(
         r#"{"records":"[{\"a\":\"\\u00e9\"},{\"b\":2}]","x":1}"#,
         &[(Object, r#"{"a":"\u00e9"}"#), (Object, r#"{"b":2}"#)],
+    );
+    check(
+        r#"{"records":"[{\"a\":1},[2],3]"}"#,
+        &[(Object, r#"{"a":1}"#), (Value, "[2]"), (Value, "3")],
     );
     check(
         r#"{"records":["{\"a\":1}",{"b":2},"\"{\\\"c\\\":3}\""]}"#,

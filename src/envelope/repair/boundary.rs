@@ -56,15 +56,17 @@ pub(super) fn next_line(text: &[u8], start: usize) -> Option<usize> {
 }
 
 /// The next place in plain text where JSON may begin: an object or an array at the beginning of a
-/// line, or an envelope anywhere.
-pub(super) fn in_text(text: &[u8], from: usize) -> Option<usize> {
+/// line, or an envelope anywhere; behind records, also an object behind another one.
+pub(super) fn in_text(text: &[u8], from: usize, is_behind_records: bool) -> Option<usize> {
     let rest = text.get(from..)?;
     let mut places = rest.iter().zip(from..);
     places
         .find(|(byte, at)| {
             **byte == b'{'
                 && first_key(text, *at).is_some_and(|key| {
-                    key.eq_ignore_ascii_case(b"records") || begins_line(text, *at)
+                    key.eq_ignore_ascii_case(b"records")
+                        || begins_line(text, *at)
+                        || is_behind_records && follows_object(text, *at)
                 })
         })
         .map(|(_, at)| at)

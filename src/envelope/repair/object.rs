@@ -119,7 +119,12 @@ impl Reader<'_> {
     /// Passes over white space and comments.
     fn blank(&mut self) {
         loop {
-            self.at = scan::white_space(self.text, self.at);
+            let end = scan::white_space(self.text, self.at);
+            let blank = self.text.get(self.at..end).unwrap_or_default();
+            if !blank.iter().all(|byte| scan::is_json_white_space(*byte)) {
+                self.output.note(Repairs::CONTROL_CHARACTER);
+            }
+            self.at = end;
             let rest = self.text.get(self.at..).unwrap_or_default();
             let comment = match rest {
                 [b'/', b'/', ..] => rest.iter().position(|byte| *byte == b'\n'),
@@ -300,7 +305,10 @@ impl Reader<'_> {
                 self.expects = Expects::Value;
                 self.has_members = true;
             }
-            _ => self.is_broken = true,
+            _ => {
+                self.is_broken = true;
+                self.expects = Expects::Value;
+            }
         }
         self.advance(self.at + 1);
         None
@@ -322,7 +330,10 @@ impl Reader<'_> {
                 self.advance(end);
                 return None;
             }
+            // A key in quotes may follow: no text goes on through it.
             self.is_broken = true;
+            self.advance(word::key_end(self.text, start).max(start + 1));
+            return None;
         }
         let end = word::end(self.text, start).max(start + 1);
         let word = self.text.get(start..end).unwrap_or_default();

@@ -2,13 +2,15 @@
 
 use super::{string, word};
 
-/// The position behind white space.
+/// The position behind white space, and control characters, which mean nothing else.
 pub(super) fn white_space(text: &[u8], from: usize) -> usize {
     let rest = text.get(from..).unwrap_or_default();
-    from + rest
-        .iter()
-        .take_while(|byte| byte.is_ascii_whitespace())
-        .count()
+    from + rest.iter().take_while(|byte| **byte <= b' ').count()
+}
+
+/// Whether JSON allows this as white space.
+pub(super) fn is_json_white_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
 }
 
 /// The position behind what may stand between texts: white space, commas, byte order marks, the
@@ -43,7 +45,11 @@ pub(super) struct Key<'a> {
 
 impl Key<'_> {
     pub(super) fn is(&self, name: &str) -> bool {
-        self.name.eq_ignore_ascii_case(name.as_bytes())
+        match self.name.contains(&b'\\') {
+            false => self.name.eq_ignore_ascii_case(name.as_bytes()),
+            true => serde_json::from_slice::<String>(&[b"\"", self.name, b"\""].concat())
+                .is_ok_and(|key| key.eq_ignore_ascii_case(name)),
+        }
     }
 }
 

@@ -92,6 +92,11 @@ fn a_record_is_mended() {
             "control_character",
         ),
         (
+            "{\"a\"\u{1}:\u{c}{} ,\u{0}\"b\":1}",
+            r#"{"a":{},"b":1}"#,
+            "control_character",
+        ),
+        (
             "{\"a\":NaN,\"b\":-Infinity}",
             r#"{"a":null,"b":null}"#,
             "not_a_number",
@@ -175,10 +180,48 @@ fn brackets_too_many_or_too_few_cost_no_neighbour() {
         format!("[{one},{two},{three}"),
         format!("{{\"records\":[{one}]}},{{\"records\":[{two}]}},{three}"),
         format!("{{\"records\":[{one}{{\"records\":[{two},{three}]}}"),
+        format!("{{\"records\":[{one},{two}]],{three}]}}"),
         format!("\u{1e}{one}\n\u{1e}{two}\n\u{feff}{three}"),
     ] {
         check(&body, &all);
     }
+}
+
+#[test]
+fn a_record_with_a_key_of_that_name_is_a_record() {
+    for record in [
+        r#"{"id":2,"records":[{"a":1}]}"#,
+        r#"{"records":[{"a":1}],"id":2}"#,
+        r#"{"record":{"a":1},"id":2}"#,
+    ] {
+        let body = format!("{{\"records\":[{{\"id\":1,}},{record}]}}");
+        check(
+            &body,
+            &[repaired("{\"id\":1}", "extra_comma"), exact(record)],
+        );
+    }
+}
+
+#[test]
+fn records_of_a_second_key_are_found() {
+    let first = repaired("{\"id\":1}", "extra_comma");
+    check(
+        r#"{"records":[{"id":1,}],"x":1,"\u0052ecords":[{"id":2}],"records":{"id":3},"records":null}"#,
+        &[first, exact("{\"id\":2}"), exact("{\"id\":3}")],
+    );
+    let first = repaired("{\"id\":1}", "extra_comma");
+    let rest = "\"records\":\"[{\\\"id\\\":2}]\"}";
+    check(
+        &format!("{{\"records\":[{{\"id\":1,}}],{rest}"),
+        &[first, text(Text, rest)],
+    );
+    check(
+        r#"{"records":"[{\"id\":2}]","x":y}"#,
+        &[repaired(
+            r#"{"records":"[{\"id\":2}]","x":"y"}"#,
+            "unquoted",
+        )],
+    );
 }
 
 #[test]
