@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use crate::config::connection_string::ConnectionString;
-use crate::config::{Config, Secret, SourceAccess, StoreConfig};
+use crate::config::{Config, DeadLettersConfig, Secret, SourceAccess, StoreConfig};
 use crate::event_hub::Timestamp;
 use crate::telemetry::status::Status;
 
@@ -72,15 +72,25 @@ fn signatures(config: &Config) -> Vec<Signature> {
                 .signature_ends()?,
         })
     });
-    let of_store = match &config.checkpoints.store {
-        StoreConfig::Blob { container_url, .. } => url_ends(container_url),
+    let of_checkpoints = match &config.checkpoints.store {
+        StoreConfig::Blob { container_url, .. } => Some(container_url),
         StoreConfig::Directory { .. } | StoreConfig::Memory => None,
     };
-    let of_store = of_store.map(|ends| Signature {
-        place: "checkpoints.container_url".to_owned(),
-        ends,
+    let of_dead_letters = match &config.dead_letters {
+        DeadLettersConfig::Blob { container_url, .. } => Some(container_url),
+        DeadLettersConfig::Checkpoints | DeadLettersConfig::Directory { .. } => None,
+    };
+    let of_stores = [
+        ("checkpoints.container_url", of_checkpoints),
+        ("dead_letters.container_url", of_dead_letters),
+    ];
+    let of_stores = of_stores.into_iter().filter_map(|(place, url)| {
+        Some(Signature {
+            place: place.to_owned(),
+            ends: url_ends(url?)?,
+        })
     });
-    of_sources.chain(of_store).collect()
+    of_sources.chain(of_stores).collect()
 }
 
 /// The `se` of a signed URL, an RFC 3339 time or a date
