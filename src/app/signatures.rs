@@ -101,3 +101,42 @@ fn url_ends(url: &Secret) -> Option<Timestamp> {
     Timestamp::parse_rfc3339(&text)
         .or_else(|| Timestamp::parse_rfc3339(&format!("{text}T00:00:00Z")))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{FileText, load};
+
+    #[test]
+    fn those_of_both_stores_are_watched() {
+        let text = r#"
+            [sources.entra]
+            connection_string = "Endpoint=sb://a.servicebus.windows.net/;SharedAccessKeyName=k;SharedAccessKey=YWJj;EntityPath=logs"
+            consumer_group = "forwarder"
+            [sinks.siem]
+            type = "http"
+            endpoint = "https://siem.example.com"
+            [checkpoints]
+            store = "blob"
+            container_url = "https://a.blob.core.windows.net/c?se=2030-01-01&sig=abc"
+            [dead_letters]
+            store = "blob"
+            container_url = "https://b.blob.core.windows.net/c?se=2030-01-02T03:04:05Z&sig=abc"
+        "#;
+        let file = FileText {
+            name: "forwarder.toml".to_owned(),
+            text: text.to_owned(),
+        };
+        let config = load(Some(file), []).unwrap().config;
+        let found = signatures(&config).into_iter();
+        let found: Vec<_> = found.map(|it| (it.place, it.ends.to_rfc3339())).collect();
+        let expected = [
+            ("checkpoints.container_url", "2030-01-01T00:00:00.000Z"),
+            ("dead_letters.container_url", "2030-01-02T03:04:05.000Z"),
+        ];
+        assert_eq!(
+            found,
+            expected.map(|(place, ends)| (place.to_owned(), ends.to_owned()))
+        );
+    }
+}

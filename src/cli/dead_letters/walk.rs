@@ -10,8 +10,8 @@ use crate::deliver::dead_letter::{
     Content, DeadLetterArchive, DeadLetterError, Facts, Listed, Read, StoredLetter,
 };
 
-/// Objects of one call on the store.
-const PAGE: usize = 1_000;
+/// Objects of one call on the store: as many as a container gives at once.
+const PAGE: usize = 5_000;
 
 /// The letters of an object that are meant.
 #[derive(Debug)]
