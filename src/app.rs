@@ -48,7 +48,9 @@ use crate::telemetry::status::Status;
 const SINK_QUEUE: usize = 64;
 /// Part of the grace that is kept for the last checkpoints and the release.
 const STORING_TIME: Duration = Duration::from_secs(5);
-/// Part of it that the last checkpoints may take.
+/// Part of it that is kept for the release alone.
+const RELEASE_TIME: Duration = Duration::from_secs(2);
+/// What the last checkpoints get at least, if the deadline lets them.
 const CHECKPOINT_TIME: Duration = Duration::from_secs(3);
 
 /// What stands outside, behind the traits: real or simulated.
@@ -89,7 +91,8 @@ pub struct App {
 /// How the stages ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
-    /// Everything that was read is delivered and checkpointed.
+    /// Everything that was read is delivered and checkpointed, except in partitions that others have
+    /// taken: there the new owners' checkpoints count.
     Settled,
     /// The deadline came first: this many records are read again by the next owner.
     Unsettled {
@@ -195,7 +198,8 @@ impl App {
             let context = Arc::new(SinkContext {
                 id: SinkId(id),
                 name: name.clone(),
-                format: Format::new(sink.encoding, &sink.prefix, &sink.suffix),
+                format: Format::new(sink.encoding, &sink.prefix, &sink.suffix)
+                    .unwrapping_office365(sink.unwrap_office365),
                 config: sink.clone(),
                 transport: Arc::clone(transport),
                 compressor: Arc::clone(&seams.compressor),
@@ -317,7 +321,11 @@ impl App {
             self.sink_tasks.shutdown().await;
         }
         self.storing.shutdown().await;
-        let store_by = (Instant::now() + CHECKPOINT_TIME).min(deadline);
+        // A slow store may have what delivering left over: without the checkpoint, what was
+        // delivered is repeated.
+        let store_by = (Instant::now() + CHECKPOINT_TIME)
+            .max(deadline - RELEASE_TIME.min(grace))
+            .min(deadline);
         let stored = tokio::time::timeout_at(store_by, self.checkpointer.store_all()).await;
         let records = self.balance().sinks.iter().map(|sink| sink.in_flight).sum();
         let release = futures::future::join_all(released.into_iter().map(Released::release));

@@ -220,6 +220,8 @@ pub struct SinkConfig {
     pub endpoint: Secret,
     /// How records become a body.
     pub encoding: Encoding,
+    /// Whether Office 365 audit records are taken out of Defender's.
+    pub unwrap_office365: bool,
     /// Bytes before the body (inside the compression).
     pub prefix: String,
     /// Bytes after the body (inside the compression).

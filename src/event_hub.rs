@@ -4,6 +4,7 @@
 //! nothing in front of it sees an SDK type.
 
 use std::fmt;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -34,8 +35,9 @@ pub struct ReceivedEvent {
 pub enum Body {
     /// The bytes of its data sections, joined, or of its string or binary value.
     Bytes(Bytes),
-    /// An AMQP value that carries no bytes (a list, a map, a number); the text names its kind.
-    Unsupported(&'static str),
+    /// An AMQP value that carries no bytes (a list, a map, a number): the name of its kind, and the
+    /// value as JSON text; no text when it is nested too deeply.
+    Unsupported(&'static str, Bytes),
 }
 
 impl fmt::Debug for Body {
@@ -43,7 +45,7 @@ impl fmt::Debug for Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Bytes(bytes) => write!(f, "Bytes({})", bytes.len()),
-            Self::Unsupported(kind) => write!(f, "Unsupported({kind})"),
+            Self::Unsupported(kind, _) => write!(f, "Unsupported({kind})"),
         }
     }
 }
@@ -185,6 +187,17 @@ pub enum SourceErrorKind {
     Undecodable,
     /// The answer does not fit the question, or an event lacks its number, offset or time.
     Protocol,
+}
+
+impl SourceErrorKind {
+    /// Shortest wait before the next try that the service asks for; every wait has jitter beyond it
+    /// (<https://learn.microsoft.com/azure/event-hubs/event-hubs-messaging-exceptions>).
+    pub fn shortest_wait(self) -> Duration {
+        match self {
+            Self::Throttled => Duration::from_secs(4),
+            _ => Duration::ZERO,
+        }
+    }
 }
 
 impl fmt::Display for SourceErrorKind {

@@ -13,11 +13,14 @@ use crate::record::Record;
 /// `prefix` and `suffix` stand around it. A record's bytes are written as they came; what is no
 /// JSON object is written as one that holds it ([`Record::write_json`]). In `ndjson`, a line break
 /// inside a record (which in a JSON text can only be white space between tokens) becomes a blank.
+/// On request, Office 365 audit records are taken out of Defender's
+/// ([`Record::write_office365`]).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Format {
     encoding: Encoding,
     prefix: Vec<u8>,
     suffix: Vec<u8>,
+    unwrap_office365: bool,
 }
 
 impl Format {
@@ -27,6 +30,17 @@ impl Format {
             encoding,
             prefix: prefix.into(),
             suffix: suffix.into(),
+            unwrap_office365: false,
+        }
+    }
+
+    /// Whether Office 365 audit records are taken out of Defender's; they are not, unless this
+    /// says so.
+    #[must_use]
+    pub fn unwrapping_office365(self, unwrap_office365: bool) -> Self {
+        Self {
+            unwrap_office365,
+            ..self
         }
     }
 
@@ -43,7 +57,8 @@ impl Format {
         (self.prefix.len() + self.suffix.len() + 2) as u64
     }
 
-    /// At most how many bytes a record adds to a body: exact for JSON objects.
+    /// At most how many bytes a record adds to a body: exact for JSON objects, but for those of
+    /// which only an inner one is written.
     pub fn record_bytes_max(&self, record: &Record<'_>) -> u64 {
         record.json_bytes_max() + 1
     }
@@ -54,7 +69,7 @@ impl Format {
         match self.encoding {
             Encoding::Ndjson => {
                 for record in records {
-                    write_line(&record, out);
+                    self.write_line(&record, out);
                 }
             }
             Encoding::JsonArray => {
@@ -63,25 +78,33 @@ impl Format {
                     if index > 0 {
                         out.push(b',');
                     }
-                    record.write_json(out);
+                    self.write_record(&record, out);
                 }
                 out.push(b']');
             }
         }
         out.extend_from_slice(&self.suffix);
     }
-}
 
-fn write_line(record: &Record<'_>, out: &mut Vec<u8>) {
-    let start = out.len();
-    record.write_json(out);
-    let line = out.get_mut(start..).unwrap_or_default();
-    for byte in line {
-        if matches!(byte, b'\n' | b'\r') {
-            *byte = b' ';
+    fn write_record(&self, record: &Record<'_>, out: &mut Vec<u8>) {
+        if self.unwrap_office365 {
+            record.write_office365(out);
+        } else {
+            record.write_json(out);
         }
     }
-    out.push(b'\n');
+
+    fn write_line(&self, record: &Record<'_>, out: &mut Vec<u8>) {
+        let start = out.len();
+        self.write_record(record, out);
+        let line = out.get_mut(start..).unwrap_or_default();
+        for byte in line {
+            if matches!(byte, b'\n' | b'\r') {
+                *byte = b' ';
+            }
+        }
+        out.push(b'\n');
+    }
 }
 
 #[cfg(test)]
@@ -93,7 +116,10 @@ mod tests {
     use crate::record::Origin;
 
     fn check(encoding: Encoding, body: &'static [u8], expected: &str) {
-        let format = Format::new(encoding, "<", ">");
+        check_with(&Format::new(encoding, "<", ">"), body, expected);
+    }
+
+    fn check_with(format: &Format, body: &'static [u8], expected: &str) {
         let (split, origin) = (envelope::split(&Bytes::from_static(body), 0), Origin::any());
         let records: Vec<_> = split
             .all()
@@ -146,5 +172,28 @@ mod tests {
             b"a\xffb",
             "<[{\"message\":\"a\u{fffd}b\",\"message_base64\":\"Yf9i\"}]>",
         );
+    }
+
+    #[test]
+    fn office_365_records_are_unwrapped_on_request() {
+        const BODY: &[u8] = br#"{"records":[
+            {"category":"AdvancedHunting-CloudAppEvents","properties":{"a":1,"RawEventData":{"Id":
+            "x","n":1.50}}},
+            {"category":"ADVANCEDHUNTING-CLOUDAPPEVENTS","properties":{"RawEventData":"{\"Id\":\"y\"}"}},
+            {"category":"AdvancedHunting-CloudAppEvents","properties":{"RawEventData":null}},
+            {"category":"AuditLogs","properties":{"RawEventData":{"Id":"z"}}}]}"#;
+        let format = Format::new(Encoding::Ndjson, "", "");
+        check_with(
+            &format.clone().unwrapping_office365(true),
+            BODY,
+            "{\"Id\":             \"x\",\"n\":1.50}\n\
+             {\"Id\":\"y\"}\n\
+             {\"category\":\"AdvancedHunting-CloudAppEvents\",\"properties\":{\"RawEventData\":null}}\n\
+             {\"category\":\"AuditLogs\",\"properties\":{\"RawEventData\":{\"Id\":\"z\"}}}\n",
+        );
+        let array = Format::new(Encoding::JsonArray, "", "").unwrapping_office365(true);
+        check_with(&array, b"[{\"a\":1},2]", "[{\"a\":1},{\"message\":2}]");
+        let record = "{\"category\":\"AdvancedHunting-CloudAppEvents\",\"properties\":{\"RawEventData\":{}}}";
+        check_with(&format, record.as_bytes(), &format!("{record}\n"));
     }
 }

@@ -1,4 +1,7 @@
 //! 4. Records: slices of an event's body, with their origin.
+//!
+//! [`Record::read`] and the methods beside it say what a record tells of itself; the table of it
+//! all is in [`fields`].
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,11 +11,27 @@ use crate::checkpoint::receipts::Receipts;
 use crate::envelope::{Piece, RecordKind, Records, Repairs};
 use crate::event_hub::{PartitionId, Position};
 
+pub mod fields;
 mod identity;
 mod json;
+mod keys;
+mod moment;
+mod office365;
+mod own_id;
+mod scan;
+mod severity;
+mod tenant;
+#[cfg(test)]
+mod testing;
+mod time;
+mod value;
 
-pub use identity::StableId;
+pub use fields::{Field, Fields};
+pub use identity::{ContentKey, StableId};
 pub use json::MARK;
+pub use severity::Severity;
+pub use tenant::{Tenant, TenantId};
+pub use time::{EventTime, TimeSource};
 
 /// A hub by its names, as every record of it knows it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -7,6 +7,7 @@
 //! every field of a performative, stop reading and writing at will, and share
 //! bodies instead of copying them.
 
+mod admit;
 mod attach;
 mod consumer;
 mod effect;

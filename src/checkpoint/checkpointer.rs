@@ -63,6 +63,17 @@ struct Version {
     writes: Writes,
 }
 
+/// What became of a watermark.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    /// It is stored, or need not be yet.
+    Stored,
+    /// Somebody else owns the partition, whose watermark counts.
+    Lost,
+    /// The store did not take it.
+    Failed,
+}
+
 /// A partition to hold: whose checkpoint it is, and what is known of it.
 pub struct Holding {
     /// Name of its source in the configuration.
@@ -178,10 +189,10 @@ impl Checkpointer {
     }
 
     /// Stores the watermark of one partition now, and says whether it is stored; also when it had
-    /// not moved. `false` when the partition is not held.
+    /// not moved. `false` when the partition is not held, or is lost.
     pub async fn store_now(&self, ledger: LedgerId) -> bool {
         match self.held(ledger) {
-            Some(held) => self.store_one(&held, Instant::now(), None).await,
+            Some(held) => self.store_one(&held, Instant::now(), None).await == Outcome::Stored,
             None => false,
         }
     }
@@ -197,9 +208,11 @@ impl Checkpointer {
     }
 
     /// Stores all watermarks that have moved, and says whether all of them are stored. Those of
-    /// partitions that are known to be lost are their new owners' to store.
+    /// partitions that are lost, also when the conflict of this write is what tells, are their new
+    /// owners' to store.
     pub async fn store_all(&self) -> bool {
-        self.store(Instant::now(), None).await
+        let outcomes = self.store(Instant::now(), None).await;
+        !outcomes.contains(&Outcome::Failed)
     }
 
     /// Stores what has moved and is due by `pace`, for ever.
@@ -217,21 +230,19 @@ impl Checkpointer {
     }
 
     /// Stores what is due, or everything without a pace.
-    async fn store(&self, now: Instant, pace: Option<&Pace>) -> bool {
+    async fn store(&self, now: Instant, pace: Option<&Pace>) -> Vec<Outcome> {
         let held: Vec<_> = self.lock().values().map(Arc::clone).collect();
-        let stored = futures::stream::iter(held)
+        futures::stream::iter(held)
             .map(|held| async move { self.store_one(&held, now, pace).await })
             .buffer_unordered(WRITES_MAX)
-            .collect::<Vec<_>>()
-            .await;
-        stored.into_iter().all(|stored| stored)
+            .collect()
+            .await
     }
 
-    async fn store_one(&self, held: &Held, now: Instant, pace: Option<&Pace>) -> bool {
+    async fn store_one(&self, held: &Held, now: Instant, pace: Option<&Pace>) -> Outcome {
         let mut version = held.version.lock().await;
         if held.lost.is_cancelled() {
-            // Known and said: it is its new owner's to store.
-            return true;
+            return Outcome::Lost;
         }
         let generation = version.generation;
         let unstored = self.ledgers.unstored(held.ledger, generation);
@@ -241,10 +252,10 @@ impl Checkpointer {
             (Some(pace), Some(unstored)) => pace.due(now, &version.writes, &unstored),
         };
         let Some(due) = due else {
-            return true;
+            return Outcome::Stored;
         };
         let Some((position, index)) = self.ledgers.dirty(held.ledger, generation) else {
-            return true;
+            return Outcome::Stored;
         };
         let checkpoint = Checkpoint {
             position,
@@ -264,7 +275,7 @@ impl Checkpointer {
                 version.writes.succeeded(due);
                 self.ledgers.stored(held.ledger, generation, index);
                 self.status.is_well(&held.component());
-                true
+                Outcome::Stored
             }
             Err(StoreError::Conflict) => {
                 tracing::warn!(
@@ -275,11 +286,11 @@ impl Checkpointer {
                     "another owner wrote this partition's checkpoint: it is given up"
                 );
                 held.lost.cancel();
-                false
+                Outcome::Lost
             }
             Err(error) => {
                 self.status.waits(&held.component(), &error.to_string());
-                false
+                Outcome::Failed
             }
         }
     }

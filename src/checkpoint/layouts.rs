@@ -120,6 +120,17 @@ pub struct StoredPosition {
     pub etag: ETag,
 }
 
+impl StoredPosition {
+    /// The number up to which everything was read, where it is known.
+    pub fn number(&self) -> Option<SequenceNumber> {
+        match &self.reached {
+            Reached::Nothing => Some(SequenceNumber::BEFORE_FIRST),
+            Reached::Number(number, _) => Some(*number),
+            Reached::Offset(_) => None,
+        }
+    }
+}
+
 /// Somebody who has a partition, or had it when he died.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Holder {

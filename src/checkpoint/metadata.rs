@@ -6,13 +6,14 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::layouts::Reached;
 use super::{Checkpoint, Recorded, StoreError};
 use crate::event_hub::{Offset, Position, SequenceNumber, Timestamp};
 
 /// Name of the number.
-pub(super) const SEQUENCE: &str = "sequencenumber";
+const SEQUENCE: &str = "sequencenumber";
 /// Name of the offset.
-pub(super) const OFFSET: &str = "offset";
+const OFFSET: &str = "offset";
 /// Name of the moment at which the service took the event in.
 pub(super) const ENQUEUED: &str = "enqueuedtime";
 /// Name of the moment at which the hub was created.
@@ -67,9 +68,7 @@ pub(super) fn of_copy(recorded: &Recorded, modified_at: Timestamp) -> HashMap<St
 
 /// When the position was written, given when the object was.
 pub(super) fn modified_at(fields: &Fields, object: Timestamp) -> Timestamp {
-    value(fields, COPIED_FROM)
-        .and_then(Timestamp::parse_rfc3339)
-        .map_or(object, |copied| copied.min(object))
+    moment(fields, COPIED_FROM).map_or(object, |copied| copied.min(object))
 }
 
 /// The fields of an ownership; without an owner it is a released one.
@@ -84,45 +83,66 @@ pub(super) fn owner(fields: &Fields) -> Option<String> {
 
 /// Reads what this program or an Azure SDK wrote at `place`.
 pub(super) fn recorded(place: &str, fields: &Fields) -> Result<Recorded, StoreError> {
-    let unreadable = |problem: String| StoreError::Unreadable {
-        place: place.to_owned(),
-        problem,
-    };
-    let offset = value(fields, OFFSET).filter(|text| !text.eq_ignore_ascii_case("no offset"));
-    let sequence = match (value(fields, SEQUENCE), offset) {
-        (Some(text), _) => text
-            .parse()
-            .map(SequenceNumber)
-            .map_err(|_| unreadable(format!("`{SEQUENCE}` is not a number: {text:?}")))?,
-        (None, Some(offset)) => return Ok(Recorded::OffsetOnly(Offset::new(offset))),
-        (None, None) => {
-            return Err(unreadable(format!(
-                "it holds neither `{SEQUENCE}` nor `{OFFSET}`"
-            )));
-        }
-    };
-    let moment = |name| value(fields, name).and_then(Timestamp::parse_rfc3339);
-    // For other programs the offset counts, and -1 is the beginning: some write the number 0 beside
-    // it, which here would be an event that is done.
-    let is_own = [HUB_CREATED, COPIED_FROM]
-        .iter()
-        .any(|name| value(fields, name).is_some());
-    let sequence = match offset {
-        Some(Offset::BEGINNING_TEXT) if !is_own => SequenceNumber::BEFORE_FIRST,
-        _ => sequence,
+    let (sequence, offset) = match reached(place, fields)? {
+        Reached::Nothing => (SequenceNumber::BEFORE_FIRST, None),
+        Reached::Number(sequence, offset) => (sequence, offset),
+        Reached::Offset(offset) => return Ok(Recorded::OffsetOnly(offset)),
     };
     Ok(Recorded::Checkpoint(Checkpoint {
         position: Position {
             sequence,
-            offset: offset.map_or_else(Offset::beginning, Offset::new),
-            enqueued_at: moment(ENQUEUED),
+            offset: offset.unwrap_or_else(Offset::beginning),
+            enqueued_at: moment(fields, ENQUEUED),
         },
-        hub_created_at: moment(HUB_CREATED),
+        hub_created_at: moment(fields, HUB_CREATED),
     }))
 }
 
+/// How far the one who wrote at `place` had come.
+///
+/// What other SDKs resume from is the offset, and -1 is the beginning for them, whatever number is
+/// beside it: some write 0, which here would be an event that is done. Only this program writes -1
+/// beside a number that counts.
+pub(super) fn reached(place: &str, fields: &Fields) -> Result<Reached, StoreError> {
+    let unreadable = |problem: String| StoreError::Unreadable {
+        place: place.to_owned(),
+        problem,
+    };
+    let is_own = [HUB_CREATED, COPIED_FROM]
+        .iter()
+        .any(|name| value(fields, name).is_some());
+    let offset = value(fields, OFFSET).filter(|text| !text.eq_ignore_ascii_case("no offset"));
+    let is_beginning = offset == Some(Offset::BEGINNING_TEXT);
+    let number: Option<i64> = value(fields, SEQUENCE)
+        .map(|text| {
+            text.parse()
+                .map_err(|_| unreadable(format!("`{SEQUENCE}` is not a number: {text:?}")))
+        })
+        .transpose()?
+        // .NET means the smallest number of all by "none".
+        .filter(|number| *number != i64::MIN);
+    Ok(match (number, offset) {
+        (None, None) => {
+            let problem = format!("it holds neither `{SEQUENCE}` nor `{OFFSET}`");
+            return Err(unreadable(problem));
+        }
+        (None, _) if is_beginning => Reached::Nothing,
+        (None, Some(offset)) => Reached::Offset(Offset::new(offset)),
+        (Some(_), _) if is_beginning && !is_own => Reached::Nothing,
+        (Some(number), offset) => Reached::Number(
+            SequenceNumber(number),
+            offset.filter(|_| !is_beginning).map(Offset::new),
+        ),
+    })
+}
+
+/// A moment that can be read.
+pub(super) fn moment(fields: &Fields, name: &str) -> Option<Timestamp> {
+    value(fields, name).and_then(Timestamp::parse_rfc3339)
+}
+
 /// A value that says something.
-pub(super) fn value<'a>(fields: &'a Fields, name: &str) -> Option<&'a str> {
+fn value<'a>(fields: &'a Fields, name: &str) -> Option<&'a str> {
     fields
         .get(name)
         .map(String::as_str)
@@ -149,23 +169,33 @@ mod tests {
 
     #[test]
     fn what_other_programs_write_is_read() {
-        let java = read(&[("SequenceNumber", "42"), ("Offset", "8589934592")]);
-        assert_eq!(java.position.sequence, SequenceNumber(42));
-        assert_eq!(java.position.offset.as_str(), "8589934592");
-        assert_eq!(java.hub_created_at, None);
-        for offset in ["", "no offset", "No Offset"] {
-            let number_only = read(&[("sequencenumber", "42"), ("offset", offset)]);
-            assert_eq!(number_only.position.sequence, SequenceNumber(42));
-            assert_eq!(number_only.position.offset, Offset::beginning());
+        for (number, offset, expected) in [
+            ("42", "8589934592", Offset::new("8589934592")),
+            ("42", "", Offset::beginning()),
+            ("42", "no offset", Offset::beginning()),
+            ("42", "No Offset", Offset::beginning()),
+        ] {
+            let checkpoint = read(&[("SequenceNumber", number), ("Offset", offset)]);
+            assert_eq!(checkpoint.position.sequence, SequenceNumber(42));
+            assert_eq!(checkpoint.position.offset, expected);
+            assert_eq!(checkpoint.hub_created_at, None);
         }
     }
 
     #[test]
     fn the_beginning_of_another_program_is_the_beginning() {
+        // Filebeat, after it took over leases of its first version that nothing had moved.
         let foreign = [("sequencenumber", "0"), ("offset", "-1")];
         assert_eq!(read(&foreign).position, Position::before_first());
-        let own = [&foreign[..], &[("hubcreatedon", "2026-11-21T00:00:00Z")]].concat();
+        assert_eq!(read(&[("offset", "-1")]).position, Position::before_first());
+        let created = ("hubcreatedon", "2026-11-21T00:00:00Z");
+        let own = [foreign[0], foreign[1], created];
         assert_eq!(read(&own).position.sequence, SequenceNumber(0));
+        let own = own.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let number_only = Reached::Number(SequenceNumber(0), None);
+        assert_eq!(reached("here", &fields(own)).unwrap(), number_only);
+        let first = [("sequencenumber", "-1"), ("offset", "-1"), created];
+        assert_eq!(read(&first).position, Position::before_first());
     }
 
     #[test]
@@ -173,6 +203,7 @@ mod tests {
         for pairs in [
             &[("sequencenumber", ""), ("offset", "12")][..],
             &[("Offset", "12")],
+            &[("sequencenumber", "-9223372036854775808"), ("offset", "12")],
         ] {
             let expected = Recorded::OffsetOnly(Offset::new("12"));
             assert_eq!(recorded_of(pairs).unwrap(), expected);
@@ -198,6 +229,8 @@ mod tests {
         for pairs in [
             &[("sequencenumber", "seven"), ("offset", "12")][..],
             &[("sequencenumber", ""), ("offset", "no offset")],
+            &[("sequencenumber", "-9223372036854775808")],
+            &[("clientidentifier", "x")],
             &[],
         ] {
             let error = recorded_of(pairs).unwrap_err();

@@ -104,6 +104,7 @@ fn sink(view: &View<'_>) -> Option<SinkConfig> {
             "json_array" => Encoding::JsonArray,
             _ => Encoding::Ndjson,
         },
+        unwrap_office365: view.flag("unwrap_office365")?,
         prefix: view.text("prefix")?,
         suffix: view.text("suffix")?,
         headers: headers.collect(),

@@ -59,6 +59,11 @@ impl Unparsable {
         Self::TooLarge,
     ];
 
+    /// Its place in [`Self::ALL`].
+    pub fn index(self) -> usize {
+        self as usize
+    }
+
     /// A stable word, for logs, metrics and dead letters.
     pub fn name(self) -> &'static str {
         match self {

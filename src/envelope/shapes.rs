@@ -26,14 +26,27 @@ const DEPTH_MAX: u8 = 4;
 /// Splits a text that is a sequence of JSON texts; `None` when it is not.
 pub(super) fn split(text: &Bytes) -> Option<Records> {
     let mut collector = Collector::new(text);
+    split_into(&mut collector, text, 0)?;
+    Some(collector.finish())
+}
+
+/// The same for a part of a text that begins at the position `base`; `None`, and nothing is added,
+/// when it is no sequence of JSON texts.
+pub(super) fn split_into(collector: &mut Collector, text: &[u8], base: usize) -> Option<()> {
+    let texts: Vec<&RawValue> = serde_json::Deserializer::from_slice(text)
+        .into_iter()
+        .collect::<Result<_, _>>()
+        .ok()?;
     let mut walk = Walk {
-        collector: &mut collector,
+        collector,
         text,
-        base: 0,
+        base,
         depth: 0,
     };
-    walk.texts()?;
-    Some(collector.finish())
+    for text in texts {
+        walk.value(text.get());
+    }
+    Some(())
 }
 
 /// A look through one text, whose first byte has the position `base`.
@@ -45,15 +58,6 @@ struct Walk<'a, 'b> {
 }
 
 impl<'b> Walk<'_, 'b> {
-    /// Takes all texts, one behind the other; `None` when there is something else.
-    fn texts(&mut self) -> Option<()> {
-        let texts = serde_json::Deserializer::from_slice(self.text).into_iter::<&'b RawValue>();
-        for text in texts {
-            self.value(text.ok()?.get());
-        }
-        Some(())
-    }
-
     fn value(&mut self, value: &'b str) {
         match value.as_bytes().first() {
             Some(b'{') => self.object(value),
@@ -126,8 +130,11 @@ impl<'b> Walk<'_, 'b> {
             base,
             depth: self.depth + 1,
         };
-        let walked = walk.texts();
-        debug_assert!(walked.is_some(), "seen before to be JSON");
+        let texts = serde_json::Deserializer::from_str(content).into_iter::<&RawValue>();
+        // Seen before to be JSON.
+        for text in texts.flatten() {
+            walk.value(text.get());
+        }
     }
 
     fn push(&mut self, value: &str, kind: RecordKind) {

@@ -189,6 +189,13 @@ fn what_cannot_be_unpacked_is_one_piece() {
 }
 
 #[test]
+fn kinds_know_their_place() {
+    for (place, kind) in Unparsable::ALL.into_iter().enumerate() {
+        assert_eq!(kind.index(), place);
+    }
+}
+
+#[test]
 fn deep_nesting_neither_overflows_nor_fails() {
     let deep = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
     let records = split(

@@ -5,6 +5,8 @@ use azure_core_amqp::message::AmqpMessageBody;
 use azure_messaging_eventhubs::models::ReceivedEventData;
 use bytes::{Bytes, BytesMut};
 
+mod value;
+
 use super::{Body, Offset, Position, ReceivedEvent, SequenceNumber, SourceError, SourceErrorKind};
 
 /// Takes position and body out of a message.
@@ -65,9 +67,15 @@ fn body(body: &AmqpMessageBody) -> Body {
         AmqpMessageBody::Value(AmqpValue::String(text)) => {
             Body::Bytes(Bytes::copy_from_slice(text.as_bytes()))
         }
-        AmqpMessageBody::Value(value) => Body::Unsupported(kind_of(value)),
-        AmqpMessageBody::Sequence(_) => Body::Unsupported("sequence"),
-        AmqpMessageBody::Empty => Body::Unsupported("empty"),
+        // Nothing was sent: an event without records.
+        AmqpMessageBody::Empty | AmqpMessageBody::Value(AmqpValue::Null) => {
+            Body::Bytes(Bytes::new())
+        }
+        AmqpMessageBody::Value(it) => Body::Unsupported(kind_of(it), value::text(it)),
+        AmqpMessageBody::Sequence(lists) => {
+            let values = lists.iter().flat_map(|list| list.0.iter());
+            Body::Unsupported("sequence", value::texts(values))
+        }
     }
 }
 
@@ -142,7 +150,7 @@ mod tests {
     fn bytes_of(body: impl Into<AmqpMessageBody>) -> Vec<u8> {
         match received(&message(body, |_| {})).unwrap().body {
             Body::Bytes(bytes) => bytes.to_vec(),
-            Body::Unsupported(kind) => panic!("{kind}"),
+            Body::Unsupported(kind, _) => panic!("{kind}"),
         }
     }
 
@@ -164,6 +172,8 @@ mod tests {
             bytes_of(vec![b"one".to_vec(), vec![], b"two".to_vec()]),
             b"onetwo"
         );
+        assert_eq!(bytes_of(AmqpMessageBody::Empty), b"");
+        assert_eq!(bytes_of(AmqpValue::Null), b"");
         assert_eq!(bytes_of(AmqpValue::String("text".to_owned())), b"text");
         assert_eq!(bytes_of(AmqpValue::Binary(vec![0, 1])), [0, 1]);
     }
@@ -171,20 +181,21 @@ mod tests {
     #[test]
     fn bodies_that_carry_none() {
         for (body, expected) in [
-            (AmqpMessageBody::Empty, "empty"),
             (
                 AmqpMessageBody::from(AmqpList::from(vec![AmqpValue::Null])),
-                "sequence",
+                ("sequence", "[null]"),
             ),
             (
                 AmqpMessageBody::Value(AmqpValue::List(AmqpList::default())),
-                "list",
+                ("list", "[]"),
             ),
-            (AmqpMessageBody::Value(AmqpValue::Long(1)), "number"),
+            (AmqpMessageBody::Value(AmqpValue::Long(1)), ("number", "1")),
         ] {
             match received(&message(body, |_| {})).unwrap().body {
-                Body::Unsupported(kind) => assert_eq!(kind, expected),
-                Body::Bytes(_) => panic!("{expected}"),
+                Body::Unsupported(kind, text) => {
+                    assert_eq!((kind, &text[..]), (expected.0, expected.1.as_bytes()))
+                }
+                Body::Bytes(_) => panic!("{expected:?}"),
             }
         }
     }

@@ -4,7 +4,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use bytes::Bytes;
 use smallvec::SmallVec;
 use tokio::sync::mpsc;
 
@@ -76,7 +75,7 @@ impl Stages {
     ) -> Result<(), LedgerError> {
         let bytes = match event.body {
             Body::Bytes(bytes) => bytes,
-            Body::Unsupported(kind) => {
+            Body::Unsupported(kind, text) => {
                 tracing::warn!(
                     event = "unsupported_body",
                     source = self.source,
@@ -87,7 +86,7 @@ impl Stages {
                 );
                 let reason = "unsupported_body";
                 return self
-                    .bury(partition, ledger, event.position, reason, Bytes::new())
+                    .bury(partition, ledger, event.position, reason, text)
                     .await;
             }
         };

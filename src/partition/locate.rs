@@ -4,18 +4,13 @@
 //! Every look-up attaches a receiver in the source's consumer group, which ends another reader of
 //! the partition: nobody may read it meanwhile.
 
-use std::time::Duration;
-
-use super::start;
+use super::start::{self, before, first_event};
 use crate::checkpoint::layouts::Reached;
 use crate::config::Start;
 use crate::event_hub::{
     Offset, OpenAt, PartitionId, PartitionProperties, Position, SequenceNumber, Source,
     SourceError, SourceErrorKind, Timestamp,
 };
-
-/// Longest wait for an event that the hub says it has.
-const EVENT_WAIT: Duration = Duration::from_secs(30);
 
 /// What the hub knows of a position that another program stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,7 +56,7 @@ pub async fn reached(
             })
         }
         Reached::Number(number, _) => {
-            let event = event(source, partition, OpenAt::FromSequence(*number)).await?;
+            let event = first_event(source, partition, OpenAt::FromSequence(*number)).await?;
             Ok(Located::At(match event.sequence == *number {
                 true => event,
                 // The numbers jump here: what comes next is what was not read.
@@ -72,7 +67,7 @@ pub async fn reached(
             Ok(Located::Passed(before(first), None))
         }
         Reached::Offset(offset) => {
-            match event(source, partition, OpenAt::FromOffset(offset.clone())).await {
+            match first_event(source, partition, OpenAt::FromOffset(offset.clone())).await {
                 Ok(event) if event.offset == *offset => Ok(Located::At(event)),
                 Ok(event) => Ok(Located::Passed(before(event.sequence), None)),
                 Err(error) if error.kind == SourceErrorKind::PositionRefused => {
@@ -95,11 +90,13 @@ pub async fn at_time(
     moment: Timestamp,
     limit: &Position,
 ) -> Result<Position, SourceError> {
-    let position = start::first_position(source, partition, Start::Time(moment)).await?;
+    let properties = source.partition_properties(partition).await?;
+    let start = Start::Time(moment);
+    let position = start::first_position(source, partition, start, &properties).await?;
     if position.sequence >= limit.sequence {
         return Ok(limit.clone());
     }
-    with_offset(source, partition, position).await
+    with_offset(source, partition, position, &properties).await
 }
 
 /// The position with its event's own offset and time, where that event can still be read: every
@@ -111,12 +108,12 @@ pub async fn with_offset(
     source: &dyn Source,
     partition: &PartitionId,
     position: Position,
+    properties: &PartitionProperties,
 ) -> Result<Position, SourceError> {
-    let properties = source.partition_properties(partition).await?;
-    if position.offset != Offset::beginning() || !is_readable(&properties, position.sequence) {
+    if position.offset != Offset::beginning() || !is_readable(properties, position.sequence) {
         return Ok(position);
     }
-    let event = event(source, partition, OpenAt::FromSequence(position.sequence)).await?;
+    let event = first_event(source, partition, OpenAt::FromSequence(position.sequence)).await?;
     Ok(if event.sequence == position.sequence {
         event
     } else {
@@ -126,29 +123,4 @@ pub async fn with_offset(
 
 fn is_readable(properties: &PartitionProperties, sequence: SequenceNumber) -> bool {
     (properties.first_readable()..=properties.last_sequence).contains(&sequence)
-}
-
-fn before(first: SequenceNumber) -> Position {
-    Position {
-        sequence: first.previous(),
-        ..Position::before_first()
-    }
-}
-
-/// The first event that a receiver opened there delivers.
-async fn event(
-    source: &dyn Source,
-    partition: &PartitionId,
-    at: OpenAt,
-) -> Result<Position, SourceError> {
-    let mut stream = source.open(partition, at, 1).await?;
-    let first = tokio::time::timeout(EVENT_WAIT, stream.next()).await;
-    stream.close().await;
-    match first {
-        Ok(event) => Ok(event?.position),
-        Err(_) => Err(SourceError::new(
-            SourceErrorKind::Unavailable,
-            format!("the event was not delivered within {EVENT_WAIT:?}"),
-        )),
-    }
 }

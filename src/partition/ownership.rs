@@ -144,7 +144,7 @@ impl Owner {
                 Ok(run) => break run,
                 Err(error) => {
                     owner.stages.status.waits(&component, &error.to_string());
-                    let wait = backoff.next(owner.stages.rng.as_ref());
+                    let wait = error.shortest_wait() + backoff.next(owner.stages.rng.as_ref());
                     tokio::select! {
                         biased;
                         () = stop.cancelled() => {}

@@ -188,11 +188,7 @@ impl Reader {
             if self.given.stop.is_cancelled() {
                 return ReaderEnd::Stopped;
             }
-            let before = self.last.sequence;
             let end = self.read().await;
-            if self.last.sequence != before {
-                self.went_on();
-            }
             let wait = match self.after(end).await {
                 Continue(wait) => wait,
                 Break(end) => return end,
@@ -259,14 +255,13 @@ impl Reader {
         }
     }
 
-    /// Something new was handed on.
+    /// The receiver brought something new, or what was behind the last event has expired: whatever
+    /// failed before does not fail now.
     fn went_on(&mut self) {
         self.backoff.reset();
-        self.undecodable.is_passed = false;
-        if self.fruitless > 0 {
-            self.fruitless = 0;
-            self.given.stages.status.is_well(&self.component);
-        }
+        self.undecodable = Undecodable::default();
+        self.fruitless = 0;
+        self.given.stages.status.is_well(&self.component);
     }
 
     /// Waits; false when told to stop.

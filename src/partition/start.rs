@@ -9,10 +9,11 @@ use crate::event_hub::{
     SourceError, SourceErrorKind,
 };
 
-/// Longest wait for the first event at or after a start time.
+/// Longest wait for the first event that a receiver brings.
 const FIRST_EVENT_WAIT: Duration = Duration::from_secs(30);
 
-/// The position to store as a first checkpoint: everything up to it is not wanted.
+/// The position to store as a first checkpoint: everything up to it is not wanted. `properties` are
+/// what the hub has just said of the partition; only a time needs more than that.
 ///
 /// An offset is never invented: it is the one of an event that the service named, or
 /// [`Offset::beginning`], from which other SDKs start at the beginning (repeats, no loss).
@@ -30,25 +31,19 @@ pub async fn first_position(
     source: &dyn Source,
     partition: &PartitionId,
     start: Start,
+    properties: &PartitionProperties,
 ) -> Result<Position, SourceError> {
-    let properties = source.partition_properties(partition).await?;
     match start {
         Start::Earliest => Ok(before(properties.first_readable())),
         // Partitions are of different lengths, and the service refuses a start behind the end.
         Start::Sequence(sequence) => Ok(before(sequence.min(properties.last_sequence.next()))),
-        Start::Latest => Ok(last(&properties)),
+        Start::Latest => Ok(last(properties)),
         Start::Time(moment) => match properties.last_enqueued_at {
             Some(enqueued_at) if enqueued_at >= moment && !properties.is_empty => {
-                let at = OpenAt::FromTime(moment);
-                let first = first_event(source, partition, at).await?;
-                let first = first.ok_or_else(|| {
-                    let message =
-                        format!("no event of {moment} or later within {FIRST_EVENT_WAIT:?}");
-                    SourceError::new(SourceErrorKind::Unavailable, message)
-                })?;
+                let first = first_event(source, partition, OpenAt::FromTime(moment)).await?;
                 Ok(before(first.sequence))
             }
-            _ => Ok(last(&properties)),
+            _ => Ok(last(properties)),
         },
     }
 }
@@ -71,10 +66,11 @@ pub async fn position_at(
     offset: &Offset,
 ) -> Result<Position, SourceError> {
     if *offset == Offset::beginning() {
-        return first_position(source, partition, Start::Earliest).await;
+        let properties = source.partition_properties(partition).await?;
+        return Ok(before(properties.first_readable()));
     }
     let at = OpenAt::FromOffset(offset.clone());
-    if let Some(event) = first_event(source, partition, at).await? {
+    if let Some(event) = next_event(source, partition, at).await? {
         return Ok(match event {
             found if found.offset == *offset => found,
             later => before(later.sequence),
@@ -84,8 +80,7 @@ pub async fn position_at(
     if properties.is_empty || properties.last_offset == *offset {
         return Ok(last(&properties));
     }
-    let message = format!("no event at or behind the offset within {FIRST_EVENT_WAIT:?}");
-    Err(SourceError::new(SourceErrorKind::Unavailable, message))
+    Err(none_came())
 }
 
 /// The last event that the hub names.
@@ -103,15 +98,35 @@ pub(super) fn last(properties: &PartitionProperties) -> Position {
     }
 }
 
-fn before(sequence: SequenceNumber) -> Position {
+/// The position before the event of this number, of which nothing else is known.
+pub(super) fn before(sequence: SequenceNumber) -> Position {
     Position {
         sequence: sequence.previous(),
         ..Position::before_first()
     }
 }
 
-/// The first event that a receiver brings; `None` when there is none for a while.
-async fn first_event(
+/// The first event that a receiver brings which is opened there.
+///
+/// # Errors
+/// As the hub answered, or that none came for a while.
+pub(super) async fn first_event(
+    source: &dyn Source,
+    partition: &PartitionId,
+    at: OpenAt,
+) -> Result<Position, SourceError> {
+    next_event(source, partition, at)
+        .await?
+        .ok_or_else(none_came)
+}
+
+fn none_came() -> SourceError {
+    let message = format!("no event came from there within {FIRST_EVENT_WAIT:?}");
+    SourceError::new(SourceErrorKind::Unavailable, message)
+}
+
+/// The same; `None` when there is none for a while.
+async fn next_event(
     source: &dyn Source,
     partition: &PartitionId,
     at: OpenAt,

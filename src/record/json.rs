@@ -39,6 +39,18 @@ impl Record<'_> {
         }
     }
 
+    /// Writes the Office 365 audit record inside ([`Self::unwrap_office365`]) as one JSON object;
+    /// where there is none, what [`Self::write_json`] writes. Never more bytes than that.
+    pub fn write_office365(&self, out: &mut Vec<u8>) {
+        match (self.unwrap_office365(), self.piece.repaired) {
+            (Some(inner), Some((_, repairs))) => {
+                write_marked(inner.as_bytes(), repairs, self.piece.original, out);
+            }
+            (Some(inner), None) => out.extend_from_slice(inner.as_bytes()),
+            (None, _) => self.write_json(out),
+        }
+    }
+
     /// At most how many bytes [`Self::write_json`] writes; exact for objects.
     pub fn json_bytes_max(&self) -> u64 {
         let original = self.piece.original.len() as u64;

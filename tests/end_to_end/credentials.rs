@@ -1,25 +1,24 @@
 //! Identities whose tokens come from stand-ins on this machine.
 
-use std::path::Path;
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::TcpListener;
 
-use crate::authority::authority;
 use crate::azurite_oauth;
 use crate::eventually::eventually;
 use crate::forwarder::Settings;
 use crate::hub::GROUP;
 use crate::identity::{CLIENT_ID, IDENTITY_HEADER, IdentityService, TENANT};
 use crate::scene::Scene;
+use crate::trust::Trust;
 
 /// A port where nobody listens.
 const DEAD_PROXY: &str = "http://127.0.0.1:9";
-const HUBS_SCOPE: &str = "https://eventhubs.azure.net/.default";
+pub(super) const HUBS_SCOPE: &str = "https://eventhubs.azure.net/.default";
 const STORAGE_SCOPE: &str = "https://storage.azure.com/.default";
 const SHORT: Duration = Duration::from_secs(4);
-const HOUR: Duration = Duration::from_secs(3600);
+pub(super) const HOUR: Duration = Duration::from_secs(3600);
 
 /// Name of the namespace: one by which it cannot be reached.
 const NAMESPACE: &str = "forwarder-test.servicebus.windows.net";
@@ -55,13 +54,18 @@ pub(super) fn by_platform(settings: Settings, service: &IdentityService) -> Sett
         .variable("IDENTITY_HEADER", IDENTITY_HEADER)
 }
 
-fn by_entra(settings: Settings, service: &IdentityService) -> Settings {
-    settings
-        .variable("AZURE_AUTHORITY_HOST", &service.authority_host())
-        .variable("SSL_CERT_FILE", &authority().ca_file().to_string_lossy())
+/// Microsoft Entra, as [`by_entra`] reaches it.
+pub(super) async fn entra(trust: &Trust, lives: &[Duration]) -> IdentityService {
+    IdentityService::entra(trust, "localhost", lives).await
 }
 
-fn principal(settings: Settings, kind: &str) -> Settings {
+pub(super) fn by_entra(settings: Settings, trust: &Trust, service: &IdentityService) -> Settings {
+    settings
+        .variable("AZURE_AUTHORITY_HOST", &service.authority_host())
+        .variable("SSL_CERT_FILE", &trust.file())
+}
+
+pub(super) fn principal(settings: Settings, kind: &str) -> Settings {
     settings
         .set("sources.logs.credential", "principal")
         .set("credentials.principal.type", kind)
@@ -120,11 +124,12 @@ async fn managed_identity() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn workload_identity() {
-    let service = IdentityService::entra(&[SHORT]).await;
+    let trust = Trust::new();
+    let service = entra(&trust, &[SHORT]).await;
     let scene = scene(2).await;
     let file = scene.folder.path().join("federated");
     std::fs::write(&file, "signed-by-the-cluster").unwrap();
-    let settings = by_entra(settings(&scene), &service)
+    let settings = by_entra(settings(&scene), &trust, &service)
         .variable("AZURE_FEDERATED_TOKEN_FILE", &file.to_string_lossy())
         .variable("AZURE_TENANT_ID", TENANT)
         .variable("AZURE_CLIENT_ID", CLIENT_ID);
@@ -136,130 +141,18 @@ async fn workload_identity() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn client_secret() {
-    let service = IdentityService::entra(&[SHORT]).await;
+    let trust = Trust::new();
+    let service = entra(&trust, &[SHORT]).await;
     let scene = scene(2).await;
-    let settings = principal(by_entra(settings(&scene), &service), "client_secret")
-        .set("credentials.principal.client_secret", "hunter2");
+    let settings = principal(
+        by_entra(settings(&scene), &trust, &service),
+        "client_secret",
+    )
+    .set("credentials.principal.client_secret", "hunter2");
     lives_on(&service, &scene, &settings, ("scope", HUBS_SCOPE)).await;
     for asked in service.asked() {
         assert_eq!(asked.fields["client_secret"], "hunter2");
     }
-}
-
-/// Makes a certificate with OpenSSL's own tool, as users do.
-fn certificate(folder: &Path) {
-    let run = |arguments: &[&str]| {
-        let output = std::process::Command::new("openssl")
-            .args(arguments)
-            .current_dir(folder)
-            .output()
-            .unwrap();
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{arguments:?}: {said}");
-    };
-    run(&[
-        "req",
-        "-x509",
-        "-newkey",
-        "rsa:2048",
-        "-nodes",
-        "-subj",
-        "/CN=forwarder",
-        "-days",
-        "2",
-        "-keyout",
-        "key.pem",
-        "-out",
-        "certificate.pem",
-    ]);
-    let pair = ["-inkey", "key.pem", "-in", "certificate.pem"];
-    let export = |more: &[&str]| {
-        run(&[&["pkcs12", "-export"], &pair[..], more].concat());
-    };
-    export(&["-out", "open.pfx", "-passout", "pass:"]);
-    export(&["-out", "closed.pfx", "-passout", "pass:open sesame"]);
-    let both = ["key.pem", "certificate.pem"].map(|name| std::fs::read(folder.join(name)).unwrap());
-    std::fs::write(folder.join("both.pem"), both.concat()).unwrap();
-}
-
-/// The signature of an assertion, checked with OpenSSL's own tool.
-fn check_assertion(folder: &Path, assertion: &str) {
-    use base64::Engine;
-    use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
-    let (signed, signature) = assertion.rsplit_once('.').unwrap();
-    std::fs::write(folder.join("signed"), signed).unwrap();
-    std::fs::write(folder.join("signature"), BASE64.decode(signature).unwrap()).unwrap();
-    let script = "openssl x509 -in certificate.pem -pubkey -noout > public.pem && openssl dgst \
-                  -sha256 -sigopt rsa_padding_mode:pss -sigopt rsa_pss_saltlen:32 -verify \
-                  public.pem -signature signature signed && openssl x509 -in certificate.pem \
-                  -outform DER | openssl dgst -sha256 -binary > thumbprint";
-    let output = std::process::Command::new("sh")
-        .args(["-c", script])
-        .current_dir(folder)
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{output:?}");
-    let parts: Vec<serde_json::Value> = signed
-        .split('.')
-        .map(|part| serde_json::from_slice(&BASE64.decode(part).unwrap()).unwrap())
-        .collect();
-    let thumbprint = std::fs::read(folder.join("thumbprint")).unwrap();
-    assert_eq!(parts[0]["alg"], "PS256");
-    assert_eq!(parts[0]["x5t#S256"], BASE64.encode(thumbprint));
-    assert_eq!(
-        (&parts[1]["iss"], &parts[1]["sub"]),
-        (&CLIENT_ID.into(), &CLIENT_ID.into())
-    );
-    let audience = parts[1]["aud"].as_str().unwrap();
-    assert!(
-        audience.ends_with(&format!("/{TENANT}/oauth2/v2.0/token")),
-        "{audience}"
-    );
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn client_certificate() {
-    let service = IdentityService::entra(&[HOUR]).await;
-    let folder = tempfile::tempdir().unwrap();
-    certificate(folder.path());
-    let forms = [
-        ("both.pem", None),
-        ("open.pfx", None),
-        ("closed.pfx", Some("open sesame")),
-    ];
-    for (round, (name, password)) in forms.into_iter().enumerate() {
-        let scene = scene(1).await;
-        let file = folder.path().join(name);
-        let key = "credentials.principal.certificate";
-        let mut settings = principal(by_entra(settings(&scene), &service), "client_certificate")
-            .set(&format!("{key}_file"), &file.to_string_lossy());
-        if let Some(password) = password {
-            settings = settings.set(&format!("{key}_password"), password);
-        }
-        let forwarder = settings.start();
-        scene.produce(5, 3);
-        scene.everything_arrives().await;
-        forwarder.stop().await;
-        let asked = service.asked();
-        assert!(asked.len() > round, "{name}");
-        let asked = asked.last().unwrap();
-        assert_eq!(asked.fields["scope"], HUBS_SCOPE);
-        check_assertion(folder.path(), &asked.fields["client_assertion"]);
-    }
-    let scene = scene(1).await;
-    let file = folder.path().join("closed.pfx");
-    let mut wrong = principal(by_entra(settings(&scene), &service), "client_certificate")
-        .set(
-            "credentials.principal.certificate_file",
-            &file.to_string_lossy(),
-        )
-        .set("credentials.principal.certificate_password", "mellon")
-        .start();
-    assert_eq!(wrong.exit().await, Some(78), "{}", wrong.text());
-    let expected = "credentials.principal: client certificate: it cannot be opened as PKCS#12: is \
-                    certificate_password right?";
-    assert!(wrong.text().contains(expected), "{}", wrong.text());
-    assert!(!wrong.text().contains("mellon"));
 }
 
 /// Two minutes before their use would end, tokens are renewed without a new link; and the store
@@ -268,15 +161,19 @@ async fn client_certificate() {
 async fn tokens_are_renewed_before_they_end() {
     // The first one is due for the SDK after 2 to 12 s.
     let lives = [Duration::from_secs(217), HOUR];
-    let service = IdentityService::entra(&lives).await;
-    let (_azurite, container) = azurite_oauth::container().await;
+    let trust = Trust::new();
+    let service = entra(&trust, &lives).await;
+    let (_azurite, container) = azurite_oauth::container(&trust).await;
     let scene = scene(1).await;
-    let settings = principal(by_entra(settings(&scene), &service), "client_secret")
-        .set("credentials.principal.client_secret", "hunter2")
-        .set("checkpoints.store", "blob")
-        .set("checkpoints.container_url", &container)
-        .set("checkpoints.credential", "principal")
-        .without("checkpoints.directory");
+    let settings = principal(
+        by_entra(settings(&scene), &trust, &service),
+        "client_secret",
+    )
+    .set("credentials.principal.client_secret", "hunter2")
+    .set("checkpoints.store", "blob")
+    .set("checkpoints.container_url", &container)
+    .set("checkpoints.credential", "principal")
+    .without("checkpoints.directory");
     let forwarder = settings.start();
     scene.produce(5, 3);
     scene.everything_arrives().await;

@@ -6,16 +6,16 @@ use crate::eventually::eventually;
 use crate::forwarder::{Forwarder, Settings};
 use crate::scene::Scene;
 
-const PARTITIONS: u32 = 2;
+pub(super) const PARTITIONS: u32 = 2;
 const OPEN_EVENTS_MAX: u64 = 50;
 const UNCOMMITTED_MAX: u64 = 100;
-const RECORDS_PER_EVENT: u64 = 5;
+pub(super) const RECORDS_PER_EVENT: u64 = 5;
 /// What one kill may repeat.
-const REPEATED_MAX: u64 =
+pub(super) const REPEATED_MAX: u64 =
     (OPEN_EVENTS_MAX + UNCOMMITTED_MAX) * RECORDS_PER_EVENT * PARTITIONS as u64;
 const KILLS: u32 = 3;
 
-fn settings(scene: &Scene) -> Settings {
+pub(super) fn settings(scene: &Scene) -> Settings {
     scene
         .settings()
         .set("limits.open_events_max", &OPEN_EVENTS_MAX.to_string())

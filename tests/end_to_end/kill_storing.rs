@@ -4,17 +4,9 @@ use std::net::SocketAddr;
 
 use crate::azurite::TestContainer;
 use crate::eventually::eventually;
-use crate::forwarder::Settings;
+use crate::kill::{PARTITIONS, RECORDS_PER_EVENT, REPEATED_MAX, settings};
 use crate::proxy::{Hold, Proxy};
 use crate::scene::Scene;
-
-const PARTITIONS: u32 = 2;
-const OPEN_EVENTS_MAX: u64 = 50;
-const UNCOMMITTED_MAX: u64 = 100;
-const RECORDS_PER_EVENT: u64 = 5;
-/// What one kill may repeat.
-const REPEATED_MAX: u64 =
-    (OPEN_EVENTS_MAX + UNCOMMITTED_MAX) * RECORDS_PER_EVENT * PARTITIONS as u64;
 
 /// A blob's metadata is what a checkpoint is in: it is set by one request, which is held on its
 /// way there or on its way back.
@@ -27,7 +19,7 @@ async fn while_a_checkpoint_is_written() {
     let proxy = Proxy::start(azurite).await;
     let mut url = url;
     url.set_port(Some(proxy.address.port())).unwrap();
-    let settings = settings(&scene, url.as_str());
+    let settings = settings(&scene).container(url.as_str());
 
     let holds = [Hold::Request, Hold::Answer, Hold::Request, Hold::Answer];
     for (round, hold) in holds.into_iter().enumerate() {
@@ -62,13 +54,4 @@ async fn while_a_checkpoint_is_written() {
         scene.endpoint.taken().total(),
         taken + u64::from(PARTITIONS)
     );
-}
-
-fn settings(scene: &Scene, container: &str) -> Settings {
-    scene
-        .settings()
-        .container(container)
-        .set("limits.open_events_max", &OPEN_EVENTS_MAX.to_string())
-        .set("limits.uncommitted_max", &UNCOMMITTED_MAX.to_string())
-        .set("sinks.main.batch.records", "40")
 }

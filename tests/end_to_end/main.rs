@@ -10,8 +10,6 @@
     reason = "clippy.toml allows them in test functions only, not in what those share"
 )]
 
-#[path = "../support/authority.rs"]
-mod authority;
 #[allow(dead_code, reason = "tests of the stores use the rest")]
 #[path = "../support/azurite.rs"]
 mod azurite;
@@ -35,8 +33,6 @@ mod hub;
 mod identity;
 #[path = "../support/jwt.rs"]
 mod jwt;
-#[path = "../support/login.rs"]
-mod login;
 #[path = "../support/ports.rs"]
 mod ports;
 #[path = "../support/proxy.rs"]
@@ -47,6 +43,8 @@ mod replicas;
 mod scene;
 #[path = "../support/sdk.rs"]
 mod sdk;
+#[path = "../support/server.rs"]
+mod server;
 #[path = "../support/tied.rs"]
 mod tied;
 #[path = "../support/trust.rs"]
@@ -55,6 +53,7 @@ mod trust;
 mod black_hole;
 mod broker;
 mod checkpoints;
+mod client_certificate;
 mod clouds;
 mod credentials;
 mod dead_letters;

@@ -46,7 +46,7 @@ async fn arrives(encoding: Encoding) {
     };
     let mut produced = Bag::default();
     for (index, (file, body)) in bodies().into_iter().enumerate() {
-        let expected = expected(&body, encoding);
+        let expected = expected(&file, &body, encoding);
         assert!(
             !expected.is_empty() || file.contains("empty"),
             "{file} has no record"
@@ -72,34 +72,61 @@ async fn arrives(encoding: Encoding) {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn office_365_records_are_taken_out_on_request() {
+    const INNER: &str = r#"{"Id":"1b4e28ba","Operation":"Send","ExternalAccess":false,"n":1.50}"#;
+    const OTHER: &str = r#"{"category":"AuditLogs","properties":{"RawEventData":{"Id":"x"}}}"#;
+    let scene = Scene::set(1).await;
+    let settings = scene.settings();
+    let forwarder = settings.set("sinks.main.unwrap_office365", "true").start();
+    let outer = format!(
+        r#"{{"category":"AdvancedHunting-CloudAppEvents","properties":{{"RawEventData":{INNER}}}}}"#
+    );
+    let body = format!(r#"{{"records":[{outer},{OTHER}]}}"#);
+    scene.hub.append(0, Bytes::from(body));
+    let mut expected = Bag::default();
+    expected.extend([INNER, OTHER].map(|it| Bytes::from_static(it.as_bytes())));
+    crate::eventually::eventually("both records", || scene.endpoint.has(&expected)).await;
+    forwarder.stop().await;
+    let difference = scene.endpoint.taken().against(&expected);
+    assert_eq!(difference.duplicates_only(), 0);
+}
+
 /// The records that must arrive for a body, found without the forwarder's code.
-fn expected(body: &Bytes, encoding: Encoding) -> Vec<Bytes> {
-    if let Some(records) = scanner::records(body) {
-        let one = |record: &[u8]| match encoding {
+fn expected(file: &str, body: &Bytes, encoding: Encoding) -> Vec<Bytes> {
+    let records: Vec<&[u8]> = match (file, scanner::records(body)) {
+        (_, Some(records)) => records,
+        ("records-is-an-object.json", None) => vec![b"{\"a\":1}"],
+        ("top-level-array.json", None) => vec![b"1", b"{\"b\":2.0}"],
+        // No envelope: the whole body is one record.
+        (_, None) => vec![body],
+    };
+    let wanted = records.into_iter().filter(|record| *record != b"null");
+    let one = |record: &[u8]| -> Bytes {
+        let object = match record {
+            [b'{', ..] => record.to_vec(),
+            // docs/records.md: another value is forwarded in an object, and so is text.
+            _ if serde_json::from_slice::<serde::de::IgnoredAny>(record).is_ok() => {
+                [b"{\"message\":", record, b"}"].concat()
+            }
+            _ => {
+                let text = serde_json::Value::from(std::str::from_utf8(record).unwrap());
+                format!("{{\"message\":{text}}}").into()
+            }
+        };
+        match encoding {
             // A line break between tokens becomes a blank; docs/guarantees.md says so.
-            Encoding::Ndjson => record
+            Encoding::Ndjson => object
                 .iter()
                 .map(|byte| match byte {
                     b'\n' | b'\r' => b' ',
                     other => *other,
                 })
                 .collect(),
-            Encoding::JsonArray => Bytes::copy_from_slice(record),
-        };
-        return records.into_iter().map(one).collect();
-    }
-    // No envelope: the whole body is one record.
-    match (
-        encoding,
-        serde_json::from_slice::<serde::de::IgnoredAny>(body),
-    ) {
-        (Encoding::Ndjson, _) => vec![body.clone()],
-        (Encoding::JsonArray, Ok(_)) => vec![body.clone()],
-        (Encoding::JsonArray, Err(_)) => {
-            let text = serde_json::Value::from(std::str::from_utf8(body).unwrap());
-            vec![format!("{{\"message\":{text}}}").into()]
+            Encoding::JsonArray => object.into(),
         }
-    }
+    };
+    wanted.map(one).collect()
 }
 
 /// Names and bodies of all messages.

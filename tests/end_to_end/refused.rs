@@ -14,6 +14,8 @@ fn settings(replicas: &Replicas, token: &str) -> Settings {
         .settings()
         .set("sinks.main.headers.authorization", token)
         .set("ownership.steal_after", "500ms")
+        // On a slow machine a renewal may be late.
+        .set("ownership.expiry", "10s")
         .set("ownership.give_up_after", "1s")
 }
 

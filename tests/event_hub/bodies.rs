@@ -77,7 +77,7 @@ fn a_deep_value_is_no_crash() {
         append(&emulator, 1, 2);
         let mut stream = open_first(&source).await;
         match next(&mut stream).await.unwrap().body {
-            Body::Unsupported(kind) => assert_eq!(kind, "list"),
+            Body::Unsupported(kind, _) => assert_eq!(kind, "list"),
             Body::Bytes(_) => panic!("bytes"),
         }
         assert_eq!(next_number(&mut stream).await, 1);

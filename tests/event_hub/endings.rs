@@ -3,12 +3,22 @@
 use std::time::Duration;
 
 use entra_forwarder::config::Secret;
-use entra_forwarder::event_hub::client::Access;
+use entra_forwarder::event_hub::client::{Access, EventHubSource};
 use entra_forwarder::event_hub::{OpenAt, SequenceNumber, SourceErrorKind};
-use entra_forwarder_emulator::{Action, Body, Fault};
+use entra_forwarder_emulator::{Action, Body, Emulator, Fault};
 use futures::FutureExt;
 
 use crate::support::*;
+
+/// A partition with a thousand events, and something that happens behind 700 of them.
+async fn failing(action: &Action) -> (Emulator, EventHubSource) {
+    let emulator = emulator().await;
+    let source = source(&emulator);
+    append(&emulator, 0, 1_000);
+    let fault = Fault::once(action.clone()).after(700);
+    emulator.faults().inject(fault);
+    (emulator, source)
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_detached_link_ends_right_after_its_last_event() {
@@ -30,12 +40,7 @@ async fn a_detached_link_ends_right_after_its_last_event() {
             SourceErrorKind::Unauthorized,
         ),
     ] {
-        let emulator = emulator().await;
-        let source = source(&emulator);
-        append(&emulator, 0, 1_000);
-        emulator
-            .faults()
-            .inject(Fault::once(action.clone()).after(700));
+        let (emulator, source) = failing(&action).await;
         let mut stream = open_first(&source).await;
         let (numbers, error) = drain(&mut stream).await;
         assert_eq!(numbers, (0..700).collect::<Vec<_>>(), "{action:?}");
@@ -69,12 +74,7 @@ async fn a_broken_connection_is_unavailable() {
         Action::GarbageFrame,
         Action::OversizedFrame,
     ] {
-        let emulator = emulator().await;
-        let source = source(&emulator);
-        append(&emulator, 0, 1_000);
-        emulator
-            .faults()
-            .inject(Fault::once(action.clone()).after(700));
+        let (emulator, source) = failing(&action).await;
         let (numbers, error) = match open(&source, 0, OpenAt::Earliest).await {
             Ok(mut stream) => {
                 let end = drain(&mut stream).await;

@@ -106,7 +106,7 @@ pub(crate) async fn drain(stream: &mut Box<dyn EventStream>) -> (Vec<i64>, Sourc
 pub(crate) fn text(body: &Body) -> &str {
     match body {
         Body::Bytes(bytes) => std::str::from_utf8(bytes).unwrap(),
-        Body::Unsupported(kind) => panic!("{kind}"),
+        Body::Unsupported(kind, _) => panic!("{kind}"),
     }
 }
 

@@ -5,6 +5,7 @@
 //! `OWNERSHIP_SEED=<x>` repeats one.
 #![cfg(test)]
 
+mod first_start;
 mod freeze;
 mod source;
 mod store;

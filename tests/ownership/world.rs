@@ -53,13 +53,14 @@ pub(crate) struct World {
     seed: u64,
     started: u64,
     partitions: usize,
+    source: Arc<dyn Source>,
     shared: Arc<Shared>,
     replicas: Vec<Replica>,
     /// Since when each partition has no running owner.
     alone: BTreeMap<PartitionId, Instant>,
 }
 
-fn group() -> GroupKey {
+pub(crate) fn group() -> GroupKey {
     GroupKey::new("test.servicebus.windows.net", "hub", "group")
 }
 
@@ -84,11 +85,27 @@ fn source_config() -> SourceConfig {
 
 impl World {
     pub(crate) fn new(seed: u64, partitions: usize) -> Self {
+        Self::with(
+            seed,
+            partitions,
+            Arc::new(Quiet { partitions }),
+            Arc::default(),
+        )
+    }
+
+    /// The same with a hub and a store of one's own.
+    pub(crate) fn with(
+        seed: u64,
+        partitions: usize,
+        source: Arc<dyn Source>,
+        shared: Arc<Shared>,
+    ) -> Self {
         Self {
             seed,
             started: 0,
             partitions,
-            shared: Arc::default(),
+            source,
+            shared,
             replicas: Vec::new(),
             alone: BTreeMap::new(),
         }
@@ -108,12 +125,9 @@ impl World {
         });
         let (status, ledgers) = (Arc::<Status>::default(), Arc::new(Ledgers::new(0)));
         let stop = CancellationToken::new();
-        let source = Arc::new(Quiet {
-            partitions: self.partitions,
-        });
         let owner = Owner {
-            inquiry: Arc::new(Inquiry::new(Arc::clone(&source) as Arc<dyn Source>)),
-            source,
+            inquiry: Arc::new(Inquiry::new(Arc::clone(&self.source))),
+            source: Arc::clone(&self.source),
             store: Arc::clone(&store) as Arc<dyn CheckpointStore>,
             group: group(),
             owner_id: name.clone(),
@@ -256,7 +270,7 @@ impl World {
     }
 
     /// Who owns what, as far as the owner runs.
-    async fn owners(&self) -> BTreeMap<PartitionId, String> {
+    pub(crate) async fn owners(&self) -> BTreeMap<PartitionId, String> {
         let owners = self.shared.store.list_owners(&group()).await.unwrap();
         let running = |name: &String| {
             let mut replicas = self.replicas.iter();

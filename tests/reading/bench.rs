@@ -135,6 +135,11 @@ impl Running {
     }
 }
 
+/// Behind nothing.
+pub(crate) fn from_the_start() -> ResumeAt {
+    ResumeAt::Behind(Position::before_first())
+}
+
 pub(crate) fn load(count: &AtomicU64) -> u64 {
     count.load(Ordering::Relaxed)
 }

@@ -28,6 +28,8 @@ pub(crate) struct State {
     /// Whether nothing is answered by the management node.
     pub(crate) is_dead: bool,
     pub(crate) hub_questions: u32,
+    /// When the partitions were asked for.
+    pub(crate) looked_at: Vec<Instant>,
     links: u64,
 }
 
@@ -65,6 +67,7 @@ impl Hub {
                 partitions: ids.map(|id| (id, Partition::default())).collect(),
                 is_dead: false,
                 hub_questions: 0,
+                looked_at: Vec::new(),
                 links: 0,
             }),
         })
@@ -180,6 +183,7 @@ impl Source for Handle {
         if state.is_dead {
             return Err(unavailable("dead"));
         }
+        state.looked_at.push(Instant::now());
         let it = state.partitions.get_mut(partition).unwrap();
         it.looks += 1;
         Ok(it.answers.pop_front().unwrap_or_else(|| it.properties()))

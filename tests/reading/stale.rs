@@ -230,3 +230,24 @@ async fn one_question_serves_all_that_asked_before_it() {
     );
     bench.end([]).await;
 }
+
+/// A hub that was made again makes every position stale at once.
+#[tokio::test(start_paused = true)]
+async fn many_that_begin_anew_ask_ten_times_a_second_at_most() {
+    const PARTITIONS: usize = 30;
+    let hub = Hub::new(PARTITIONS);
+    let mut bench = Bench::new(&hub);
+    let mut readers = Vec::new();
+    for partition in 0..PARTITIONS {
+        readers.push(bench.read(partition, without_time(-1)).await);
+    }
+    bench.wait(2).await;
+    hub.recreate(3);
+    bench.wait(30).await;
+    assert_eq!(bench.delivered(), 3 * PARTITIONS);
+    let looked_at = hub.lock().looked_at.clone();
+    assert_eq!(looked_at.len(), PARTITIONS);
+    let took = looked_at[PARTITIONS - 1] - looked_at[0];
+    assert!(took >= Duration::from_millis(2_890), "{took:?}");
+    bench.end(readers).await;
+}

@@ -2,16 +2,11 @@
 
 use std::time::Duration;
 
-use entra_forwarder::event_hub::{Position, SourceErrorKind};
-use entra_forwarder::partition::resume::ResumeAt;
+use entra_forwarder::event_hub::SourceErrorKind;
 use tokio::time::Instant;
 
-use crate::bench::{Bench, load};
+use crate::bench::{Bench, from_the_start, load};
 use crate::hub::Hub;
-
-fn from_the_start() -> ResumeAt {
-    ResumeAt::Behind(Position::before_first())
-}
 
 #[tokio::test(start_paused = true)]
 async fn a_receiver_is_left_before_its_token_dies() {

@@ -2,19 +2,14 @@
 
 use std::time::Duration;
 
-use entra_forwarder::event_hub::{PartitionId, Position, SequenceNumber};
+use entra_forwarder::event_hub::{PartitionId, SequenceNumber};
 use entra_forwarder::partition::reader::ReaderEnd;
-use entra_forwarder::partition::resume::ResumeAt;
 use tokio::time::Instant;
 
-use crate::bench::{Bench, load};
+use crate::bench::{Bench, from_the_start, load};
 use crate::hub::Hub;
 
 const HALF_AN_HOUR: u64 = 30 * 60;
-
-fn from_the_start() -> ResumeAt {
-    ResumeAt::Behind(Position::before_first())
-}
 
 #[tokio::test(start_paused = true)]
 async fn half_an_hour_of_a_dead_endpoint_is_no_stall() {

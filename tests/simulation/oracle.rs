@@ -18,6 +18,8 @@ pub(crate) type RecordKey = (EventKey, usize);
 pub(crate) struct Oracle {
     journal: Arc<Journal>,
     sinks: usize,
+    /// What is no JSON becomes a dead letter.
+    buries_text: bool,
     state: Mutex<State>,
 }
 
@@ -56,10 +58,11 @@ struct Stored {
 }
 
 impl Oracle {
-    pub(crate) fn new(journal: Arc<Journal>, sinks: usize) -> Self {
+    pub(crate) fn new(journal: Arc<Journal>, sinks: usize, buries_text: bool) -> Self {
         Self {
             journal,
             sinks,
+            buries_text,
             state: Mutex::default(),
         }
     }
@@ -67,7 +70,9 @@ impl Oracle {
     /// An event came into being.
     pub(crate) fn produced(&self, key: EventKey, made: &Made) {
         let mut state = self.state.lock().unwrap();
-        for (index, wires) in made.wires.iter().enumerate() {
+        let text = made.text.filter(|_| self.buries_text);
+        let count = made.wires.len() - usize::from(text.is_some());
+        for (index, wires) in made.wires.iter().take(count).enumerate() {
             for (known, wire) in state.wires.iter_mut().zip(wires) {
                 assert!(
                     known.insert(wire.clone(), (key, index)).is_none(),
@@ -76,8 +81,8 @@ impl Oracle {
             }
         }
         let event = Event {
-            accepted: vec![vec![0; made.wires.len()]; self.sinks],
-            letter: made.letter,
+            accepted: vec![vec![0; count]; self.sinks],
+            letter: made.letter.or(text),
             letters: 0,
             wanted: true,
             only_in: None,
@@ -121,7 +126,7 @@ impl Oracle {
         times.map(|times| u64::from(*times)).sum()
     }
 
-    /// A whole event became a dead letter.
+    /// An event, or the text in it, became a dead letter.
     pub(crate) fn lettered(&self, key: EventKey, reason: &'static str) {
         let mut state = self.state.lock().unwrap();
         match state.events.get_mut(&key) {

@@ -51,6 +51,7 @@ fn draw(seed: u64) -> Case {
         starts_latest: false,
         stale_margin_ms: 900_000,
         skips_undecodable: false,
+        buries_text: false,
     };
     let mut operations = Vec::new();
     for partition in 0..8 {

@@ -36,6 +36,8 @@ pub(crate) struct Made {
     pub(crate) wires: Vec<[Vec<u8>; 2]>,
     /// The reason of the dead letter that the whole event must become.
     pub(crate) letter: Option<&'static str>,
+    /// Why the last record is no JSON: the reason of its dead letter, where text becomes one.
+    pub(crate) text: Option<&'static str>,
 }
 
 /// Makes the event that stands at this place.
@@ -59,6 +61,7 @@ pub(crate) fn make(kind: Kind, partition: usize, timeline: u32, sequence: i64) -
         wires: vec![wires(&text, is_json)],
         body: Some(Body::Bytes(text.into())),
         letter: None,
+        text: (!is_json).then_some("text"),
     };
     match kind {
         Kind::Envelope(count) => {
@@ -76,6 +79,7 @@ pub(crate) fn make(kind: Kind, partition: usize, timeline: u32, sequence: i64) -
                 )),
                 wires: records.iter().map(|record| wires(record, true)).collect(),
                 letter: None,
+                text: None,
             }
         }
         Kind::Large(kilobytes) => one(json(0, usize::from(kilobytes) << 10), true),
@@ -83,25 +87,30 @@ pub(crate) fn make(kind: Kind, partition: usize, timeline: u32, sequence: i64) -
             body: Some(Body::Bytes(Bytes::from_static(b" \r\n\t"))),
             wires: Vec::new(),
             letter: None,
+            text: None,
         },
         Kind::Json => one(json(0, 5), true),
         Kind::Text => one(format!("{} \u{e9}\u{1} \"quoted\"\r\nsecond", id(0)), false),
-        Kind::Broken => Made {
-            body: Some(Body::Bytes(
-                format!("{{\"records\":[{},{{\"cut\":", json(0, 1)).into(),
-            )),
-            wires: vec![wires(&json(0, 1), true), wires("{\"cut\":", false)],
-            letter: None,
-        },
+        Kind::Broken => {
+            let (whole, cut) = (json(0, 1), format!("{{\"cut\":\"{}", id(1)));
+            Made {
+                wires: vec![wires(&whole, true), wires(&cut, false)],
+                body: Some(Body::Bytes(format!("{{\"records\":[{whole},{cut}").into())),
+                letter: None,
+                text: Some("truncated"),
+            }
+        }
         Kind::Unsupported => Made {
-            body: Some(Body::Unsupported("list")),
+            body: Some(Body::Unsupported("list", Bytes::from_static(b"[]"))),
             wires: Vec::new(),
             letter: Some("unsupported_body"),
+            text: None,
         },
         Kind::Undecodable => Made {
             body: None,
             wires: Vec::new(),
             letter: Some("undecodable"),
+            text: None,
         },
     }
 }

@@ -27,6 +27,7 @@ fn setup() -> Setup {
         starts_latest: false,
         stale_margin_ms: 900_000,
         skips_undecodable: true,
+        buries_text: false,
     }
 }
 
@@ -245,4 +246,31 @@ fn a_replica_that_stood_still_for_longer_than_the_expiry() {
     }
     operations.push(Operation::Wait { ms: 100_000 });
     check_with(setup, &operations);
+}
+
+/// The last checkpoint was given up after three seconds, however much time there was left.
+#[test]
+fn a_slow_store_at_the_end() {
+    let case = Case {
+        seed: 1,
+        setup: setup(),
+        operations: vec![
+            produce(Kind::Envelope(1), 3),
+            Operation::Wait { ms: 5_000 },
+            produce(Kind::Envelope(1), 3),
+            Operation::StoreFault {
+                call: Call::Write,
+                fault: Fault::Slow(4_000),
+                times: 3,
+            },
+            Operation::Stop {
+                replica: 0,
+                grace_ms: 25_000,
+                down_ms: 100,
+            },
+        ],
+    };
+    let report = run(&case).unwrap();
+    assert_eq!(report.counts.get("stopped Unsettled"), None);
+    assert!(report.counts["store Write Slow"] > 0);
 }

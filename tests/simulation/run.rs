@@ -92,7 +92,11 @@ impl World {
         let setup = &case.setup;
         let config = settings::config(setup);
         let journal = Arc::new(Journal::new());
-        let oracle = Arc::new(Oracle::new(Arc::clone(&journal), setup.sinks.len()));
+        let oracle = Arc::new(Oracle::new(
+            Arc::clone(&journal),
+            setup.sinks.len(),
+            setup.buries_text,
+        ));
         let hub = Hub::new(
             Arc::clone(&journal),
             Arc::clone(&oracle),

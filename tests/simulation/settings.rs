@@ -69,7 +69,10 @@ fn source(setup: &Setup) -> SourceConfig {
         } else {
             OnUndecodable::Stall
         },
-        on_unparsable: OnUnparsable::Wrap,
+        on_unparsable: match setup.buries_text {
+            true => OnUnparsable::DeadLetter,
+            false => OnUnparsable::Wrap,
+        },
     }
 }
 
@@ -78,6 +81,7 @@ fn sink(index: usize, setup: &SinkSetup) -> SinkConfig {
     SinkConfig {
         endpoint: Secret::new("https://simulated.example/"),
         encoding: setup.encoding,
+        unwrap_office365: false,
         prefix: if frame {
             "<begin>".into()
         } else {

@@ -71,6 +71,7 @@ fn config() -> Config {
         stale_margin_ms: 0,
         starts_latest: false,
         skips_undecodable: false,
+        buries_text: false,
     });
     let one = config.sources.pop_first().unwrap().1;
     let source = |number| {
@@ -84,7 +85,7 @@ fn config() -> Config {
 
 fn hub() -> Arc<Hub> {
     let journal = Arc::new(Journal::new());
-    let oracle = Arc::new(Oracle::new(Arc::clone(&journal), 1));
+    let oracle = Arc::new(Oracle::new(Arc::clone(&journal), 1, false));
     Arc::new(Hub::new(journal, oracle, 1, 10_000))
 }
 

@@ -20,7 +20,7 @@ pub(crate) const ACCOUNT: &str = "devstoreaccount1";
 const KEY: &str =
     "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
 /// Version of the service that the signatures are made for.
-pub(crate) const VERSION: &str = "2021-12-02";
+const VERSION: &str = "2021-12-02";
 /// What the forwarder needs.
 const ALL: &str = "racwl";
 
@@ -70,6 +70,18 @@ pub(crate) fn start(more: &[&str]) -> Azurite {
     }
 }
 
+/// Makes the container of this URL.
+pub(crate) async fn make(client: &reqwest::Client, url: &str) {
+    let answer = client
+        .put(format!("{url}?restype=container&{}", account_signature()))
+        .header("x-ms-version", VERSION)
+        .header("content-length", 0)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(answer.status(), 201, "{}", answer.text().await.unwrap());
+}
+
 /// A container of its own for one test.
 pub(crate) struct TestContainer {
     name: String,
@@ -85,19 +97,7 @@ impl TestContainer {
 
     /// Makes it, when it was missing.
     pub(crate) async fn make(&self) {
-        let url = format!(
-            "{}?restype=container&{}",
-            self.plain_url(),
-            account_signature()
-        );
-        let answer = client()
-            .put(url)
-            .header("x-ms-version", VERSION)
-            .header("content-length", 0)
-            .send()
-            .await
-            .unwrap();
-        assert_eq!(answer.status(), 201, "{}", answer.text().await.unwrap());
+        make(&client(), &self.plain_url()).await;
     }
 
     /// A container that does not exist.
@@ -211,7 +211,7 @@ fn element(xml: &str, name: &str) -> Option<String> {
 }
 
 /// A query that allows everything in the account.
-pub(crate) fn account_signature() -> String {
+fn account_signature() -> String {
     let end = moment(3600);
     let text = [
         ACCOUNT, "racwdl", "b", "sco", "", &end, "", "", VERSION, "", "",

@@ -11,15 +11,11 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::header::HeaderMap;
-use hyper::service::service_fn;
 use hyper::{Request, Response};
-use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpListener;
-use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 use crate::bag::Bag;
+use crate::server::{FREE, Server};
 
 /// What the endpoint does with a request whose body it has.
 #[derive(Clone, Debug)]
@@ -96,13 +92,13 @@ pub(crate) struct Endpoint {
     /// Where it listens.
     pub(crate) address: SocketAddr,
     state: Arc<Mutex<State>>,
-    _server: JoinSet<()>,
+    _server: Server,
 }
 
 impl Endpoint {
     /// Starts on a free port and answers 200.
     pub(crate) async fn start() -> Self {
-        Self::start_at(([127, 0, 0, 1], 0).into()).await
+        Self::start_at(FREE).await
     }
 
     /// Starts at an address.
@@ -112,12 +108,10 @@ impl Endpoint {
 
     /// Starts on a free port, over TLS.
     pub(crate) async fn start_tls(acceptor: TlsAcceptor) -> Self {
-        Self::start_over(([127, 0, 0, 1], 0).into(), Some(acceptor)).await
+        Self::start_over(FREE, Some(acceptor)).await
     }
 
     async fn start_over(address: SocketAddr, acceptor: Option<TlsAcceptor>) -> Self {
-        let listener = TcpListener::bind(address).await.unwrap();
-        let address = listener.local_addr().unwrap();
         let state = Arc::new(Mutex::new(State {
             script: Box::new(|_| Reply::Status(200)),
             arrivals: Vec::new(),
@@ -129,10 +123,11 @@ impl Endpoint {
             taken: Bag::default(),
             accepted: Bag::default(),
         }));
-        let mut server = JoinSet::new();
-        server.spawn(serve(listener, acceptor, Arc::clone(&state)));
+        let shared = Arc::clone(&state);
+        let answer = move |request| answer(request, Arc::clone(&shared));
+        let server = Server::http(address, acceptor, answer).await;
         Self {
-            address,
+            address: server.address,
             state,
             _server: server,
         }
@@ -214,36 +209,6 @@ impl Endpoint {
 
 fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().unwrap()
-}
-
-async fn serve(listener: TcpListener, acceptor: Option<TlsAcceptor>, state: Arc<Mutex<State>>) {
-    let mut connections = JoinSet::new();
-    while let Ok((stream, _)) = listener.accept().await {
-        let (acceptor, state) = (acceptor.clone(), Arc::clone(&state));
-        connections.spawn(async move {
-            match acceptor {
-                None => converse(stream, state).await,
-                // A client that does not trust the certificate goes away.
-                Some(acceptor) => {
-                    if let Ok(stream) = acceptor.accept(stream).await {
-                        converse(stream, state).await;
-                    }
-                }
-            }
-        });
-        while connections.try_join_next().is_some() {}
-    }
-}
-
-async fn converse(
-    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    state: Arc<Mutex<State>>,
-) {
-    let service = service_fn(move |request| answer(request, Arc::clone(&state)));
-    // It ends with an error whenever the client is killed or the script says `Close`.
-    let _ended = hyper::server::conn::http1::Builder::new()
-        .serve_connection(TokioIo::new(stream), service)
-        .await;
 }
 
 /// Closes the connection.

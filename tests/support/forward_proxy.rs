@@ -7,14 +7,14 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinSet;
+use tokio::net::TcpStream;
+
+use crate::server::{FREE, Server};
 
 /// The running proxy; it ends, with all its connections, when this is dropped.
 pub(crate) struct ForwardProxy {
-    address: SocketAddr,
+    server: Server,
     asked: Arc<Mutex<Vec<String>>>,
-    _tasks: JoinSet<()>,
 }
 
 impl ForwardProxy {
@@ -22,27 +22,16 @@ impl ForwardProxy {
     pub(crate) async fn start(routes: &[(&str, SocketAddr)]) -> Self {
         let owned = |(host, address): &(&str, SocketAddr)| ((*host).to_owned(), *address);
         let routes: Arc<BTreeMap<_, _>> = Arc::new(routes.iter().map(owned).collect());
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-        let address = listener.local_addr().unwrap();
         let asked = Arc::<Mutex<Vec<String>>>::default();
         let shared = Arc::clone(&asked);
-        let mut tasks = JoinSet::new();
-        tasks.spawn(async move {
-            let mut connections = JoinSet::new();
-            while let Ok((client, _)) = listener.accept().await {
-                connections.spawn(serve(client, Arc::clone(&routes), Arc::clone(&shared)));
-            }
-        });
-        Self {
-            address,
-            asked,
-            _tasks: tasks,
-        }
+        let converse = move |client| serve(client, Arc::clone(&routes), Arc::clone(&shared));
+        let server = Server::start(FREE, converse).await;
+        Self { server, asked }
     }
 
     /// Its URL.
     pub(crate) fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("http://{}", self.server.address)
     }
 
     /// The request line of every connection so far, without the version.

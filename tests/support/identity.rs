@@ -9,16 +9,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
-use hyper::service::service_fn;
 use hyper::{Request, Response};
-use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpListener;
-use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
-use crate::authority::authority;
 use crate::jwt::jwt;
+use crate::server::{FREE, Server};
+use crate::trust::Trust;
 
 /// Path of the managed identity endpoint.
 const PLATFORM_PATH: &str = "/msi/token";
@@ -51,9 +47,10 @@ struct State {
 
 /// A running stand-in. It ends when this is dropped.
 pub(crate) struct IdentityService {
-    address: SocketAddr,
+    /// Where it listens.
+    pub(crate) address: SocketAddr,
     state: Arc<Mutex<State>>,
-    _tasks: JoinSet<()>,
+    _server: Server,
 }
 
 impl IdentityService {
@@ -68,15 +65,12 @@ impl IdentityService {
         self.state.lock().unwrap().repeated = Some(None);
     }
 
-    /// The endpoint of Microsoft Entra, by TLS with a certificate of [`authority`].
-    pub(crate) async fn entra(lives: &[Duration]) -> Self {
-        let acceptor = TlsAcceptor::from(Arc::clone(&authority().server));
-        Self::start(lives, Some(acceptor)).await
+    /// The endpoint of Microsoft Entra at this host name, by TLS.
+    pub(crate) async fn entra(trust: &Trust, name: &str, lives: &[Duration]) -> Self {
+        Self::start(lives, Some(trust.acceptor(name))).await
     }
 
     async fn start(lives: &[Duration], tls: Option<TlsAcceptor>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
         let state = Arc::new(Mutex::new(State {
             asked: Vec::new(),
             lives: lives.to_vec(),
@@ -84,32 +78,13 @@ impl IdentityService {
             repeated: None,
             is_down: false,
         }));
-        let mut tasks = JoinSet::new();
         let shared = Arc::clone(&state);
-        tasks.spawn(async move {
-            let mut connections = JoinSet::new();
-            loop {
-                let (stream, _) = listener.accept().await.unwrap();
-                if shared.lock().unwrap().is_down {
-                    continue;
-                }
-                let (state, tls) = (Arc::clone(&shared), tls.clone());
-                connections.spawn(async move {
-                    match tls {
-                        None => serve(stream, state).await,
-                        Some(tls) => {
-                            if let Ok(stream) = tls.accept(stream).await {
-                                serve(stream, state).await;
-                            }
-                        }
-                    }
-                });
-            }
-        });
+        let answer = move |request| answer(request, Arc::clone(&shared));
+        let server = Server::http(FREE, tls, answer).await;
         Self {
-            address,
+            address: server.address,
             state,
-            _tasks: tasks,
+            _server: server,
         }
     }
 
@@ -132,14 +107,6 @@ impl IdentityService {
     pub(crate) fn asked(&self) -> Vec<Asked> {
         self.state.lock().unwrap().asked.clone()
     }
-}
-
-async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin, state: Arc<Mutex<State>>) {
-    let service = service_fn(|request| answer(request, Arc::clone(&state)));
-    // Whoever goes away in the middle of a request is nothing to complain of.
-    let _ended = hyper::server::conn::http1::Builder::new()
-        .serve_connection(TokioIo::new(stream), service)
-        .await;
 }
 
 async fn answer(

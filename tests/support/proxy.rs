@@ -5,9 +5,10 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+
+use crate::server::{FREE, Server};
 
 /// What is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,42 +40,36 @@ pub(crate) struct Proxy {
     pub(crate) address: SocketAddr,
     state: Arc<Mutex<State>>,
     is_down: watch::Sender<bool>,
-    _server: JoinSet<()>,
+    _server: Server,
 }
 
 impl Proxy {
     /// Starts on a free port, in front of `server`.
     pub(crate) async fn start(server: SocketAddr) -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-        let address = listener.local_addr().unwrap();
         let state = Arc::<Mutex<State>>::default();
         let shared = Arc::clone(&state);
         let (is_down, down) = watch::channel(false);
-        let mut tasks = JoinSet::new();
-        tasks.spawn(async move {
-            let mut connections = JoinSet::new();
-            while let Ok((client, _)) = listener.accept().await {
-                let (state, mut down) = (Arc::clone(&shared), down.clone());
-                let number = {
-                    let mut state = state.lock().unwrap();
-                    state.connections += 1;
-                    state.connections
-                };
-                connections.spawn(async move {
-                    tokio::select! {
-                        biased;
-                        _ = down.wait_for(|is_down| *is_down) => {}
-                        () = pass(client, number, server, state) => {}
-                    }
-                });
-                while connections.try_join_next().is_some() {}
+        let converse = move |client| {
+            let (state, mut down) = (Arc::clone(&shared), down.clone());
+            let number = {
+                let mut state = state.lock().unwrap();
+                state.connections += 1;
+                state.connections
+            };
+            async move {
+                tokio::select! {
+                    biased;
+                    _ = down.wait_for(|is_down| *is_down) => {}
+                    () = pass(client, number, server, state) => {}
+                }
             }
-        });
+        };
+        let server = Server::start(FREE, converse).await;
         Self {
-            address,
+            address: server.address,
             state,
             is_down,
-            _server: tasks,
+            _server: server,
         }
     }
 

@@ -117,7 +117,13 @@ impl Replicas {
 
     /// How many receivers were opened so far.
     pub(crate) fn attaches(&self) -> usize {
-        self.scene.hub.emulator.attach_log().len()
+        self.attached().len()
+    }
+
+    /// The partition of each receiver that was opened so far.
+    pub(crate) fn attached(&self) -> Vec<u32> {
+        let log = self.scene.hub.emulator.attach_log();
+        log.iter().map(|it| it.partition.parse().unwrap()).collect()
     }
 
     /// Waits until no receiver has been opened for a while; gives how many were opened.

@@ -7,11 +7,11 @@ use entra_forwarder_emulator::Tls;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tempfile::NamedTempFile;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinSet;
+use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
-use crate::certificates::Authority;
+use crate::certificates::{Authority, Certificate};
+use crate::server::{FREE, Server};
 
 /// An authority, and a file with its certificate.
 pub(crate) struct Trust {
@@ -33,15 +33,25 @@ impl Trust {
         self.file.path().to_string_lossy().into_owned()
     }
 
+    /// Its own certificate, as PEM text.
+    pub(crate) fn pem(&self) -> String {
+        self.authority.pem()
+    }
+
+    /// What a server has to have, for this host name or address.
+    pub(crate) fn certify(&self, name: &str) -> Certificate {
+        self.authority.certify(&[name])
+    }
+
     /// The emulator's end of TLS, for this host name.
     pub(crate) fn tls(&self, name: &str) -> Tls {
-        let made = self.authority.certify(&[name]);
+        let made = self.certify(name);
         Tls::from_pem(&made.certificate, &made.key).unwrap()
     }
 
     /// An HTTP server's end of TLS, for this host name.
     pub(crate) fn acceptor(&self, name: &str) -> TlsAcceptor {
-        let made = self.authority.certify(&[name]);
+        let made = self.certify(name);
         let chain = CertificateDer::from_pem_slice(made.certificate.as_bytes()).unwrap();
         let key = PrivateKeyDer::from_pem_slice(made.key.as_bytes()).unwrap();
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -55,32 +65,16 @@ impl Trust {
     }
 
     /// A port that takes TLS for this host name and passes what is in it on to a server without.
-    pub(crate) async fn front(&self, name: &str, server: SocketAddr) -> Front {
+    pub(crate) async fn front(&self, name: &str, server: SocketAddr) -> Server {
         let acceptor = self.acceptor(name);
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let mut tasks = JoinSet::new();
-        tasks.spawn(async move {
-            let mut connections = JoinSet::new();
-            while let Ok((client, _)) = listener.accept().await {
-                let acceptor = acceptor.clone();
-                connections.spawn(async move {
-                    let mut client = acceptor.accept(client).await?;
-                    let mut server = TcpStream::connect(server).await?;
-                    tokio::io::copy_bidirectional(&mut client, &mut server).await
-                });
+        let converse = move |client| {
+            let acceptor = acceptor.clone();
+            async move {
+                let mut client = acceptor.accept(client).await?;
+                let mut server = TcpStream::connect(server).await?;
+                tokio::io::copy_bidirectional(&mut client, &mut server).await
             }
-        });
-        Front {
-            address,
-            _tasks: tasks,
-        }
+        };
+        Server::start(FREE, converse).await
     }
-}
-
-/// The running port; it ends, with its connections, when this is dropped.
-pub(crate) struct Front {
-    /// Where it listens.
-    pub(crate) address: SocketAddr,
-    _tasks: JoinSet<()>,
 }

@@ -7,7 +7,7 @@ use bytes::{Bytes, BytesMut};
 use tokio::time::Instant;
 
 use crate::hub::{Hub, Partition, Seat};
-use crate::wire::performative::Windows;
+use crate::wire::performative::{LinkCredit, Windows};
 
 /// Transfers that a client may send before it hears of the window again.
 pub(crate) const WINDOW: u32 = 65_535;
@@ -66,6 +66,17 @@ pub(crate) struct Outgoing {
     pub(crate) settled: bool,
     pub(crate) partial: Option<Partial>,
     pub(crate) feed: Feed,
+}
+
+impl Outgoing {
+    pub(crate) fn credit_of(&self, handle: u32) -> LinkCredit {
+        LinkCredit {
+            handle,
+            delivery_count: self.delivery_count,
+            credit: self.credit,
+            drain: self.drain,
+        }
+    }
 }
 
 /// A delivery of which some frames are still to be sent.

@@ -248,12 +248,14 @@ async fn a_new_owner_ends_the_writes_of_the_former_one() {
     let taken = other.take_over(group, partition, checkpoint, stored.etag.clone());
     taken.await.unwrap();
     case.settle(1);
-    assert!(!case.checkpointer.store_all().await);
-    assert!(case.lost.is_cancelled());
     assert!(
         case.checkpointer.store_all().await,
-        "it is not ours any more"
+        "what is lost is its new owner's to store"
     );
+    assert!(case.lost.is_cancelled());
+    assert!(case.checkpointer.store_all().await, "also later");
+    let id = case.ledger.0;
+    assert!(!case.checkpointer.store_now(id).await, "it is not stored");
     assert_eq!(case.stored().await, 0);
     case.checkpointer.let_go(case.ledger.0).await;
     assert_eq!(

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use super::super::config::print;
 use super::super::exit::Exit;
 use super::table::short;
 use super::{Failure, Group, listed};
-use crate::checkpoint::layouts::{self, Reached, StoredPosition};
+use crate::checkpoint::layouts::{self, StoredPosition};
 use crate::checkpoint::{Checkpoint, Condition, Ownership, StoreError};
-use crate::event_hub::{PartitionId, Position, SequenceNumber, Timestamp};
+use crate::event_hub::{PartitionId, Position, Timestamp};
 
 /// A position to write.
 pub(super) struct Change {
@@ -32,15 +33,6 @@ pub(super) async fn stored(
     readable.collect()
 }
 
-/// Number of a stored position, as far as it has one.
-pub(super) fn number(stored: &StoredPosition) -> Option<SequenceNumber> {
-    match &stored.reached {
-        Reached::Nothing => Some(SequenceNumber::BEFORE_FIRST),
-        Reached::Number(number, _) => Some(*number),
-        Reached::Offset(_) => None,
-    }
-}
-
 /// One sentence per live owner; `advice` says what to do.
 pub(super) fn owned(live: &[Ownership], advice: &str) -> Vec<String> {
     let mut by_owner: BTreeMap<&str, (Vec<String>, &Ownership)> = BTreeMap::new();
@@ -62,10 +54,29 @@ pub(super) fn owned(live: &[Ownership], advice: &str) -> Vec<String> {
     by_owner.into_iter().map(sentence).collect()
 }
 
+/// The end of a command: writes the changes, unless they are only to be shown, and says so.
+pub(super) async fn finish(
+    group: &Group<'_>,
+    hub_created_at: Timestamp,
+    changes: Vec<Change>,
+    is_dry_run: bool,
+) -> Result<Exit, Failure> {
+    if is_dry_run {
+        return Ok(print("dry run: nothing was written\n"));
+    }
+    let written = write(group, hub_created_at, changes).await?;
+    let checkpoints = if written == 1 {
+        "checkpoint"
+    } else {
+        "checkpoints"
+    };
+    Ok(print(&format!("{written} {checkpoints} written\n")))
+}
+
 /// Writes the changes, each under the condition that what was seen is still stored.
 ///
 /// A position of theirs that stands on a path of other case is copied by writing.
-pub(super) async fn write(
+async fn write(
     group: &Group<'_>,
     hub_created_at: Timestamp,
     changes: Vec<Change>,

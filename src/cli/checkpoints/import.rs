@@ -174,17 +174,8 @@ async fn import(group: &Group<'_>, place: &Place, args: &Args) -> Result<Exit, F
             sentences: refusals,
         });
     }
-    if args.dry_run {
-        return Ok(print("dry run: nothing was written\n"));
-    }
     let changes: Vec<Change> = rows.into_iter().filter_map(Row::into_change).collect();
-    let written = change::write(group, hub.created_at, changes).await?;
-    let checkpoints = if written == 1 {
-        "checkpoint"
-    } else {
-        "checkpoints"
-    };
-    Ok(print(&format!("{written} {checkpoints} written\n")))
+    change::finish(group, hub.created_at, changes, args.dry_run).await
 }
 
 async fn find(

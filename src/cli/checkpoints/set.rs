@@ -9,8 +9,9 @@ use super::change::{self, Change};
 use super::table::{Table, or_dash, signed};
 use super::{Failure, Group, LOOKUPS_MAX, Session, listed};
 use crate::checkpoint::Ownership;
+use crate::checkpoint::layouts::StoredPosition;
 use crate::config::Start;
-use crate::event_hub::{HubProperties, PartitionId, Position, SequenceNumber};
+use crate::event_hub::{HubProperties, PartitionId, PartitionProperties, Position, SequenceNumber};
 use crate::partition::{locate, start};
 
 /// Arguments of `checkpoints set`.
@@ -89,16 +90,7 @@ async fn set(group: &Group<'_>, args: &Args) -> Result<Exit, Failure> {
         });
     }
     print(&shown(&changes));
-    if args.dry_run {
-        return Ok(print("dry run: nothing was written\n"));
-    }
-    let written = change::write(group, hub.created_at, changes).await?;
-    let checkpoints = if written == 1 {
-        "checkpoint"
-    } else {
-        "checkpoints"
-    };
-    Ok(print(&format!("{written} {checkpoints} written\n")))
+    change::finish(group, hub.created_at, changes, args.dry_run).await
 }
 
 /// The partitions that are meant, as the hub numbers them.
@@ -128,8 +120,9 @@ async fn resolve(
     let failed = |error| group.hub_failure(&error);
     let hub = group.hub.as_ref();
     let is_read = live.iter().any(|owner| owner.partition == partition);
+    let properties = hub.partition_properties(&partition).await.map_err(failed)?;
     let to = match to {
-        Start::Sequence(number) => retained(group, &partition, number).await?,
+        Start::Sequence(number) => retained(&partition, number, &properties)?,
         Start::Time(_) if is_read => {
             return Err(Failure::new(
                 Exit::No,
@@ -141,11 +134,11 @@ async fn resolve(
         }
         to => to,
     };
-    let position = start::first_position(hub, &partition, to)
+    let position = start::first_position(hub, &partition, to, &properties)
         .await
         .map_err(failed)?;
     if !is_read {
-        return locate::with_offset(hub, &partition, position)
+        return locate::with_offset(hub, &partition, position, &properties)
             .await
             .map_err(failed);
     }
@@ -154,13 +147,11 @@ async fn resolve(
 
 /// A number behind the end is more likely a mistake than a wish to wait for it. One that is past
 /// retention means the first event there is.
-async fn retained(
-    group: &Group<'_>,
+fn retained(
     partition: &PartitionId,
     number: SequenceNumber,
+    properties: &PartitionProperties,
 ) -> Result<Start, Failure> {
-    let properties = group.hub.partition_properties(partition).await;
-    let properties = properties.map_err(|error| group.hub_failure(&error))?;
     let last = properties.last_sequence;
     if number > last.next() {
         return Err(Failure::new(
@@ -180,7 +171,7 @@ fn shown(changes: &[Change]) -> String {
         3,
     );
     for change in changes {
-        let was = change.over.as_ref().and_then(change::number);
+        let was = change.over.as_ref().and_then(StoredPosition::number);
         let becomes = change.position.sequence;
         table.row(vec![
             change.partition.to_string(),

@@ -170,11 +170,7 @@ fn rows(
 impl Row {
     /// Number up to which everything is done.
     fn sequence(&self) -> Option<SequenceNumber> {
-        match &self.stored.as_ref()?.reached {
-            Reached::Nothing => Some(SequenceNumber::BEFORE_FIRST),
-            Reached::Number(number, _) => Some(*number),
-            Reached::Offset(_) => None,
-        }
+        self.stored.as_ref()?.number()
     }
 
     /// Events that are there behind the checkpoint.

@@ -35,6 +35,7 @@ fn defaults() {
         (sink.encoding, sink.gzip_level, sink.concurrency),
         (Encoding::Ndjson, 6, 4)
     );
+    assert!(!sink.unwrap_office365);
     assert_eq!((sink.batch.records, sink.batch.bytes), (5000, 1 << 20));
     assert_eq!(sink.batch.age, Duration::from_secs(5));
     assert_eq!(

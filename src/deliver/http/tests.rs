@@ -63,6 +63,7 @@ fn transport(endpoint: &str, timeout: Duration) -> HttpTransport {
     let sink = SinkConfig {
         endpoint: Secret::new(endpoint),
         encoding: Encoding::Ndjson,
+        unwrap_office365: false,
         prefix: String::new(),
         suffix: String::new(),
         headers: BTreeMap::from([

@@ -29,6 +29,16 @@ struct Script {
     panics: bool,
 }
 
+impl Script {
+    fn of(answers: impl IntoIterator<Item = Result<Answer, TransportError>>) -> Self {
+        let answers: VecDeque<_> = answers.into_iter().collect();
+        Self {
+            answers: answers.into(),
+            ..Self::default()
+        }
+    }
+}
+
 fn answer(status: u16) -> Result<Answer, TransportError> {
     Ok(Answer {
         status,
@@ -87,6 +97,7 @@ impl Case {
         let config = SinkConfig {
             endpoint: Secret::new("http://127.0.0.1/"),
             encoding: Encoding::Ndjson,
+            unwrap_office365: false,
             prefix: String::new(),
             suffix: String::new(),
             headers: std::collections::BTreeMap::new(),
@@ -204,13 +215,7 @@ async fn the_same_bytes_are_sent_until_they_are_accepted() {
     let refusals = [503, 429, 400, 413, 422, 302, 401, 404, 203, 260];
     let mut answers: VecDeque<_> = refusals.into_iter().map(answer).collect();
     answers.push_back(Err(TransportError::Timeout));
-    let mut case = Case::new(
-        Script {
-            answers: answers.into(),
-            ..Script::default()
-        },
-        1,
-    );
+    let mut case = Case::new(Script::of(answers), 1);
     case.give(&["1", "2"]).await;
     case.ledgers.wait_until_settled().await;
     assert!(case.status.has_answered("sink siem"));
@@ -222,14 +227,8 @@ async fn the_same_bytes_are_sent_until_they_are_accepted() {
 
 #[tokio::test(start_paused = true)]
 async fn nothing_is_settled_while_it_is_refused_and_the_reason_is_said() {
-    let answers = (0..5).map(|_| answer(401)).collect::<VecDeque<_>>();
-    let mut case = Case::new(
-        Script {
-            answers: answers.into(),
-            ..Script::default()
-        },
-        1,
-    );
+    let answers = (0..5).map(|_| answer(401));
+    let mut case = Case::new(Script::of(answers), 1);
     case.give(&["1", "2"]).await;
     while case.script.sent.lock().unwrap().len() < 3 {
         tokio::time::sleep(Duration::from_secs(1)).await;
@@ -249,14 +248,8 @@ async fn nothing_is_settled_while_it_is_refused_and_the_reason_is_said() {
 #[tokio::test(start_paused = true)]
 async fn retry_after_holds_the_whole_sink_and_is_capped() {
     let started = Instant::now();
-    let answers = VecDeque::from([after(429, 100), after(503, 31_536_000)]);
-    let mut case = Case::new(
-        Script {
-            answers: answers.into(),
-            ..Script::default()
-        },
-        1,
-    );
+    let answers = [after(429, 100), after(503, 31_536_000)];
+    let mut case = Case::new(Script::of(answers), 1);
     case.give(&["1", "2"]).await;
     case.ledgers.wait_until_settled().await;
     let (sent, _) = case.end().await;
@@ -269,14 +262,8 @@ async fn retry_after_holds_the_whole_sink_and_is_capped() {
 #[tokio::test(start_paused = true)]
 async fn a_new_batch_waits_as_the_endpoint_asked() {
     let started = Instant::now();
-    let answers = VecDeque::from([after(429, 100)]);
-    let mut case = Case::new(
-        Script {
-            answers: answers.into(),
-            ..Script::default()
-        },
-        4,
-    );
+    let answers = [after(429, 100)];
+    let mut case = Case::new(Script::of(answers), 4);
     case.give(&["1", "2"]).await;
     tokio::time::sleep(Duration::from_secs(1)).await;
     case.give(&["3", "4"]).await;
@@ -306,14 +293,8 @@ async fn no_more_requests_are_in_flight_than_there_are_slots() {
 
 #[tokio::test(start_paused = true)]
 async fn a_stop_cuts_a_wait_short_once() {
-    let answers = VecDeque::from([after(503, 200), answer(503)]);
-    let mut case = Case::new(
-        Script {
-            answers: answers.into(),
-            ..Script::default()
-        },
-        1,
-    );
+    let answers = [after(503, 200), answer(503)];
+    let mut case = Case::new(Script::of(answers), 1);
     case.give(&["1", "2"]).await;
     tokio::time::sleep(Duration::from_secs(10)).await;
     let stopped = Instant::now();
@@ -330,14 +311,8 @@ async fn a_stop_cuts_a_wait_short_once() {
 
 #[tokio::test(start_paused = true)]
 async fn a_batch_whose_partitions_are_all_lost_is_dropped() {
-    let answers = (0..3).map(|_| answer(503)).collect::<VecDeque<_>>();
-    let mut case = Case::new(
-        Script {
-            answers: answers.into(),
-            ..Script::default()
-        },
-        1,
-    );
+    let answers = (0..3).map(|_| answer(503));
+    let mut case = Case::new(Script::of(answers), 1);
     case.give(&["1", "2"]).await;
     while case.script.sent.lock().unwrap().is_empty() {
         tokio::task::yield_now().await;

@@ -47,11 +47,7 @@ impl Oddities {
                     repairs.add(piece.repaired.map(|(_, it)| it).unwrap_or_default());
                 }
                 RecordKind::Text(kind) => {
-                    for (count, _) in unparsable
-                        .iter_mut()
-                        .zip(Unparsable::ALL)
-                        .filter(|it| it.1 == kind)
-                    {
+                    if let Some(count) = unparsable.get_mut(kind.index()) {
                         *count += 1;
                     }
                 }

@@ -28,6 +28,16 @@ pub(super) enum ClaimError {
     Source(#[from] SourceError),
 }
 
+impl ClaimError {
+    /// Shortest wait before the next try.
+    pub(super) fn shortest_wait(&self) -> Duration {
+        match self {
+            Self::Store(_) => Duration::ZERO,
+            Self::Source(error) => error.kind.shortest_wait(),
+        }
+    }
+}
+
 impl From<TakeOverError> for ClaimError {
     fn from(error: TakeOverError) -> Self {
         match error {
@@ -173,7 +183,8 @@ impl Run {
                     .failed
                     .entry(partition)
                     .or_insert_with(|| (Instant::now(), Backoff::new(interval, CLAIM_WAIT_MAX)));
-                *until = Instant::now() + backoff.next(self.owner.stages.rng.as_ref());
+                let wait = backoff.next(self.owner.stages.rng.as_ref());
+                *until = Instant::now() + error.shortest_wait() + wait;
                 Race::None
             }
         }
@@ -219,7 +230,9 @@ impl Owner {
         hub_created_at: Timestamp,
     ) -> Result<(Resume, ETag), ClaimError> {
         let source = self.source.as_ref();
-        let position = start::first_position(source, partition, Start::Earliest).await?;
+        let properties = self.inquiry.look(partition).await?;
+        let start = Start::Earliest;
+        let position = start::first_position(source, partition, start, &properties).await?;
         tracing::warn!(
             event = "checkpoint_missing",
             source = self.stages.source,

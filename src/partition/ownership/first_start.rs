@@ -16,11 +16,22 @@ use crate::partition::start;
 const CREATES_MAX: usize = 32;
 
 /// What is known of the group's first start; kept when preparing it fails half-way, so that a
-/// second try does not take the group for one that has started before.
+/// second try goes on there, and does not take the group for one that has started before.
 #[derive(Debug, Default)]
 pub(super) struct FirstStart {
-    positions: Option<BTreeMap<PartitionId, Position>>,
+    /// Whether the group had no checkpoint at all.
+    is_first: bool,
+    /// When the hub was created that was asked.
+    hub_created_at: Option<Timestamp>,
+    found: BTreeMap<PartitionId, Found>,
     is_prepared: bool,
+}
+
+/// Where a partition begins, and how many events there are behind it.
+#[derive(Debug)]
+struct Found {
+    position: Position,
+    backlog: u64,
 }
 
 impl FirstStart {
@@ -34,40 +45,56 @@ impl FirstStart {
         if self.is_prepared {
             return Ok(());
         }
-        if self.positions.is_none() {
-            if has_checkpoints(owner, hub).await? {
-                self.is_prepared = true;
-                return Ok(());
-            }
-            let mut positions = BTreeMap::new();
-            for partition in &hub.partitions {
-                let start = owner
-                    .config
-                    .start_partitions
-                    .get(partition.as_str())
-                    .copied()
-                    .unwrap_or(owner.config.start);
-                let source = owner.source.as_ref();
-                let position = start::first_position(source, partition, start).await?;
-                positions.insert(partition.clone(), position);
-            }
-            self.positions = Some(positions);
+        if !self.is_first && has_checkpoints(owner, hub).await? {
+            self.is_prepared = true;
+            return Ok(());
         }
-        let positions: Vec<_> = self.positions.iter().flatten().collect();
+        self.is_first = true;
+        self.find(owner, hub).await?;
+        let found: Vec<_> = self.found.iter().collect();
         // As close together as can be: a replica that starts in between takes the group for one
         // that has started before, and begins the rest at the first events.
-        for chunk in positions.chunks(CREATES_MAX) {
+        for chunk in found.chunks(CREATES_MAX) {
             let mut creates = Vec::new();
-            for (partition, position) in chunk {
-                creates.push(create(owner, partition, position, hub.created_at));
+            for (partition, found) in chunk {
+                creates.push(create(owner, partition, &found.position, hub.created_at));
             }
             for created in futures::future::join_all(creates).await {
                 created?;
             }
         }
         self.is_prepared = true;
-        for (partition, position) in positions {
-            say(owner, partition, position).await;
+        for (partition, found) in found {
+            tracing::info!(
+                event = "first_start",
+                source = owner.stages.source,
+                %partition,
+                backlog = found.backlog,
+                "no checkpoint: starts behind sequence number {}", found.position.sequence
+            );
+        }
+        Ok(())
+    }
+
+    /// Finds out what is not known yet, one partition after the other: replicas often start
+    /// together, and all of them ask.
+    async fn find(&mut self, owner: &Owner, hub: &HubProperties) -> Result<(), ClaimError> {
+        if self.hub_created_at.replace(hub.created_at) != Some(hub.created_at) {
+            // It was made again, or is the first one.
+            self.found.clear();
+        }
+        let (source, config) = (owner.source.as_ref(), &owner.config);
+        for partition in &hub.partitions {
+            if self.found.contains_key(partition) {
+                continue;
+            }
+            let start = config.start_partitions.get(partition.as_str());
+            let start = start.copied().unwrap_or(config.start);
+            let properties = owner.inquiry.look(partition).await?;
+            let position = start::first_position(source, partition, start, &properties).await?;
+            let backlog = start::backlog(&properties, &position);
+            let found = Found { position, backlog };
+            self.found.insert(partition.clone(), found);
         }
         Ok(())
     }
@@ -110,17 +137,4 @@ async fn create(
         Ok(_) | Err(StoreError::Conflict) => Ok(()),
         Err(error) => Err(error.into()),
     }
-}
-
-/// Says how much there is to deliver.
-async fn say(owner: &Owner, partition: &PartitionId, position: &Position) {
-    let properties = owner.source.partition_properties(partition).await;
-    let backlog = properties.map(|properties| start::backlog(&properties, position));
-    tracing::info!(
-        event = "first_start",
-        source = owner.stages.source,
-        %partition,
-        backlog = backlog.ok(),
-        "no checkpoint: starts behind sequence number {}", position.sequence
-    );
 }

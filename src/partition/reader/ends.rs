@@ -11,9 +11,6 @@ use super::{End, Reader, ReaderEnd, Then};
 use crate::event_hub::{SequenceNumber, SourceError, SourceErrorKind};
 use crate::partition::resume::Stale;
 
-/// First wait after the service asked to slow down
-/// (<https://learn.microsoft.com/azure/event-hubs/event-hubs-messaging-exceptions>).
-const THROTTLED_WAIT: Duration = Duration::from_secs(4);
 /// Shortest and longest wait after another consumer took the partition.
 const STOLEN_WAIT: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(5));
 /// So many thefts within this time are a fight, and then nothing is opened for as long.
@@ -139,8 +136,7 @@ impl Reader {
                 }
                 self.wait_after_theft()
             }
-            SourceErrorKind::Throttled => self.backoff.next_from(THROTTLED_WAIT, rng),
-            _ => self.backoff.next(rng),
+            kind => kind.shortest_wait() + self.backoff.next(rng),
         })
     }
 
@@ -180,8 +176,7 @@ impl Reader {
         if !self.undecodable.is_passed {
             return true;
         }
-        let given = &self.given;
-        let answer = given.source.partition_properties(&given.partition).await;
+        let answer = self.look().await;
         answer.is_ok_and(|properties| properties.last_sequence < self.last.sequence)
     }
 }

@@ -194,14 +194,6 @@ impl Reader {
         }
     }
 
-    /// Something new came: whatever failed before does not fail now.
-    fn says_it_came(&self) {
-        let status = &self.given.stages.status;
-        if self.undecodable.stalled_at.is_none() && status.is_failing(&self.component) {
-            status.is_well(&self.component);
-        }
-    }
-
     /// Judges one event by its place and hands it on.
     async fn take(&mut self, event: ReceivedEvent, link: &mut Link) -> Option<End> {
         let sequence = event.position.sequence;
@@ -246,13 +238,14 @@ impl Reader {
             Follows::Rewound => return Some(End::Stale(Stale::Rewound { found: sequence })),
         }
         self.suspicion = None;
-        if !link.is_fresh {
-            self.says_it_came();
+        // Nothing fails while a receiver is open; and also a sink that takes nothing is waited for
+        // below.
+        if !std::mem::replace(&mut link.is_fresh, true) {
+            self.went_on();
         }
-        link.is_fresh = true;
         let is_off = match &event.body {
             Body::Bytes(bytes) => self.given.prefetch.is_off_after(bytes.len() as u64),
-            Body::Unsupported(_) => false,
+            Body::Unsupported(..) => false,
         };
         let position = event.position.clone();
         let given = &self.given;
@@ -264,8 +257,6 @@ impl Reader {
             return Some(End::Broken(error));
         }
         self.arrived_at(position);
-        self.went_on();
-        self.undecodable.stalled_at = None;
         is_off.then_some(End::Reopen)
     }
 

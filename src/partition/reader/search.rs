@@ -9,7 +9,27 @@ use crate::event_hub::{
     SourceErrorKind,
 };
 
-/// Opens receivers only while the claim of its reader is surely its own.
+impl Reader {
+    /// The state of the partition, when it is its turn among the readers of the source.
+    ///
+    /// # Errors
+    /// As the hub answered, or that reading is to end.
+    pub(super) async fn look(&self) -> Result<PartitionProperties, SourceError> {
+        let given = &self.given;
+        tokio::select! {
+            biased;
+            () = given.stop.cancelled() => Err(ending()),
+            found = given.inquiry.look(&given.partition) => found,
+        }
+    }
+}
+
+fn ending() -> SourceError {
+    SourceError::new(SourceErrorKind::Unavailable, "reading is to end")
+}
+
+/// Opens receivers only while the claim of its reader is surely its own, and asks when it is its
+/// turn.
 pub(super) struct Search<'a>(pub(super) &'a Reader);
 
 #[async_trait]
@@ -20,9 +40,9 @@ impl Source for Search<'_> {
 
     async fn partition_properties(
         &self,
-        partition: &PartitionId,
+        _: &PartitionId,
     ) -> Result<PartitionProperties, SourceError> {
-        self.0.given.source.partition_properties(partition).await
+        self.0.look().await
     }
 
     async fn open(
@@ -32,8 +52,7 @@ impl Source for Search<'_> {
         prefetch: u32,
     ) -> Result<Box<dyn EventStream>, SourceError> {
         if !self.0.waits_for_lease().await {
-            let message = "reading is to end";
-            return Err(SourceError::new(SourceErrorKind::Unavailable, message));
+            return Err(ending());
         }
         self.0.given.source.open(partition, at, prefetch).await
     }

@@ -53,10 +53,14 @@ impl Reader {
         };
         let position = loop {
             let (given, search) = (&self.given, Search(self));
+            let finding = async {
+                let properties = self.look().await?;
+                start::first_position(&search, &given.partition, start, &properties).await
+            };
             let found = tokio::select! {
                 biased;
                 () = given.stop.cancelled() => return Break(ReaderEnd::Stopped),
-                found = start::first_position(&search, &given.partition, start) => found,
+                found = finding => found,
             };
             match found {
                 Ok(position) => break position,
@@ -167,7 +171,7 @@ impl Reader {
     async fn wait_for_hub(&mut self, error: &SourceError) -> ControlFlow<ReaderEnd> {
         let stages = &self.given.stages;
         stages.status.waits(&self.component, &error.to_string());
-        let wait = self.backoff.next(stages.rng.as_ref());
+        let wait = error.kind.shortest_wait() + self.backoff.next(stages.rng.as_ref());
         if self.sleep(wait).await {
             Continue(())
         } else {

@@ -54,12 +54,12 @@ impl Reader {
     /// The message behind the last event cannot be decoded: says so, and passes over it when the
     /// configuration allows it. Returns whether it was passed over.
     async fn pass_undecodable(&mut self) -> bool {
-        let given = &self.given;
-        let (partition, stages) = (&given.partition, &given.stages);
-        let first = match given.source.partition_properties(partition).await {
+        let first = match self.look().await {
             Ok(properties) => properties.first_readable(),
             Err(_) => SequenceNumber(0),
         };
+        let given = &self.given;
+        let (partition, stages) = (&given.partition, &given.stages);
         let sequence = self.last.sequence.next().max(first);
         if given.policy.on_undecodable == OnUndecodable::Stall {
             let reason = format!(

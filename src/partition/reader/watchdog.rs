@@ -128,6 +128,7 @@ impl Reader {
         self.known_time = position.enqueued_at.or(self.known_time);
         self.last = position;
         self.is_last_received = false;
+        self.went_on();
         None
     }
 }

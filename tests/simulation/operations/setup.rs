@@ -18,6 +18,7 @@ pub(crate) struct Setup {
     pub(crate) starts_latest: bool,
     pub(crate) stale_margin_ms: u32,
     pub(crate) skips_undecodable: bool,
+    pub(crate) buries_text: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +50,7 @@ impl Setup {
             stale_margin_ms: dice.pick(&[0, 3_000, 900_000]),
             starts_latest: dice.chance(10),
             skips_undecodable: dice.chance(75),
+            buries_text: dice.chance(30),
         }
     }
 }

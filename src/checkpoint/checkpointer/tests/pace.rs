@@ -18,6 +18,15 @@ fn usual() -> Pace {
     Pace::new(INTERVAL, INTERVAL_MAX, 100_000)
 }
 
+/// Lives beside the checkpointer, which is stopped at the end.
+async fn beside(case: &Case, pace: Pace, living: impl Future<Output = ()>) {
+    tokio::select! {
+        biased;
+        () = living => {}
+        () = case.checkpointer.run(pace) => {}
+    }
+}
+
 /// What an hour brought.
 #[derive(Debug)]
 struct Hour {
@@ -60,11 +69,7 @@ async fn hour(mut arrivals: impl FnMut() -> (Duration, u64)) -> Hour {
             }
         }
     };
-    tokio::select! {
-        biased;
-        () = living => {}
-        () = case.checkpointer.run(usual()) => {}
-    }
+    beside(&case, usual(), living).await;
     let writes = case.store.writes.load(Ordering::Relaxed) - before;
     let hour = Hour {
         events,
@@ -133,11 +138,7 @@ async fn what_is_left_when_a_partition_drains_is_stored_promptly() {
         sleep(PROMPTLY + INTERVAL).await;
         assert_eq!(case.stored().await, 249);
     };
-    tokio::select! {
-        biased;
-        () = living => {}
-        () = case.checkpointer.run(usual()) => {}
-    }
+    beside(&case, usual(), living).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -152,11 +153,7 @@ async fn an_event_that_stays_open_holds_back_only_what_comes_behind_it() {
         sleep(PROMPTLY).await;
         assert_eq!(case.stored().await, 0);
     };
-    tokio::select! {
-        biased;
-        () = living => {}
-        () = case.checkpointer.run(usual()) => {}
-    }
+    beside(&case, usual(), living).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -178,11 +175,7 @@ async fn a_write_that_failed_is_tried_again_soon() {
             let stored = case.stored().await;
             assert!(stored >= 4, "{stored}");
         };
-        tokio::select! {
-            biased;
-            () = living => {}
-            () = case.checkpointer.run(usual()) => {}
-        }
+        beside(&case, usual(), living).await;
         assert!(!case.lost.is_cancelled());
     }
 }
@@ -202,11 +195,7 @@ async fn a_store_that_is_down_is_asked_by_the_short_interval() {
         sleep(INTERVAL + PROMPTLY).await;
         assert_eq!(case.stored().await, 0);
     };
-    tokio::select! {
-        biased;
-        () = living => {}
-        () = case.checkpointer.run(usual()) => {}
-    }
+    beside(&case, usual(), living).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -227,10 +216,6 @@ async fn a_reader_that_waits_for_a_checkpoint_gets_it_soon() {
                 timeout(INTERVAL + PROMPTLY, has_room).await.unwrap();
             }
         };
-        tokio::select! {
-            biased;
-            () = living => {}
-            () = case.checkpointer.run(pace) => {}
-        }
+        beside(&case, pace, living).await;
     }
 }

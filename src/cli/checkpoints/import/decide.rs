@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::super::change::{self, Change};
+use super::super::change::Change;
 use super::super::{Failure, Group};
 use crate::checkpoint::layouts::StoredPosition;
 use crate::event_hub::{HubProperties, PartitionId, Position, SequenceNumber, Timestamp};
@@ -51,7 +51,7 @@ impl Row {
                 comparable: true,
                 ..
             } if !force => {
-                let ours = self.ours.as_ref().and_then(change::number)?;
+                let ours = self.ours.as_ref().and_then(StoredPosition::number)?;
                 let back = ours.0 - position.sequence.0;
                 (back > 0).then(|| {
                     format!(
@@ -74,8 +74,8 @@ impl Row {
         else {
             return None;
         };
-        let is_there =
-            comparable && self.ours.as_ref().and_then(change::number) == Some(position.sequence);
+        let is_there = comparable
+            && self.ours.as_ref().and_then(StoredPosition::number) == Some(position.sequence);
         (!is_there).then_some(Change {
             partition: self.partition,
             position,

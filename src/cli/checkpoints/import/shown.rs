@@ -1,6 +1,5 @@
 //! What is said of an import.
 
-use super::super::change;
 use super::super::listed;
 use super::super::table::{Table, or_dash, short, signed};
 use super::decide::{Outcome, Row};
@@ -16,12 +15,12 @@ pub(super) fn table(rows: &[Row]) -> String {
     );
     for row in rows {
         let theirs = row.theirs.as_ref();
-        let ours = row.ours.as_ref().and_then(change::number);
+        let ours = row.ours.as_ref().and_then(StoredPosition::number);
         let (number, becomes) = match &row.outcome {
             Outcome::Write {
                 theirs, position, ..
             } => (Some(*theirs), Some(position.sequence)),
-            _ => (theirs.and_then(change::number), None),
+            _ => (theirs.and_then(StoredPosition::number), None),
         };
         let between = number
             .zip(ours)

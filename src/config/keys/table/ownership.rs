@@ -14,7 +14,8 @@ pub(super) static KEYS: &[Key] = &[
         },
         need: Default("2s"),
         doc: "How often the owners are listed. A partition that was released is taken over within \
-              this time.",
+              this time. A replica that owns everything and sees nobody else lists up to five times \
+              less often.",
         example: "2s",
     },
     Key {

@@ -29,6 +29,15 @@ pub(super) static KEYS: &[Key] = &[
         example: "ndjson",
     },
     Key {
+        path: "sinks.*.unwrap_office365",
+        kind: Kind::Bool,
+        need: Default("false"),
+        doc: "Whether a record of `AdvancedHunting-CloudAppEvents` is written as the Office 365 \
+              audit record inside of it (`properties.RawEventData`), in the shape of the Management \
+              Activity API.",
+        example: "false",
+    },
+    Key {
         path: "sinks.*.prefix",
         kind: text(TextRule::Any),
         need: Default(""),

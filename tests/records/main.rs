@@ -1,0 +1,4 @@
+//! What records are found in a body, byte for byte, and what can be read from them.
+#![cfg(test)]
+
+mod fields;
