@@ -2,10 +2,13 @@
 
 pub mod checkpoints;
 pub mod config;
+pub mod dead_letters;
 #[cfg(feature = "demo")]
 pub mod demo;
 pub mod exit;
+mod failure;
 pub mod run;
+mod table;
 
 use std::path::PathBuf;
 
@@ -68,6 +71,8 @@ pub enum Command {
     Config(config::Args),
     /// Look at positions, set them, or take over those of another consumer.
     Checkpoints(checkpoints::Args),
+    /// Look at dead letters, send them again, delete them.
+    DeadLetters(dead_letters::Args),
 }
 
 /// Where the configuration file is.
@@ -100,6 +105,7 @@ impl Cli {
             Command::Emulator(args) => emulator(*args).await,
             Command::Config(args) => config::run(&args),
             Command::Checkpoints(args) => checkpoints::run(args).await,
+            Command::DeadLetters(args) => dead_letters::run(args).await,
         }
     }
 }

@@ -369,6 +369,13 @@ pub struct OwnershipConfig {
 pub enum DeadLettersConfig {
     /// `dead-letters/` in the checkpoint store.
     Checkpoints,
+    /// `dead-letters/` in a blob container.
+    Blob {
+        /// URL of the container; may carry a shared-access signature.
+        container_url: Secret,
+        /// Credential to use when the URL carries none.
+        credential: Option<String>,
+    },
     /// A directory on this machine.
     Directory {
         /// Path of it; made when missing.

@@ -13,6 +13,7 @@
 
 use bytes::Bytes;
 
+mod alone;
 mod collect;
 mod decode;
 mod fast;
@@ -21,6 +22,7 @@ mod records;
 mod repair;
 mod shapes;
 
+pub use alone::alone;
 pub use decode::BodyEncoding;
 pub use records::{Piece, RecordKind, RecordRange, Records, Repairs, Unparsable};
 

@@ -3,6 +3,7 @@
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use azure_core::credentials::TokenCredential;
 
@@ -15,8 +16,10 @@ use crate::checkpoint::directory::DirectoryStore;
 use crate::checkpoint::memory::MemoryStore;
 use crate::clock::{SharedRng, SystemClock};
 use crate::compress::CompressionPool;
-use crate::config::{Config, CredentialConfig, DeadLettersConfig, SourceAccess, StoreConfig};
-use crate::deliver::dead_letter::DeadLetterStore;
+use crate::config::{
+    Config, CredentialConfig, DeadLettersConfig, Secret, SourceAccess, StoreConfig,
+};
+use crate::deliver::dead_letter::DeadLetterArchive;
 use crate::deliver::dead_letter::blob::BlobDeadLetters;
 use crate::deliver::dead_letter::directory::DirectoryDeadLetters;
 use crate::deliver::dead_letter::memory::MemoryDeadLetters;
@@ -204,7 +207,7 @@ fn compressor(config: &Config) -> CompressionPool {
     CompressionPool::within(Budget::new(config.limits.memory_budget).building(), largest)
 }
 
-type Stores = (Arc<dyn CheckpointStore>, Arc<dyn DeadLetterStore>);
+type Stores = (Arc<dyn CheckpointStore>, Arc<dyn DeadLetterArchive>);
 
 fn stores(config: &Config, credentials: &Credentials) -> Result<Stores, OutsideError> {
     let timeout = config.checkpoints.timeout;
@@ -213,13 +216,8 @@ fn stores(config: &Config, credentials: &Credentials) -> Result<Stores, OutsideE
             container_url,
             credential,
         } => {
-            let place = "checkpoints.credential".to_owned();
-            let credential = match Container::is_signed(container_url) {
-                true => None,
-                false => Some(credentials.get(credential.as_deref(), place)?),
-            };
-            let container = Container::new(container_url, credential, timeout)
-                .map_err(|error| at("checkpoints.container_url")(&error))?;
+            let by = credential.as_deref();
+            let container = container("checkpoints", container_url, by, credentials, timeout)?;
             let dead_letters = Arc::new(BlobDeadLetters::new(container.clone()));
             (Arc::new(BlobStore::new(container)), dead_letters)
         }
@@ -237,7 +235,31 @@ fn stores(config: &Config, credentials: &Credentials) -> Result<Stores, OutsideE
     };
     let dead_letters = match &config.dead_letters {
         DeadLettersConfig::Checkpoints => beside,
+        DeadLettersConfig::Blob {
+            container_url,
+            credential,
+        } => {
+            let by = credential.as_deref();
+            let container = container("dead_letters", container_url, by, credentials, timeout)?;
+            Arc::new(BlobDeadLetters::new(container))
+        }
         DeadLettersConfig::Directory { path } => Arc::new(DirectoryDeadLetters::new(path, timeout)),
     };
     Ok((store, dead_letters))
+}
+
+/// The container of a section of the configuration.
+fn container(
+    section: &str,
+    url: &Secret,
+    credential: Option<&str>,
+    credentials: &Credentials,
+    timeout: Duration,
+) -> Result<Container, OutsideError> {
+    let credential = match Container::is_signed(url) {
+        true => None,
+        false => Some(credentials.get(credential, format!("{section}.credential"))?),
+    };
+    Container::new(url, credential, timeout)
+        .map_err(|error| at(format!("{section}.container_url"))(&error))
 }

@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use crate::config::connection_string::ConnectionString;
-use crate::config::{Config, Secret, SourceAccess, StoreConfig};
+use crate::config::{Config, DeadLettersConfig, Secret, SourceAccess, StoreConfig};
 use crate::event_hub::Timestamp;
 use crate::telemetry::status::Status;
 
@@ -72,15 +72,25 @@ fn signatures(config: &Config) -> Vec<Signature> {
                 .signature_ends()?,
         })
     });
-    let of_store = match &config.checkpoints.store {
-        StoreConfig::Blob { container_url, .. } => url_ends(container_url),
+    let of_checkpoints = match &config.checkpoints.store {
+        StoreConfig::Blob { container_url, .. } => Some(container_url),
         StoreConfig::Directory { .. } | StoreConfig::Memory => None,
     };
-    let of_store = of_store.map(|ends| Signature {
-        place: "checkpoints.container_url".to_owned(),
-        ends,
+    let of_dead_letters = match &config.dead_letters {
+        DeadLettersConfig::Blob { container_url, .. } => Some(container_url),
+        DeadLettersConfig::Checkpoints | DeadLettersConfig::Directory { .. } => None,
+    };
+    let of_stores = [
+        ("checkpoints.container_url", of_checkpoints),
+        ("dead_letters.container_url", of_dead_letters),
+    ];
+    let of_stores = of_stores.into_iter().filter_map(|(place, url)| {
+        Some(Signature {
+            place: place.to_owned(),
+            ends: url_ends(url?)?,
+        })
     });
-    of_sources.chain(of_store).collect()
+    of_sources.chain(of_stores).collect()
 }
 
 /// The `se` of a signed URL, an RFC 3339 time or a date
@@ -90,4 +100,43 @@ fn url_ends(url: &Secret) -> Option<Timestamp> {
     let (_, text) = url.query_pairs().find(|(name, _)| name == "se")?;
     Timestamp::parse_rfc3339(&text)
         .or_else(|| Timestamp::parse_rfc3339(&format!("{text}T00:00:00Z")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{FileText, load};
+
+    #[test]
+    fn those_of_both_stores_are_watched() {
+        let text = r#"
+            [sources.entra]
+            connection_string = "Endpoint=sb://a.servicebus.windows.net/;SharedAccessKeyName=k;SharedAccessKey=YWJj;EntityPath=logs"
+            consumer_group = "forwarder"
+            [sinks.siem]
+            type = "http"
+            endpoint = "https://siem.example.com"
+            [checkpoints]
+            store = "blob"
+            container_url = "https://a.blob.core.windows.net/c?se=2030-01-01&sig=abc"
+            [dead_letters]
+            store = "blob"
+            container_url = "https://b.blob.core.windows.net/c?se=2030-01-02T03:04:05Z&sig=abc"
+        "#;
+        let file = FileText {
+            name: "forwarder.toml".to_owned(),
+            text: text.to_owned(),
+        };
+        let config = load(Some(file), []).unwrap().config;
+        let found = signatures(&config).into_iter();
+        let found: Vec<_> = found.map(|it| (it.place, it.ends.to_rfc3339())).collect();
+        let expected = [
+            ("checkpoints.container_url", "2030-01-01T00:00:00.000Z"),
+            ("dead_letters.container_url", "2030-01-02T03:04:05.000Z"),
+        ];
+        assert_eq!(
+            found,
+            expected.map(|(place, ends)| (place.to_owned(), ends.to_owned()))
+        );
+    }
 }

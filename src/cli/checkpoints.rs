@@ -7,10 +7,12 @@ use clap::Subcommand;
 use super::ConfigFile;
 use super::config::load;
 use super::exit::Exit;
+use super::failure::Failure;
+use super::table;
 use crate::app::Seams;
-use crate::app::outside::{Hubs, Outside, OutsideError, places};
+use crate::app::outside::{Hubs, Outside, places};
 use crate::checkpoint::layouts::Place;
-use crate::checkpoint::{CheckpointStore, GroupKey, Ownership, StoreError};
+use crate::checkpoint::{CheckpointStore, GroupKey, Ownership};
 use crate::config::{Config, SourceConfig};
 use crate::event_hub::{PartitionId, Source, SourceError};
 
@@ -18,7 +20,6 @@ mod change;
 mod import;
 mod set;
 mod show;
-mod table;
 
 /// Partitions that are looked up in the hub at the same time.
 const LOOKUPS_MAX: usize = 8;
@@ -74,43 +75,6 @@ pub(super) async fn run(args: Args) -> Exit {
     ended.unwrap_or_else(|failure| failure.report())
 }
 
-/// Why a command did not do what it was asked to: one sentence each.
-#[derive(Debug)]
-struct Failure {
-    exit: Exit,
-    sentences: Vec<String>,
-}
-
-impl Failure {
-    fn new(exit: Exit, sentence: impl Into<String>) -> Self {
-        Self {
-            exit,
-            sentences: vec![sentence.into()],
-        }
-    }
-
-    fn of_hub(source: &str, error: &SourceError) -> Self {
-        Self::new(error.into(), format!("sources.{source}: {error}"))
-    }
-
-    fn of_store(place: &str, error: &StoreError) -> Self {
-        Self::new(error.into(), format!("{place}: {error}"))
-    }
-
-    fn report(self) -> Exit {
-        for sentence in self.sentences {
-            eprintln!("error: {sentence}");
-        }
-        self.exit
-    }
-}
-
-impl From<OutsideError> for Failure {
-    fn from(error: OutsideError) -> Self {
-        Self::new(Exit::Configuration, error.to_string())
-    }
-}
-
 /// What the configuration names, ready to be asked.
 struct Session {
     config: Config,
@@ -124,10 +88,7 @@ struct Session {
 impl Session {
     /// Reads the configuration; connects to nothing yet.
     fn open(file: &ConfigFile) -> Result<Self, Failure> {
-        let loaded = load(file).map_err(|problems| Failure {
-            exit: Exit::Configuration,
-            sentences: problems.iter().map(ToString::to_string).collect(),
-        })?;
+        let loaded = load(file).map_err(|problems| Failure::from(&problems))?;
         let client_id = std::env::var("AZURE_CLIENT_ID").ok();
         let place = places::of_store(&loaded.config, client_id.as_deref())?;
         let outside = Outside::reach(&loaded.config, client_id.as_deref())?;

@@ -76,6 +76,10 @@ fn documented_commands_parse() {
         "checkpoints show",
         "checkpoints set",
         "checkpoints import",
+        "dead-letters list",
+        "dead-letters show",
+        "dead-letters replay",
+        "dead-letters purge",
     ] {
         assert!(
             seen.iter().any(|it| it == command),
@@ -96,4 +100,19 @@ fn words_are_those_of_a_shell() {
 #[test]
 fn the_command_line_is_consistent() {
     Cli::command().debug_assert();
+}
+
+#[test]
+fn names_and_filters_of_dead_letters_exclude_each_other() {
+    let parses = |arguments: &[&str]| {
+        let line = [&["entra-forwarder", "dead-letters"], arguments].concat();
+        Cli::try_parse_from(line).is_ok()
+    };
+    assert!(parses(&["replay", "a/b", "c", "--to", "siem", "--dry-run"]));
+    assert!(parses(&["replay", "--sink", "siem", "--until", "1h"]));
+    assert!(!parses(&["replay", "a/b", "--sink", "siem"]));
+    assert!(!parses(&["replay", "--since", "yesterday"]));
+    assert!(!parses(&["list", "--limit", "0"]));
+    assert!(!parses(&["purge"]));
+    assert!(!parses(&["purge", "--older-than", "30 moons"]));
 }

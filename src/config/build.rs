@@ -180,6 +180,10 @@ fn ownership(view: &View<'_>) -> Option<OwnershipConfig> {
 
 fn dead_letters(view: &View<'_>) -> Option<DeadLettersConfig> {
     Some(match view.word("store")? {
+        "blob" => DeadLettersConfig::Blob {
+            container_url: view.secret("container_url")?,
+            credential: view.text("credential"),
+        },
         "directory" => DeadLettersConfig::Directory {
             path: PathBuf::from(view.text("directory")?),
         },

@@ -55,11 +55,8 @@ pub(super) fn check(settings: &mut Settings, problems: &mut Vec<Problem>) -> Vec
         View::new(settings, &["ownership"]),
     );
     stopping(&whole, &shares, &mut warnings);
-    dead_letters(
-        &View::new(settings, &["dead_letters"]),
-        problems,
-        &mut warnings,
-    );
+    let letters = View::new(settings, &["dead_letters"]);
+    place(&letters, problems, &mut warnings);
     warnings
 }
 
@@ -178,18 +175,27 @@ fn stopping(whole: &View<'_>, ownership: &View<'_>, warnings: &mut Vec<String>) 
 
 fn checkpoints(view: &View<'_>, problems: &mut Vec<Problem>, warnings: &mut Vec<String>) {
     let store = view.word("store");
-    match store {
-        Some("blob") if !view.is_tried("container_url") => problems.push(view.missing("container_url")),
-        Some("directory") if !view.is_tried("directory") => problems.push(view.missing("directory")),
-        Some("memory") => warnings.push(
+    if store == Some("memory") {
+        warnings.push(
             "checkpoints.store is \"memory\": after a restart everything is read and delivered again"
                 .to_owned(),
-        ),
-        _ => {}
+        );
     }
     in_order(view, "interval", 1, "interval_max", problems);
-    if store == Some("blob") {
-        container(view, problems, warnings);
+    place(view, problems, warnings);
+}
+
+/// Checks where a store is: its keys, and that a container can be used as it is given.
+fn place(view: &View<'_>, problems: &mut Vec<Problem>, warnings: &mut Vec<String>) {
+    match view.word("store") {
+        Some("blob") if !view.is_tried("container_url") => {
+            problems.push(view.missing("container_url"))
+        }
+        Some("blob") => container(view, problems, warnings),
+        Some("directory") if !view.is_tried("directory") => {
+            problems.push(view.missing("directory"))
+        }
+        _ => {}
     }
     identity::check_reference(view, problems);
     for (key, fits) in [
@@ -212,10 +218,11 @@ fn container(view: &View<'_>, problems: &mut Vec<Problem>, warnings: &mut Vec<St
         .query_pairs()
         .any(|(name, value)| name == "sig" && !value.is_empty());
     match (is_signed, view.is_tried("credential")) {
-        (true, true) => warnings.push(
-            "checkpoints.credential is not used: checkpoints.container_url carries a signature"
-                .to_owned(),
-        ),
+        (true, true) => warnings.push(format!(
+            "{} is not used: {} carries a signature",
+            view.shown("credential"),
+            view.shown("container_url")
+        )),
         (true, false) => {}
         (false, _) if url.scheme() != "https" => problems.push(view.problem(
             "container_url",
@@ -224,13 +231,6 @@ fn container(view: &View<'_>, problems: &mut Vec<Problem>, warnings: &mut Vec<St
         )),
         (false, _) => {}
     }
-}
-
-fn dead_letters(view: &View<'_>, problems: &mut Vec<Problem>, warnings: &mut Vec<String>) {
-    if view.word("store") == Some("directory") && !view.is_tried("directory") {
-        problems.push(view.missing("directory"));
-    }
-    unused(view, "directory", "directory", warnings);
 }
 
 fn unused(view: &View<'_>, key: &str, fits: &str, warnings: &mut Vec<String>) {

@@ -5,9 +5,10 @@ use entra_forwarder_emulator::{ManualClock, Options, Position};
 
 use crate::bag::Bag;
 use crate::eventually::{PATIENCE, eventually};
-use crate::forwarder::{Forwarder, Settings};
+use crate::forwarder::Settings;
 use crate::hub::Hub;
 use crate::scene::Scene;
+use crate::told::Told;
 
 mod blobs;
 mod import;
@@ -18,56 +19,9 @@ mod show;
 /// 2025-06-01T00:00:00Z.
 const MIDNIGHT_MS: i64 = 1_748_736_000_000;
 
-/// How a command ended and what it said.
-struct Told {
-    code: Option<i32>,
-    out: String,
-    /// Its sentences: lines of standard error that are no log lines.
-    sentences: Vec<String>,
-}
-
 /// Runs `checkpoints` to its end.
 async fn told(settings: &Settings, arguments: &[&str]) -> Told {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("forwarder.toml");
-    std::fs::write(&file, settings.toml()).unwrap();
-    let file = file.to_string_lossy();
-    let arguments = [&["checkpoints"], arguments, &["--config", &file]].concat();
-    let mut command = Forwarder::start(&arguments, Vec::new());
-    let code = command.exit().await;
-    let err = command.err_lines();
-    let text = command.text();
-    let lines: Vec<&str> = text.lines().collect();
-    let sentences = err.iter().filter(|line| line.starts_with("error: "));
-    Told {
-        code,
-        out: lines[..lines.len() - err.len()].join("\n"),
-        sentences: sentences.cloned().collect(),
-    }
-}
-
-impl Told {
-    /// It did what it was asked to.
-    fn done(self) -> String {
-        assert_eq!(
-            (self.code, &self.sentences),
-            (Some(0), &vec![]),
-            "{}",
-            self.out
-        );
-        self.out
-    }
-
-    /// It refused in one sentence that has these words.
-    fn refused(self, code: i32, words: &[&str]) {
-        assert_eq!(self.code, Some(code), "{} {:?}", self.out, self.sentences);
-        let [sentence] = self.sentences.as_slice() else {
-            panic!("not one sentence: {:?}", self.sentences);
-        };
-        for word in words {
-            assert!(sentence.contains(word), "{word:?} is not in {sentence:?}");
-        }
-    }
+    crate::told::told(settings, &[&["checkpoints"], arguments].concat()).await
 }
 
 /// Two partitions with ten events each, one per second from midnight on.

@@ -76,7 +76,7 @@ impl DeadLetterStore for DeadLetters {
             self.hub
                 .journal
                 .note("dead letter failed", format_args!(""));
-            return Err(DeadLetterError("as the script says".into()));
+            return Err(DeadLetterError::Unavailable("as the script says".into()));
         }
         for letter in letters {
             self.keep(letter);

@@ -26,6 +26,8 @@ pub(crate) enum Reply {
     With(u16, &'static str, String),
     /// Answers with this status after a while.
     After(Duration, u16),
+    /// Answers with this status when the body has this text in it, and 200 otherwise.
+    Refuse(&'static str, u16),
     /// Answers with this status and the request's own body.
     Echo(u16),
     /// Never answers; the connection stays open.
@@ -253,6 +255,13 @@ async fn answer(
         Reply::After(wait, status) => {
             tokio::time::sleep(wait).await;
             (status, None)
+        }
+        Reply::Refuse(text, status) => {
+            let mut windows = body.windows(text.len());
+            match windows.any(|window| window == text.as_bytes()) {
+                true => (status, None),
+                false => (200, None),
+            }
         }
         Reply::Echo(status) => {
             echo = body;

@@ -162,6 +162,8 @@ impl Scene {
                 let path = entry.path();
                 if path.is_dir() {
                     folders.push(path);
+                } else if path.extension().is_some_and(|it| it == "ndjson") {
+                    found.extend(batch(&std::fs::read_to_string(&path).unwrap()));
                 } else if path.extension().is_some_and(|it| it == "json") {
                     let text = std::fs::read_to_string(&path).unwrap();
                     let body = std::fs::read(path.with_extension("bin")).unwrap();
@@ -171,4 +173,21 @@ impl Scene {
         }
         found
     }
+}
+
+/// The letters of a batch.
+fn batch(text: &str) -> Vec<(Value, Vec<u8>)> {
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD as BASE64;
+    let letter = |line| {
+        let mut fields: Value = serde_json::from_str(line).unwrap();
+        let fields_of = fields.as_object_mut().unwrap();
+        let body = match (fields_of.remove("body"), fields_of.remove("body_base64")) {
+            (Some(text), None) => text.as_str().unwrap().as_bytes().to_vec(),
+            (None, Some(text)) => BASE64.decode(text.as_str().unwrap()).unwrap(),
+            both => panic!("{both:?}"),
+        };
+        (fields, body)
+    };
+    text.lines().map(letter).collect()
 }

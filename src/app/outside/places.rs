@@ -1,11 +1,13 @@
 //! Where positions are kept, for the commands that look at them.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::{Credentials, OutsideError, at};
 use crate::checkpoint::blob::Container;
 use crate::checkpoint::layouts::Place;
-use crate::config::{Config, Secret, StoreConfig};
+use crate::config::{Config, DeadLettersConfig, Secret, StoreConfig};
+use crate::deliver::dead_letter::DeadLetterArchive;
 
 /// Where the store of the configuration keeps its positions.
 ///
@@ -31,6 +33,28 @@ pub fn of_store(config: &Config, default_client_id: Option<&str>) -> Result<Plac
                 .to_owned(),
         }),
     }
+}
+
+/// The dead-letter store of the configuration.
+///
+/// # Errors
+/// When it cannot be as configured, or is the memory of another process.
+pub fn dead_letters(
+    config: &Config,
+    default_client_id: Option<&str>,
+) -> Result<Arc<dyn DeadLetterArchive>, OutsideError> {
+    let is_beside = matches!(config.dead_letters, DeadLettersConfig::Checkpoints);
+    if is_beside && matches!(config.checkpoints.store, StoreConfig::Memory) {
+        return Err(OutsideError {
+            place: "checkpoints.store".to_owned(),
+            problem:
+                "\"memory\" is inside the running process alone, and so are its dead letters: \
+                      set dead_letters.store to see them from outside"
+                    .to_owned(),
+        });
+    }
+    let credentials = Credentials::make(config, default_client_id)?;
+    super::stores(config, &credentials).map(|(_, dead_letters)| dead_letters)
 }
 
 /// A container by its URL, or a directory by its path. `credential` names one of the configuration.

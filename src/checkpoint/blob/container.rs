@@ -25,6 +25,10 @@ use crate::config::Secret;
 use crate::event_hub::Timestamp;
 use crate::proxy;
 
+mod objects;
+
+pub(crate) use objects::Whole;
+
 /// Bodies up to this size go in one request; an event is never larger.
 const ONE_REQUEST: NonZero<u64> = NonZero::new(256 << 20).unwrap();
 
@@ -68,15 +72,15 @@ pub enum ContainerError {
 }
 
 /// One blob of a listing.
-pub(in crate::checkpoint) struct Listed {
-    pub(in crate::checkpoint) name: String,
-    pub(in crate::checkpoint) fields: Fields,
-    pub(in crate::checkpoint) etag: ETag,
-    pub(in crate::checkpoint) age: Duration,
-    pub(in crate::checkpoint) modified_at: Timestamp,
-    pub(in crate::checkpoint) size: u64,
+pub(crate) struct Listed {
+    pub(crate) name: String,
+    pub(crate) fields: Fields,
+    pub(crate) etag: ETag,
+    pub(crate) age: Duration,
+    pub(crate) modified_at: Timestamp,
+    pub(crate) size: u64,
     /// Whether somebody holds a lease on it, which is how older libraries own a partition.
-    pub(in crate::checkpoint) is_leased: bool,
+    pub(crate) is_leased: bool,
 }
 
 /// What is known of one blob without reading it.

@@ -129,6 +129,26 @@ pub(crate) fn names(folder: &Path) -> Result<Vec<String>, FileError> {
     Ok(names)
 }
 
+/// Names of the entries of a folder, without hidden ones, and whether each is a folder; none when
+/// it is not there.
+pub(crate) fn entries(folder: &Path) -> Result<Vec<(String, bool)>, FileError> {
+    let mut entries = Vec::new();
+    for name in names(folder)? {
+        let is_folder = folder.join(&name).is_dir();
+        entries.push((name, is_folder));
+    }
+    Ok(entries)
+}
+
+/// Removes a file; one that is not there is no error.
+pub(crate) fn remove(path: &Path) -> Result<(), FileError> {
+    match fs::remove_file(path) {
+        Ok(()) => sync_folder(path.parent().unwrap_or(Path::new("."))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(at("cannot remove", path)(error)),
+    }
+}
+
 /// The present moment by the clock that also stamps the files: that of the file system.
 pub(crate) fn now(touched: &Path) -> Result<SystemTime, FileError> {
     make_folder(touched.parent().unwrap_or(Path::new(".")))?;

@@ -34,12 +34,14 @@ pub(super) fn check(settings: &Settings, cloud: Cloud, warnings: &mut Vec<String
             warn(&view, "namespace", view.text("namespace"), cloud, warnings);
         }
     }
-    let view = View::new(settings, &["checkpoints"]);
-    let url = view
-        .secret("container_url")
-        .and_then(|url| url::Url::parse(url.expose()).ok());
-    let host = url.and_then(|url| url.host_str().map(str::to_owned));
-    warn(&view, "container_url", host, cloud, warnings);
+    for section in ["checkpoints", "dead_letters"] {
+        let view = View::new(settings, &[section]);
+        let url = view
+            .secret("container_url")
+            .and_then(|url| url::Url::parse(url.expose()).ok());
+        let host = url.and_then(|url| url.host_str().map(str::to_owned));
+        warn(&view, "container_url", host, cloud, warnings);
+    }
 }
 
 fn warn(

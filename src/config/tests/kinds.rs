@@ -96,6 +96,11 @@ const REFUSED: &[(&str, &str)] = &[
     ("checkpoints", "interval = \"50ms\""),
     ("dead_letters", "store = \"directory\""),
     ("dead_letters", "store = \"blob\""),
+    (
+        "dead_letters",
+        "store = \"blob\"\ncontainer_url = \"http://account.blob.core.windows.net/c\"",
+    ),
+    ("dead_letters", "store = \"disk\""),
     ("health", "listen = \"8080\""),
     ("health", "listen = \"localhost:8080\""),
     ("limits", "memory_budget = \"15MiB\""),

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::super::{
-    CredentialConfig, Encoding, FileText, OnUndecodable, SourceAccess, Start, StoreConfig, load,
-    read_file,
+    CredentialConfig, DeadLettersConfig, Encoding, FileText, OnUndecodable, SourceAccess, Start,
+    StoreConfig, load, read_file,
 };
-use super::{BASE, base_with, env, right};
+use super::{BASE, base_with, env, right, wrong};
+use crate::config::Secret;
 use crate::event_hub::{SequenceNumber, Timestamp};
 
 #[test]
@@ -62,10 +63,7 @@ fn defaults() {
     );
     let path = PathBuf::from("/var/lib/forwarder");
     assert_eq!(checkpoints.store, StoreConfig::Directory { path });
-    assert_eq!(
-        config.dead_letters,
-        super::super::DeadLettersConfig::Checkpoints
-    );
+    assert_eq!(config.dead_letters, DeadLettersConfig::Checkpoints);
     assert_eq!(config.health.listen, Some("0.0.0.0:8080".parse().unwrap()));
     assert_eq!(config.limits.memory_budget, 128 << 20);
     assert_eq!(
@@ -228,6 +226,43 @@ fn warnings() {
             "checkpoints.store is \"memory\": after a restart everything is read and delivered again",
             "checkpoints.directory is not used: checkpoints.store is \"memory\"",
         ]
+    );
+}
+
+#[test]
+fn a_container_of_dead_letters_has_the_rules_of_one_of_checkpoints() {
+    let url = "https://contosoletters.blob.core.windows.net/letters";
+    let letters = |more: &str| {
+        let lines = format!("store = \"blob\"\ncontainer_url = \"{url}{more}");
+        right(&base_with("dead_letters", &lines), &[])
+    };
+    let loaded = letters("\"\ncredential = \"identity\"");
+    assert_eq!(
+        loaded.config.dead_letters,
+        DeadLettersConfig::Blob {
+            container_url: Secret::new(url),
+            credential: Some("identity".to_owned()),
+        }
+    );
+    assert_eq!(loaded.warnings, Vec::<String>::new());
+    let loaded = letters("?sv=1&sig=abc\"\ncredential = \"identity\"\ndirectory = \"/x\"");
+    assert_eq!(
+        loaded.warnings,
+        [
+            "dead_letters.credential is not used: dead_letters.container_url carries a signature",
+            "dead_letters.directory is not used: dead_letters.store is \"blob\"",
+        ]
+    );
+    let unused = format!("container_url = \"{url}\"");
+    assert_eq!(
+        right(&base_with("dead_letters", &unused), &[]).warnings,
+        ["dead_letters.container_url is not used: dead_letters.store is \"checkpoints\""]
+    );
+    let unknown = format!("store = \"blob\"\ncontainer_url = \"{url}\"\ncredential = \"nobody\"");
+    let problems = wrong(&base_with("dead_letters", &unknown), &[]).to_string();
+    assert!(
+        problems.contains("dead_letters.credential is \"nobody\""),
+        "{problems}"
     );
 }
 

@@ -1,4 +1,5 @@
-//! Dead letters as files: `<name>.bin` holds the exact bytes, `<name>.json` what is known of them.
+//! Dead letters as files: `<name>.bin` holds the exact bytes, `<name>.json` what is known of them;
+//! `<name>.ndjson` holds a batch.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -8,9 +9,21 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::time::Instant;
 
-use super::{DeadLetter, DeadLetterError, DeadLetterStore};
+use super::objects::{self, Object};
+use super::{DeadLetter, DeadLetterArchive, DeadLetterError, DeadLetterStore, Page, Read, Which};
+use crate::checkpoint::ETag;
 use crate::checkpoint::directory::files::{self, FileError};
 use crate::checkpoint::store_key::path_safe;
+
+mod archive;
+mod walk;
+
+/// Ends the name of a body.
+const BODY: &str = ".bin";
+/// Ends the name of what is known of it.
+const SIDECAR: &str = ".json";
+/// Ends the name of a batch.
+const BATCH: &str = ".ndjson";
 
 /// Dead letters under one directory, for their owner only.
 #[derive(Clone, Debug)]
@@ -22,28 +35,28 @@ pub struct DirectoryDeadLetters {
 impl DirectoryDeadLetters {
     /// Keeps everything under `root`, which is made when something is first written to it.
     ///
-    /// `timeout` bounds the wait for another writer, and twice that the whole write.
+    /// `timeout` bounds the wait for another writer, and twice that the whole operation.
     pub fn new(root: impl Into<PathBuf>, timeout: Duration) -> Self {
         Self {
             root: root.into().into(),
             timeout,
         }
     }
-}
 
-impl DirectoryDeadLetters {
     /// Runs blocking file operations within the time limit.
-    async fn run(
+    async fn run<T: Send + 'static>(
         &self,
-        operation: impl FnOnce(&Path, Instant) -> Result<(), FileError> + Send + 'static,
-    ) -> Result<(), DeadLetterError> {
+        operation: impl FnOnce(&Path, Instant) -> Result<T, DeadLetterError> + Send + 'static,
+    ) -> Result<T, DeadLetterError> {
         let root = Arc::clone(&self.root);
         let deadline = Instant::now() + self.timeout;
         let task = tokio::task::spawn_blocking(move || operation(&root, deadline));
         match tokio::time::timeout_at(deadline + self.timeout, task).await {
-            Ok(Ok(result)) => result.map_err(|error| DeadLetterError(error.to_string())),
-            Ok(Err(_)) => Err(DeadLetterError("the file operation was ended".to_owned())),
-            Err(_) => Err(DeadLetterError(format!(
+            Ok(Ok(result)) => result,
+            Ok(Err(_)) => Err(DeadLetterError::Unavailable(
+                "the file operation was ended".to_owned(),
+            )),
+            Err(_) => Err(DeadLetterError::Unavailable(format!(
                 "no answer from the file system of {} within {:?}",
                 self.root.display(),
                 self.timeout * 2
@@ -52,38 +65,98 @@ impl DirectoryDeadLetters {
     }
 }
 
+impl From<FileError> for DeadLetterError {
+    fn from(error: FileError) -> Self {
+        Self::Unavailable(error.to_string())
+    }
+}
+
+fn lock(root: &Path, deadline: Instant) -> Result<files::Lock, FileError> {
+    files::Lock::take(&root.join(".lock"), deadline)
+}
+
+/// The file of an object, by its name as a path and what it holds.
+fn file(root: &Path, safe_name: &str, suffix: &str) -> PathBuf {
+    root.join(format!("{safe_name}{suffix}"))
+}
+
 #[async_trait]
 impl DeadLetterStore for DirectoryDeadLetters {
     async fn write(&self, letters: &[DeadLetter]) -> Result<(), DeadLetterError> {
         let letters = letters.to_vec();
         self.run(move |root, deadline| {
-            letters
+            let objects = objects::of(&letters);
+            objects
                 .iter()
-                .try_for_each(|letter| write(root, letter, deadline))
+                .try_for_each(|object| Ok(write(root, object, deadline)?))
         })
         .await
     }
 
     async fn reach(&self) -> Result<(), DeadLetterError> {
-        self.run(|root, deadline| files::Lock::take(&root.join(".lock"), deadline).map(drop))
+        self.run(|root, deadline| Ok(lock(root, deadline).map(drop)?))
             .await
     }
 }
 
-fn write(root: &Path, letter: &DeadLetter, deadline: Instant) -> Result<(), FileError> {
-    let _lock = files::Lock::take(&root.join(".lock"), deadline)?;
-    let path = |name: &str, suffix| root.join(path_safe(name) + suffix);
-    let mut name = letter.name();
-    if files::read(&path(&name, ".bin"))?.is_some_and(|(stored, _)| stored != letter.body) {
-        name = letter.second_name();
+fn write(root: &Path, object: &Object<'_>, deadline: Instant) -> Result<(), FileError> {
+    let _lock = lock(root, deadline)?;
+    let name = path_safe(&object.name());
+    if matches!(object, Object::Batch(_)) {
+        let path = file(root, &name, BATCH);
+        return match path.exists() {
+            true => Ok(()),
+            false => files::replace(&path, ".batch.new", &object.body()),
+        };
     }
-    let sidecar = path(&name, ".json");
+    let sidecar = file(root, &name, SIDECAR);
     if files::read(&sidecar)?.is_some() {
         return Ok(());
     }
-    // Last, so that a sidecar always has its whole body beside it.
-    files::replace(&path(&name, ".bin"), ".body.new", &letter.body)?;
-    let fields: BTreeMap<_, _> = letter.fields().into_iter().collect();
+    // The sidecar last, so that it always has its whole body beside it.
+    files::replace(&file(root, &name, BODY), ".body.new", &object.body())?;
+    let fields: BTreeMap<_, _> = object.fields().into_iter().collect();
     let text = serde_json::json!(fields).to_string();
     files::replace(&sidecar, ".sidecar.new", text.as_bytes())
+}
+
+#[async_trait]
+impl DeadLetterArchive for DirectoryDeadLetters {
+    async fn list(
+        &self,
+        folder: &str,
+        from: Option<&str>,
+        most: usize,
+    ) -> Result<Page, DeadLetterError> {
+        let below = match folder.trim_end_matches('/') {
+            "" => String::new(),
+            folder => path_safe(folder) + "/",
+        };
+        let from = from.map(str::to_owned);
+        self.run(move |root, _| archive::page(root, &below, from.as_deref(), most.max(1)))
+            .await
+    }
+
+    async fn read(&self, name: &str) -> Result<Option<Read>, DeadLetterError> {
+        let name = path_safe(name);
+        self.run(move |root, _| archive::read(root, &name)).await
+    }
+
+    async fn remove(
+        &self,
+        name: &str,
+        version: &ETag,
+        which: Which<'_>,
+    ) -> Result<(), DeadLetterError> {
+        let (name, version) = (path_safe(name), version.clone());
+        let ids = match which {
+            Which::All => None,
+            Which::These(ids) => Some(ids.clone()),
+        };
+        self.run(move |root, deadline| {
+            let _lock = lock(root, deadline)?;
+            archive::remove(root, &name, &version, ids.as_ref())
+        })
+        .await
+    }
 }

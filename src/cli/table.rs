@@ -11,7 +11,7 @@ const GAP: usize = 2;
 /// longer than 100 characters.
 pub(super) struct Table {
     titles: &'static [&'static str],
-    /// Column that is cut short.
+    /// Column that is cut short; none is, when there is none of this number.
     flexible: usize,
     rows: Vec<Vec<String>>,
 }
@@ -23,6 +23,11 @@ impl Table {
             flexible,
             rows: Vec::new(),
         }
+    }
+
+    /// One in which nothing is cut: for names that are copied out of it.
+    pub(super) fn uncut(titles: &'static [&'static str]) -> Self {
+        Self::new(titles, titles.len())
     }
 
     pub(super) fn row(&mut self, cells: Vec<String>) {
