@@ -120,7 +120,7 @@ fn lost_of_broken(text: &[u8], tokens: &[Token]) -> Option<usize> {
             _ => false,
         });
         match first {
-            Some((start, is_beside)) if !is_named && !(in_envelope && is_beside) => {
+            Some((start, is_beside)) if !(is_named || in_envelope && is_beside) => {
                 return Some(start);
             }
             _ => {}
@@ -189,7 +189,7 @@ fn is_envelope_key(word: &[u8]) -> bool {
         Ok(key) => key,
         Err(_) => String::from_utf8_lossy(word).trim_matches('\'').to_owned(),
     };
-    ["record", "records"].contains(&&key.to_lowercase()[..])
+    ["record", "records"].contains(&key.to_lowercase().as_str())
 }
 
 fn tokens(text: &[u8], pieces: &[(usize, usize)]) -> Vec<Token> {

@@ -64,81 +64,84 @@ fn check_member(member: &str, expected: Found) {
     check(&body, &expected);
 }
 
+/// A record, what it is mended to, and how.
+const MENDED: &[(&str, &str, &str)] = &[
+    (
+        "{'id':2,'a':'it is'}",
+        r#"{"id":2,"a":"it is"}"#,
+        "single_quotes",
+    ),
+    ("{'a':'don\"t'}", r#"{"a":"don\"t"}"#, "single_quotes"),
+    ("{'a':'it's'}", r#"{"a":"it's"}"#, "single_quotes"),
+    ("{'a':'it\\'s'}", r#"{"a":"it's"}"#, "single_quotes,escape"),
+    ("{\"a\":{'b':1}}", r#"{"a":{"b":1}}"#, "single_quotes"),
+    ("{\"id\":2,}", r#"{"id":2}"#, "extra_comma"),
+    ("{\"a\":[1,,2,],,}", r#"{"a":[1,2]}"#, "extra_comma"),
+    ("{,\"a\":1}", r#"{"a":1}"#, "extra_comma"),
+    ("{\"a\":1\n\"b\":2}", r#"{"a":1,"b":2}"#, "missing_comma"),
+    (
+        "{\"a\":\"x\" \"b\":2}",
+        r#"{"a":"x","b":2}"#,
+        "missing_comma",
+    ),
+    ("{\"a\":[{} {}]}", r#"{"a":[{},{}]}"#, "missing_comma"),
+    (
+        "{\"a\":\"1\n2\t3\u{1}\"}",
+        r#"{"a":"1\n2\t3\u0001"}"#,
+        "control_character",
+    ),
+    (
+        "{\"a\"\u{1}:\u{c}{} ,\u{0}\"b\":1}",
+        r#"{"a":{},"b":1}"#,
+        "control_character",
+    ),
+    (
+        "{\"a\":NaN,\"b\":-Infinity}",
+        r#"{"a":null,"b":null}"#,
+        "not_a_number",
+    ),
+    (
+        "{\"a\":True,\"b\":None}",
+        r#"{"a":true,"b":null}"#,
+        "unquoted",
+    ),
+    (
+        "{\"a\":[\n 218 B blob data\n]}",
+        r#"{"a":["218 B blob data"]}"#,
+        "unquoted",
+    ),
+    ("{a:1,b_c:two}", r#"{"a":1,"b_c":"two"}"#, "unquoted"),
+    (
+        "{\"a\":\"he said \"hi\" there\"}",
+        r#"{"a":"he said \"hi\" there"}"#,
+        "inner_quote",
+    ),
+    (
+        "{\"a\":\"say \"hi\", then go\",\"b\":1}",
+        r#"{"a":"say \"hi\", then go","b":1}"#,
+        "inner_quote",
+    ),
+    (
+        "{\"a\":\"C:\\Users\\x\"}",
+        r#"{"a":"C:\\Users\\x"}"#,
+        "escape",
+    ),
+    ("{\"a\":[1,2}", r#"{"a":[1,2]}"#, "bracket"),
+    ("{\"a\":{\"b\":1}", r#"{"a":{"b":1}}"#, "bracket"),
+    ("{\"a\":}", r#"{"a":null}"#, "missing_value"),
+    ("{\"a\":,\"b\"}", r#"{"a":null,"b":null}"#, "missing_value"),
+    ("{\"a\" 1}", r#"{"a":1}"#, "missing_value"),
+    (
+        "{\"a\":007,\"b\":+1,\"c\":0x1F}",
+        r#"{"a":"007","b":"+1","c":"0x1F"}"#,
+        "number",
+    ),
+    ("{\"a\":/* x */1}", r#"{"a":1}"#, "comment"),
+];
+
 #[test]
 fn a_record_is_mended() {
-    for (member, json, how) in [
-        (
-            "{'id':2,'a':'it is'}",
-            r#"{"id":2,"a":"it is"}"#,
-            "single_quotes",
-        ),
-        ("{'a':'don\"t'}", r#"{"a":"don\"t"}"#, "single_quotes"),
-        ("{'a':'it's'}", r#"{"a":"it's"}"#, "single_quotes"),
-        ("{'a':'it\\'s'}", r#"{"a":"it's"}"#, "single_quotes,escape"),
-        ("{\"a\":{'b':1}}", r#"{"a":{"b":1}}"#, "single_quotes"),
-        ("{\"id\":2,}", r#"{"id":2}"#, "extra_comma"),
-        ("{\"a\":[1,,2,],,}", r#"{"a":[1,2]}"#, "extra_comma"),
-        ("{,\"a\":1}", r#"{"a":1}"#, "extra_comma"),
-        ("{\"a\":1\n\"b\":2}", r#"{"a":1,"b":2}"#, "missing_comma"),
-        (
-            "{\"a\":\"x\" \"b\":2}",
-            r#"{"a":"x","b":2}"#,
-            "missing_comma",
-        ),
-        ("{\"a\":[{} {}]}", r#"{"a":[{},{}]}"#, "missing_comma"),
-        (
-            "{\"a\":\"1\n2\t3\u{1}\"}",
-            r#"{"a":"1\n2\t3\u0001"}"#,
-            "control_character",
-        ),
-        (
-            "{\"a\"\u{1}:\u{c}{} ,\u{0}\"b\":1}",
-            r#"{"a":{},"b":1}"#,
-            "control_character",
-        ),
-        (
-            "{\"a\":NaN,\"b\":-Infinity}",
-            r#"{"a":null,"b":null}"#,
-            "not_a_number",
-        ),
-        (
-            "{\"a\":True,\"b\":None}",
-            r#"{"a":true,"b":null}"#,
-            "unquoted",
-        ),
-        (
-            "{\"a\":[\n 218 B blob data\n]}",
-            r#"{"a":["218 B blob data"]}"#,
-            "unquoted",
-        ),
-        ("{a:1,b_c:two}", r#"{"a":1,"b_c":"two"}"#, "unquoted"),
-        (
-            "{\"a\":\"he said \"hi\" there\"}",
-            r#"{"a":"he said \"hi\" there"}"#,
-            "inner_quote",
-        ),
-        (
-            "{\"a\":\"say \"hi\", then go\",\"b\":1}",
-            r#"{"a":"say \"hi\", then go","b":1}"#,
-            "inner_quote",
-        ),
-        (
-            "{\"a\":\"C:\\Users\\x\"}",
-            r#"{"a":"C:\\Users\\x"}"#,
-            "escape",
-        ),
-        ("{\"a\":[1,2}", r#"{"a":[1,2]}"#, "bracket"),
-        ("{\"a\":{\"b\":1}", r#"{"a":{"b":1}}"#, "bracket"),
-        ("{\"a\":}", r#"{"a":null}"#, "missing_value"),
-        ("{\"a\":,\"b\"}", r#"{"a":null,"b":null}"#, "missing_value"),
-        ("{\"a\" 1}", r#"{"a":1}"#, "missing_value"),
-        (
-            "{\"a\":007,\"b\":+1,\"c\":0x1F}",
-            r#"{"a":"007","b":"+1","c":"0x1F"}"#,
-            "number",
-        ),
-        ("{\"a\":/* x */1}", r#"{"a":1}"#, "comment"),
-    ] {
+    for (member, json, how) in MENDED {
         check_member(member, repaired(json, how));
     }
 }
