@@ -198,8 +198,7 @@ impl App {
             let context = Arc::new(SinkContext {
                 id: SinkId(id),
                 name: name.clone(),
-                format: Format::new(sink.encoding, &sink.prefix, &sink.suffix)
-                    .unwrapping_office365(sink.unwrap_office365),
+                format: Format::of(sink),
                 config: sink.clone(),
                 transport: Arc::clone(transport),
                 compressor: Arc::clone(&seams.compressor),

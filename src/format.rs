@@ -1,6 +1,6 @@
 //! 6. Formats: records become the bytes of one sink's wire format.
 
-use crate::config::Encoding;
+use crate::config::{Encoding, SinkConfig};
 use crate::record::Record;
 
 /// The wire format of an `http` sink.
@@ -24,6 +24,12 @@ pub struct Format {
 }
 
 impl Format {
+    /// The format of a sink as it is configured.
+    pub fn of(sink: &SinkConfig) -> Self {
+        Self::new(sink.encoding, &sink.prefix, &sink.suffix)
+            .unwrapping_office365(sink.unwrap_office365)
+    }
+
     /// A format with bytes before and after the body.
     pub fn new(encoding: Encoding, prefix: &str, suffix: &str) -> Self {
         Self {

@@ -55,6 +55,8 @@ mod tests {
         check(r#"[{"a":1},{"a":2}]"#, RecordKind::Value);
         check("7", RecordKind::Value);
         check("no JSON", RecordKind::Text(Unparsable::Text));
+        check("{'a':1,}", RecordKind::Repaired);
+        check("{\"a\":\"cut", RecordKind::Text(Unparsable::Truncated));
         let nested = "[".repeat(100_000) + &"]".repeat(100_000);
         let records = alone(&nested.into(), 0);
         assert_eq!(records.all().next().unwrap().kind, RecordKind::Value);

@@ -83,7 +83,7 @@ impl Sender {
         let building = Budget::new(config.limits.memory_budget).building();
         Ok(Self {
             name: name.to_owned(),
-            format: Format::new(sink.encoding, &sink.prefix, &sink.suffix),
+            format: Format::of(sink),
             transport,
             compressor: CompressionPool::within(building, sink.batch.bytes),
             config: sink.clone(),
