@@ -1,6 +1,6 @@
 //! Times two things in turns.
 
-use std::time::{Duration, Instant};
+use rustix::time::{ClockId, clock_gettime};
 
 /// Pairs of runs that are compared.
 const PAIRS: usize = 201;
@@ -53,18 +53,16 @@ pub(crate) fn alternate(pairs: usize, one: &dyn Fn(), other: &dyn Fn()) -> Vec<(
     (0..=pairs).map(pair).skip(1).collect()
 }
 
+/// Of the processor, so that what else the machine does counts little.
 pub(crate) fn seconds(run: &dyn Fn()) -> f64 {
-    time(run).as_secs_f64()
+    let start = processor_seconds();
+    run();
+    processor_seconds() - start
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a benchmark measures the real clock"
-)]
-fn time(run: &dyn Fn()) -> Duration {
-    let start = Instant::now();
-    run();
-    start.elapsed()
+fn processor_seconds() -> f64 {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
 }
 
 pub(crate) fn median(mut values: Vec<f64>) -> f64 {
