@@ -106,13 +106,23 @@ fn judge(text: &[u8], quote: usize, place: Place) -> Judgement {
         (Some(b','), _) => true,
         (Some(b'"' | b'\''), _) => is_apart,
         (Some(b'{' | b'['), _) => true,
-        (Some(b'0'..=b'9' | b'-' | b't' | b'f' | b'n'), Place::Key | Place::Element) => is_apart,
+        (Some(b'0'..=b'9' | b'-' | b't' | b'f' | b'n'), Place::Key | Place::Element) => {
+            is_apart || begins_word(text, follows)
+        }
         _ => false,
     };
     match closes {
         true => Judgement::Closes,
         false => Judgement::Inner,
     }
+}
+
+/// Whether one of JSON's own words stands here, and nothing but it.
+fn begins_word(text: &[u8], from: usize) -> bool {
+    let word = text
+        .get(from..super::word::end(text, from))
+        .unwrap_or_default();
+    matches!(word.trim_ascii_end(), b"true" | b"false" | b"null")
 }
 
 /// Whether a key can stand behind this comma, or the end of the object.

@@ -131,6 +131,7 @@ const MENDED: &[(&str, &str, &str)] = &[
     ("{\"a\":}", r#"{"a":null}"#, "missing_value"),
     ("{\"a\":,\"b\"}", r#"{"a":null,"b":null}"#, "missing_value"),
     ("{\"a\" 1}", r#"{"a":1}"#, "missing_value"),
+    ("{\"a\"null}", r#"{"a":null}"#, "missing_value"),
     (
         "{\"a\":007,\"b\":+1,\"c\":0x1F}",
         r#"{"a":"007","b":"+1","c":"0x1F"}"#,
