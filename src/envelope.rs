@@ -18,6 +18,7 @@ mod collect;
 mod decode;
 mod fast;
 mod keys;
+mod members;
 mod records;
 mod repair;
 mod shapes;

@@ -10,7 +10,8 @@ use super::{RecordKind, Records, Unparsable, collect, repair};
 /// Nothing is looked for inside of it: an object with a key `records` stays one record. What is no
 /// JSON becomes what it became in its envelope: a repaired object, or text.
 pub fn alone(body: &Bytes, index: u32) -> Records {
-    let is_json = serde_json::from_slice::<IgnoredAny>(body).is_ok();
+    let is_json =
+        std::str::from_utf8(body).is_ok() && serde_json::from_slice::<IgnoredAny>(body).is_ok();
     let mut records = match (is_json, body.trim_ascii_start().first()) {
         (true, Some(b'{')) => one(body, RecordKind::Object),
         (true, _) => one(body, RecordKind::Value),
@@ -57,6 +58,9 @@ mod tests {
         check("no JSON", RecordKind::Text(Unparsable::Text));
         check("{'a':1,}", RecordKind::Repaired);
         check("{\"a\":\"cut", RecordKind::Text(Unparsable::Truncated));
+        let wrong = Bytes::from_static(b"{\"a\":\"caf\xe9\"}");
+        let kind = alone(&wrong, 0).all().next().unwrap().kind;
+        assert_eq!(kind, RecordKind::Text(Unparsable::InvalidUtf8));
         let nested = "[".repeat(100_000) + &"]".repeat(100_000);
         let records = alone(&nested.into(), 0);
         assert_eq!(records.all().next().unwrap().kind, RecordKind::Value);

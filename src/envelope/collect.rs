@@ -80,7 +80,9 @@ impl Collector {
     }
 
     /// Everything that was found.
-    pub(super) fn finish(self) -> Records {
+    pub(super) fn finish(mut self) -> Records {
+        self.ranges.shrink_to_fit();
+        self.kinds.shrink_to_fit();
         Records {
             encoding: BodyEncoding::Utf8,
             text: self.text,

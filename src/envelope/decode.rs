@@ -3,7 +3,7 @@
 use std::io::Read;
 
 use bytes::Bytes;
-use flate2::read::MultiGzDecoder;
+use flate2::bufread::GzDecoder;
 
 use super::Unparsable;
 
@@ -44,12 +44,16 @@ pub(super) fn decode(body: &Bytes, expansion_max: u64) -> Result<Decoded, Unpars
         } else if text.starts_with(UTF8_MARK) {
             (text.slice(UTF8_MARK.len()..), BodyEncoding::Utf8Marked)
         } else if let Some(order) = utf16_order(&text) {
-            (from_utf16(&text, order), BodyEncoding::Utf16)
+            let decoded = from_utf16(&text, order).ok_or(Unparsable::Binary)?;
+            (decoded, BodyEncoding::Utf16)
         } else {
             break;
         };
         outermost.get_or_insert(encoding);
         text = decoded;
+    }
+    if is_packed(&text) {
+        return Err(Unparsable::Binary);
     }
     Ok(Decoded {
         text,
@@ -63,13 +67,21 @@ pub(super) fn is_packed(body: &[u8]) -> bool {
 }
 
 fn unpack(packed: &[u8], expansion_max: u64) -> Result<Bytes, Unparsable> {
-    let mut text = Vec::new();
-    MultiGzDecoder::new(packed)
-        .take(expansion_max.saturating_add(1))
-        .read_to_end(&mut text)
-        .map_err(|_| Unparsable::Binary)?;
-    if text.len() as u64 > expansion_max {
-        return Err(Unparsable::TooLarge);
+    let (mut text, mut rest) = (Vec::new(), packed);
+    // Several members may follow each other, and zeros and white space the last one.
+    while rest
+        .iter()
+        .any(|byte| *byte != 0 && !byte.is_ascii_whitespace())
+    {
+        let left = expansion_max.saturating_add(1) - text.len() as u64;
+        let mut member = GzDecoder::new(rest).take(left);
+        member
+            .read_to_end(&mut text)
+            .map_err(|_| Unparsable::Binary)?;
+        if text.len() as u64 > expansion_max {
+            return Err(Unparsable::TooLarge);
+        }
+        rest = member.into_inner().into_inner();
     }
     Ok(text.into())
 }
@@ -96,8 +108,11 @@ fn begins_json(byte: u8) -> bool {
 }
 
 /// A half of a pair that stands alone becomes its JSON escape: in a string, where alone it can be
-/// meant, that is the same character. An odd byte at the end is left out: it is half of one.
-fn from_utf16(bytes: &[u8], order: Order) -> Bytes {
+/// meant, that is the same character. `None` when a byte is left over: it is something else.
+fn from_utf16(bytes: &[u8], order: Order) -> Option<Bytes> {
+    if bytes.len() % 2 == 1 {
+        return None;
+    }
     let units = bytes.chunks_exact(2).map(|pair| {
         let pair = [pair.first(), pair.last()].map(|byte| byte.copied().unwrap_or_default());
         match order {
@@ -113,5 +128,5 @@ fn from_utf16(bytes: &[u8], order: Order) -> Bytes {
             Err(lone) => text.push_str(&format!("\\u{:04x}", lone.unpaired_surrogate())),
         }
     }
-    text.into()
+    Some(text.into())
 }

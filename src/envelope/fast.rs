@@ -20,17 +20,22 @@ pub(super) fn split(body: &Bytes) -> Option<Records> {
     let mut found = Found {
         body,
         is_envelope: false,
+        has_own: false,
         collector: Collector::with_room(body, body.len() / RECORD_BYTES),
     };
     let mut deserializer = serde_json::Deserializer::from_slice(body);
     deserializer.deserialize_map(Envelope(&mut found)).ok()?;
     deserializer.end().ok()?;
-    found.is_envelope.then(|| found.collector.finish())
+    // A record may have such a key as well, and nothing there.
+    let is_envelope = found.is_envelope && (found.collector.len() > 0 || !found.has_own);
+    is_envelope.then(|| found.collector.finish())
 }
 
 struct Found<'a> {
     body: &'a Bytes,
     is_envelope: bool,
+    /// A key that records have stands beside.
+    has_own: bool,
     collector: Collector,
 }
 
@@ -49,6 +54,7 @@ impl<'de> Visitor<'de> for Envelope<'_, '_> {
                 self.0.is_envelope = true;
                 map.next_value_seed(Members(self.0))?;
             } else {
+                self.0.has_own |= key == Key::Own;
                 map.next_value::<IgnoredAny>()?;
             }
         }

@@ -13,6 +13,8 @@ pub(super) enum Key {
     Records,
     /// `record`, in any letter case: a known misspelling.
     Record,
+    /// What records have and envelopes do not.
+    Own,
     Other,
 }
 
@@ -39,9 +41,32 @@ impl Visitor<'_> for KeySeed {
         Ok(match key {
             _ if key.eq_ignore_ascii_case(b"records") => Key::Records,
             _ if key.eq_ignore_ascii_case(b"record") => Key::Record,
+            _ if is_own(key) => Key::Own,
             _ => Key::Other,
         })
     }
+}
+
+/// Keys that records have, and neither envelopes nor the objects inside of records.
+const OWN: [&[u8]; 6] = [
+    b"time",
+    b"category",
+    b"operationName",
+    b"resourceId",
+    b"tenantId",
+    b"callerIpAddress",
+];
+
+/// Whether a key is one of a record's own, in any letter case.
+pub(super) fn is_own(key: &[u8]) -> bool {
+    OWN.iter().any(|own| own.eq_ignore_ascii_case(key))
+}
+
+/// Whether an object has a key of a record's own.
+pub(super) fn is_record(object: &str) -> bool {
+    let mut keys = Keys::default();
+    let mut deserializer = serde_json::Deserializer::from_str(object);
+    deserializer.deserialize_map(&mut keys).is_ok() && keys.has_own
 }
 
 /// What an object holds at `records`, however often; or at `record`, when it has no other key.
@@ -61,6 +86,7 @@ pub(super) fn envelope(object: &str) -> Vec<&str> {
 struct Keys<'de> {
     records: Vec<&'de str>,
     record: Option<&'de str>,
+    has_own: bool,
     count: usize,
 }
 
@@ -77,6 +103,10 @@ impl<'de> Visitor<'de> for &mut Keys<'de> {
             match key {
                 Key::Records => self.records.push(map.next_value::<&'de RawValue>()?.get()),
                 Key::Record => self.record = Some(map.next_value::<&'de RawValue>()?.get()),
+                Key::Own => {
+                    self.has_own = true;
+                    map.next_value::<IgnoredAny>()?;
+                }
                 Key::Other => drop(map.next_value::<IgnoredAny>()?),
             }
         }

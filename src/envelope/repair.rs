@@ -267,14 +267,17 @@ impl Repair<'_> {
         let mut is_first = true;
         loop {
             let key = keys.next_key()?;
-            let is_records = key.is("records") || (is_first && key.is("record"));
+            let is_misspelt = is_first && key.is("record");
+            let is_records = key.is("records") || is_misspelt;
             if is_records {
                 // Held in another way, the records are no less: the object is kept as it is.
                 let holds_records = matches!(self.text.get(key.value), Some(b'[' | b'{'));
                 let is_one = match around {
                     // A record may have such a key, among others.
                     Around::Envelope => is_first && self.is_only_value(key.value),
-                    Around::Nothing | Around::Array => true,
+                    Around::Nothing | Around::Array => {
+                        !is_misspelt || self.is_only_value(key.value)
+                    }
                 };
                 return (holds_records && is_one).then_some(key.value);
             }

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `{"records": ...}`, the key in any letter case | what stands there |
 //! | `{"record": ...}` and nothing else | the same: a known misspelling |
-//! | any other object | itself |
+//! | any other object, also with `null`, `[]` or an object at `records` beside a record's keys | itself |
 //! | an array | its members, each taken as if it stood alone |
 //! | an array in an array | the same when it holds objects; else itself, as a value |
 //! | several texts one behind the other (NDJSON) | the records of each |
@@ -17,8 +17,7 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use super::collect::Collector;
-use super::keys;
-use super::{RecordKind, Records};
+use super::{RecordKind, Records, keys, members};
 
 /// Arrays in arrays and strings in strings that are looked into; what is deeper is a value.
 const DEPTH_MAX: u8 = 4;
@@ -33,10 +32,11 @@ pub(super) fn split(text: &Bytes) -> Option<Records> {
 /// The same for a part of a text that begins at the position `base`; `None`, and nothing is added,
 /// when it is no sequence of JSON texts.
 pub(super) fn split_into(collector: &mut Collector, text: &[u8], base: usize) -> Option<()> {
-    let texts: Vec<&RawValue> = serde_json::Deserializer::from_slice(text)
-        .into_iter()
-        .collect::<Result<_, _>>()
-        .ok()?;
+    // Twice over the text rather than a list of what may be millions of values.
+    let texts = || serde_json::Deserializer::from_slice(text).into_iter::<&RawValue>();
+    if !texts().all(|text| text.is_ok()) {
+        return None;
+    }
     let mut walk = Walk {
         collector,
         text,
@@ -44,7 +44,7 @@ pub(super) fn split_into(collector: &mut Collector, text: &[u8], base: usize) ->
         depth: 0,
         in_array: false,
     };
-    for text in texts {
+    for text in texts().flatten() {
         walk.value(text.get());
     }
     Some(())
@@ -76,7 +76,10 @@ impl<'b> Walk<'_, 'b> {
     fn object(&mut self, object: &'b str) {
         let held = keys::envelope(object);
         let is_envelope = !held.is_empty() && held.iter().all(|value| self.holds_records(value));
-        if !is_envelope {
+        // A record may have such a key, too, and say little there.
+        let says_more = |value: &&str| value.starts_with('[') && *value != "[]";
+        let is_record = keys::is_record(object) && !held.iter().any(says_more);
+        if !is_envelope || is_record {
             return self.push(object, RecordKind::Object);
         }
         for value in held {
@@ -116,11 +119,11 @@ impl<'b> Walk<'_, 'b> {
     }
 
     fn array(&mut self, array: &'b str, take: fn(&mut Self, &'b str)) {
-        // It is well-formed, so that this cannot fail; if it did, nothing is lost.
-        match members(array) {
-            Some(members) => members.iter().for_each(|member| take(self, member.get())),
-            None => self.push(array, RecordKind::Value),
-        }
+        let is_taken = members::each(array, |member| {
+            take(self, member);
+            true
+        });
+        debug_assert!(is_taken, "it is well-formed");
     }
 
     /// The content of a string, which is JSON.
@@ -146,21 +149,13 @@ impl<'b> Walk<'_, 'b> {
     }
 }
 
-fn members(array: &str) -> Option<Vec<&RawValue>> {
-    serde_json::from_str(array).ok()
-}
-
 /// Whether nothing but objects stands in an array, be it in further arrays.
 fn holds_objects(array: &str, depth: u8) -> bool {
     depth < DEPTH_MAX
-        && members(array).is_some_and(|members| {
-            members
-                .iter()
-                .all(|member| match member.get().as_bytes().first() {
-                    Some(b'{' | b'n') => true,
-                    Some(b'[') => holds_objects(member.get(), depth + 1),
-                    _ => false,
-                })
+        && members::each(array, |member| match member.as_bytes().first() {
+            Some(b'{' | b'n') => true,
+            Some(b'[') => holds_objects(member, depth + 1),
+            _ => false,
         })
 }
 

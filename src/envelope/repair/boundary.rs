@@ -1,16 +1,7 @@
 //! Where another record seems to begin.
 
+use super::super::keys;
 use super::{scan, string, word};
-
-/// Keys that records have and the objects inside of them do not.
-const RECORD_KEYS: [&[u8]; 6] = [
-    b"time",
-    b"category",
-    b"operationName",
-    b"resourceId",
-    b"tenantId",
-    b"callerIpAddress",
-];
 
 /// The next object behind `start` that may be a record, when the one that begins there has no end:
 /// it stands behind another object or at the beginning of a line, and begins with the same key, or
@@ -31,10 +22,7 @@ pub(super) fn any(text: &[u8], start: usize, from: usize) -> Option<usize> {
 
 fn is_alike(text: &[u8], at: usize, own: Option<&[u8]>) -> bool {
     first_key(text, at).is_some_and(|key| {
-        own == Some(key)
-            || RECORD_KEYS
-                .iter()
-                .any(|known| known.eq_ignore_ascii_case(key))
+        own == Some(key) || keys::is_own(key) || key.eq_ignore_ascii_case(b"records")
     })
 }
 
@@ -72,14 +60,26 @@ pub(super) fn in_text(text: &[u8], from: usize, is_behind_records: bool) -> Opti
         .map(|(_, at)| at)
 }
 
-/// Whether the string that ends before `quote` ran into another object: this quote begins the
-/// first key of it. Gives where that object begins.
-pub(super) fn ran_into(text: &[u8], string: usize, quote: usize) -> Option<usize> {
+/// Whether a string of the object at `start` that begins at `string` ran into another object: this
+/// quote begins the first key of it. Gives where that object begins.
+pub(super) fn ran_into(text: &[u8], start: usize, string: usize, quote: usize) -> Option<usize> {
     let brace = before(text, quote)?;
-    let is_key = brace > string
-        && text.get(brace) == Some(&b'{')
-        && (follows_object(text, brace) || begins_line(text, brace));
-    is_key.then_some(brace)
+    if brace <= string || text.get(brace) != Some(&b'{') {
+        return None;
+    }
+    let follows_comma = || before(text, brace).is_some_and(|at| text.get(at) == Some(&b','));
+    let is_alike = || {
+        first_key(text, brace).is_some_and(|key| {
+            first_key(text, start) == Some(key) || keys::is_own(key) && follows_comma()
+        })
+    };
+    (follows_object(text, brace) || begins_line(text, brace) || is_alike()).then_some(brace)
+}
+
+/// Whether an envelope begins here, at the very beginning of a line.
+pub(super) fn envelope_on_line(text: &[u8], brace: usize) -> bool {
+    let is_first = brace > 0 && matches!(text.get(brace - 1), Some(b'\n' | b'\r'));
+    is_first && first_key(text, brace).is_some_and(|key| key.eq_ignore_ascii_case(b"records"))
 }
 
 fn starts(text: &[u8], from: usize) -> impl Iterator<Item = usize> {

@@ -3,7 +3,7 @@
 use super::super::Repairs;
 use super::output::Output;
 use super::string::{self, End, Place};
-use super::{scan, word};
+use super::{boundary, scan, word};
 
 /// What became of an object.
 pub(super) enum Outcome {
@@ -22,6 +22,7 @@ pub(super) enum Outcome {
 pub(super) fn read(text: &[u8], start: usize) -> (Outcome, usize) {
     let mut reader = Reader {
         text,
+        start,
         at: start,
         end: start,
         furthest: start,
@@ -50,6 +51,7 @@ enum Expects {
 
 struct Reader<'a> {
     text: &'a [u8],
+    start: usize,
     at: usize,
     /// Behind the last thing that belongs to the object.
     end: usize,
@@ -172,7 +174,8 @@ impl Reader<'_> {
         if self.expects == Expects::Colon {
             self.value_follows();
         }
-        let (end, looked_at) = string::read(self.text, self.at, place, &mut self.output);
+        let (end, looked_at) =
+            string::read(self.text, (self.start, self.at), place, &mut self.output);
         self.furthest = self.furthest.max(looked_at);
         match end {
             End::Closed(end) => self.advance(end),
@@ -191,6 +194,10 @@ impl Reader<'_> {
     }
 
     fn open(&mut self, bracket: u8) -> Option<Outcome> {
+        if bracket == b'{' && self.at > self.start && boundary::envelope_on_line(self.text, self.at)
+        {
+            return Some(Outcome::RanInto { next: self.at });
+        }
         self.value_follows();
         self.output.raw(&[bracket]);
         self.open.push(bracket);

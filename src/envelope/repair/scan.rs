@@ -84,13 +84,14 @@ impl<'a> Keys<'a> {
             }
         };
         let colon = white_space(self.text, after);
-        if start == end || self.text.get(colon) != Some(&b':') {
-            return None;
-        }
-        Some(Key {
-            name: self.text.get(start..end)?,
-            value: white_space(self.text, colon + 1),
-        })
+        let value = match self.text.get(colon)? {
+            b':' => white_space(self.text, colon + 1),
+            // The colon is missing.
+            b'[' | b'{' if after > end => colon,
+            _ => return None,
+        };
+        let name = self.text.get(start..end).filter(|name| !name.is_empty())?;
+        Some(Key { name, value })
     }
 
     /// Goes on behind a value.

@@ -29,9 +29,14 @@ pub(super) enum End {
     Open,
 }
 
-/// Reads the string that begins with a quote at `start`, and writes it. The second value is the
+/// Reads the string of `object` that begins with a quote at `start`, and writes it. The second value is the
 /// position up to which the text was looked at.
-pub(super) fn read(text: &[u8], start: usize, place: Place, output: &mut Output) -> (End, usize) {
+pub(super) fn read(
+    text: &[u8],
+    (object, start): (usize, usize),
+    place: Place,
+    output: &mut Output,
+) -> (End, usize) {
     let quote = text.get(start).copied().unwrap_or(b'"');
     if quote != b'"' {
         output.note(Repairs::SINGLE_QUOTES);
@@ -62,7 +67,7 @@ pub(super) fn read(text: &[u8], start: usize, place: Place, output: &mut Output)
                     return (End::Closed(earlier), at + 1);
                 }
                 Judgement::Inner => {
-                    if let Some(brace) = boundary::ran_into(text, start, at) {
+                    if let Some(brace) = boundary::ran_into(text, object, start, at) {
                         return (End::RanInto(brace), at);
                     }
                     inner = Some((at, output.mark()));

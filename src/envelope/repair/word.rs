@@ -2,13 +2,35 @@
 
 use super::super::Repairs;
 use super::output::Output;
+use super::scan;
 
 /// The position behind a word in the place of a value. A line break ends it: text in quotes may go
-/// on there, a word does not.
+/// on there, a word does not. So does a blank between a value of JSON and what can only be the next
+/// member: the comma is missing.
 pub(super) fn end(text: &[u8], start: usize) -> usize {
-    until(text, start, |byte| {
-        matches!(byte, b',' | b'{' | b'}' | b'[' | b']' | b'\n' | b'\r')
-    })
+    let ends = |byte| matches!(byte, b',' | b'{' | b'}' | b'[' | b']' | b'\n' | b'\r');
+    let first = until(text, start, |byte| ends(byte) || byte.is_ascii_whitespace());
+    let is_value = |from: usize, to: usize| text.get(from..to).is_some_and(super::output::is_json);
+    if is_value(start, first) {
+        let follows = scan::white_space(text, first);
+        let second = until(text, follows, |byte| {
+            ends(byte) || byte.is_ascii_whitespace()
+        });
+        let is_next = match text.get(follows) {
+            Some(b'"' | b'\'') => true,
+            _ => is_value(follows, second) || is_key(text, follows),
+        };
+        if is_next {
+            return first;
+        }
+    }
+    until(text, first, ends)
+}
+
+/// Whether a key without quotes stands here.
+fn is_key(text: &[u8], start: usize) -> bool {
+    let end = key_end(text, start);
+    end > start && text.get(scan::white_space(text, end)) == Some(&b':')
 }
 
 /// The position behind a word in the place of a key.
