@@ -3,6 +3,8 @@
 use bytes::Bytes;
 use entra_forwarder::event_hub::Body;
 
+use super::selection::CATEGORIES;
+
 /// What an event carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -34,6 +36,8 @@ pub(crate) struct Made {
     pub(crate) body: Option<Body>,
     /// Per record, its bytes in each encoding.
     pub(crate) wires: Vec<[Vec<u8>; 2]>,
+    /// Per record, its category.
+    pub(crate) categories: Vec<Option<&'static str>>,
     /// The reason of the dead letter that the whole event must become.
     pub(crate) letter: Option<&'static str>,
     /// Why the last record is no JSON: the reason of its dead letter, where text becomes one.
@@ -43,7 +47,16 @@ pub(crate) struct Made {
 /// Makes the event that stands at this place.
 pub(crate) fn make(kind: Kind, partition: usize, timeline: u32, sequence: i64) -> Made {
     let id = |index: usize| format!("{partition}-{timeline}-{sequence}-{index}");
+    let category = |index: usize| {
+        CATEGORIES[(sequence.unsigned_abs() as usize * 3 + index) % CATEGORIES.len()]
+    };
     let json = |index: usize, pad: usize| {
+        let field = match category(index) {
+            Some(name) if index % 2 == 0 => format!("\"category\" : \"{name}\","),
+            Some(name) => format!("\"Category\":\"{name}\","),
+            None if index % 2 == 0 => "\"category\":null,".to_owned(),
+            None => String::new(),
+        };
         // Numbers that no double holds, a repeated key, escapes, and white space between tokens.
         let gap = if (sequence + index as i64) % 3 == 0 {
             "\r\n "
@@ -51,7 +64,7 @@ pub(crate) fn make(kind: Kind, partition: usize, timeline: u32, sequence: i64) -
             ""
         };
         format!(
-            "{{\"id\":\"{}\",{gap}\"n\":1.50,\"big\":18446744073709551616,\"n\":2,\
+            "{{\"id\":\"{}\",{field}{gap}\"n\":1.50,\"big\":18446744073709551616,\"n\":2,\
              \"t\":\"\u{fc}\\u00e9\\\"\",\"pad\":\"{}\"}}",
             id(index),
             "x".repeat(pad)
@@ -59,6 +72,7 @@ pub(crate) fn make(kind: Kind, partition: usize, timeline: u32, sequence: i64) -
     };
     let one = |text: String, is_json: bool| Made {
         wires: vec![wires(&text, is_json)],
+        categories: vec![category(0).filter(|_| is_json)],
         body: Some(Body::Bytes(text.into())),
         letter: None,
         text: (!is_json).then_some("text"),
@@ -78,6 +92,7 @@ pub(crate) fn make(kind: Kind, partition: usize, timeline: u32, sequence: i64) -
                     format!("{{\"x\":1, \"records\" : [ {} ]}}", records.join(" ,\n")).into(),
                 )),
                 wires: records.iter().map(|record| wires(record, true)).collect(),
+                categories: (0..records.len()).map(category).collect(),
                 letter: None,
                 text: None,
             }
@@ -86,6 +101,7 @@ pub(crate) fn make(kind: Kind, partition: usize, timeline: u32, sequence: i64) -
         Kind::Blank => Made {
             body: Some(Body::Bytes(Bytes::from_static(b" \r\n\t"))),
             wires: Vec::new(),
+            categories: Vec::new(),
             letter: None,
             text: None,
         },
@@ -95,6 +111,7 @@ pub(crate) fn make(kind: Kind, partition: usize, timeline: u32, sequence: i64) -
             let (whole, cut) = (json(0, 1), format!("{{\"cut\":\"{}", id(1)));
             Made {
                 wires: vec![wires(&whole, true), wires(&cut, false)],
+                categories: vec![category(0), None],
                 body: Some(Body::Bytes(format!("{{\"records\":[{whole},{cut}").into())),
                 letter: None,
                 text: Some("truncated"),
@@ -103,12 +120,14 @@ pub(crate) fn make(kind: Kind, partition: usize, timeline: u32, sequence: i64) -
         Kind::Unsupported => Made {
             body: Some(Body::Unsupported("list", Bytes::from_static(b"[]"))),
             wires: Vec::new(),
+            categories: Vec::new(),
             letter: Some("unsupported_body"),
             text: None,
         },
         Kind::Undecodable => Made {
             body: None,
             wires: Vec::new(),
+            categories: Vec::new(),
             letter: Some("undecodable"),
             text: None,
         },

@@ -165,10 +165,11 @@ impl Report {
     pub(super) fn balances(&self) -> bool {
         let sinks_hold = self.balance.sinks.iter().all(|sink| {
             sink.error() == 0
-                && sink.wanted == self.balance.records
+                && (self.proof.is_none() || sink.wanted == self.balance.records)
                 && sink.delivered + sink.dead_lettered == sink.wanted
         });
         sinks_hold
+            && self.balance.error() == 0
             && self.balance.records >= self.produced
             && self.proof.is_none_or(|verdict| verdict.holds())
             && self
@@ -199,7 +200,7 @@ impl Report {
             sum(|sink| sink.delivered),
             self.requests
         );
-        println!("  filtered       {:>12}", 0);
+        println!("  unrouted       {:>12}", self.balance.unrouted);
         println!("  dead-lettered  {:>12}", sum(|sink| sink.dead_lettered));
         println!("  in flight      {:>12}", sum(|sink| sink.in_flight));
         println!("  duplicates     {:>12} events skipped", self.duplicates);
