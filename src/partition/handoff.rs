@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use crate::budget::Budget;
 use crate::checkpoint::ledger::{Generation, LedgerError};
 use crate::checkpoint::ledgers::{LedgerId, Ledgers};
+use crate::checkpoint::receipts::Receipts;
 use crate::clock::{Clock, Rng};
 use crate::config::OnUnparsable;
 use crate::deliver::dead_letter::DeadLetterStore;
@@ -136,9 +137,18 @@ impl Stages {
                 .open(ledger.0, ledger.1, position, memory, received, routes.owed)?;
         self.oddities.note_unrouted(self, &origin, received);
         let body = Arc::new(EventBody::new(records, origin, permit));
-        let owing = receipts.into_iter().zip(routes.places);
+        self.distribute(&body, receipts.into_iter().zip(routes.places))
+            .await
+    }
+
+    /// Gives each sink's queue the records that the sink wants: those at the given places, or all.
+    async fn distribute(
+        &self,
+        body: &Arc<EventBody>,
+        owing: impl Iterator<Item = (Receipts, Option<Arc<[u32]>>)>,
+    ) -> Result<(), LedgerError> {
         for (queue, (receipts, places)) in self.sinks.iter().zip(owing) {
-            let body = Arc::clone(&body);
+            let body = Arc::clone(body);
             let slice = match places {
                 None => Slice::whole(body, receipts),
                 Some(places) => Slice::part(body, places, receipts),

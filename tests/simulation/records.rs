@@ -44,21 +44,33 @@ pub(crate) struct Made {
     pub(crate) text: Option<&'static str>,
 }
 
-/// Makes the event that stands at this place.
-pub(crate) fn make(kind: Kind, partition: usize, timeline: u32, sequence: i64) -> Made {
-    let id = |index: usize| format!("{partition}-{timeline}-{sequence}-{index}");
-    let category = |index: usize| {
-        CATEGORIES[(sequence.unsigned_abs() as usize * 3 + index) % CATEGORIES.len()]
-    };
-    let json = |index: usize, pad: usize| {
-        let field = match category(index) {
-            Some(name) if index % 2 == 0 => format!("\"category\" : \"{name}\","),
-            Some(name) => format!("\"Category\":\"{name}\","),
-            None if index % 2 == 0 => "\"category\":null,".to_owned(),
-            None => String::new(),
+/// Where an event stands.
+struct Stand {
+    partition: usize,
+    timeline: u32,
+    sequence: i64,
+}
+
+impl Stand {
+    fn id(&self, index: usize) -> String {
+        let (partition, timeline, sequence) = (self.partition, self.timeline, self.sequence);
+        format!("{partition}-{timeline}-{sequence}-{index}")
+    }
+
+    fn category(&self, index: usize) -> Option<&'static str> {
+        CATEGORIES[(self.sequence.unsigned_abs() as usize * 3 + index) % CATEGORIES.len()]
+    }
+
+    /// One record as JSON.
+    fn json(&self, index: usize, pad: usize) -> String {
+        let field = match (self.category(index), index.is_multiple_of(2)) {
+            (Some(name), true) => format!("\"category\" : \"{name}\","),
+            (Some(name), false) => format!("\"Category\":\"{name}\","),
+            (None, true) => "\"category\":null,".to_owned(),
+            (None, false) => String::new(),
         };
         // Numbers that no double holds, a repeated key, escapes, and white space between tokens.
-        let gap = if (sequence + index as i64) % 3 == 0 {
+        let gap = if (self.sequence + index as i64) % 3 == 0 {
             "\r\n "
         } else {
             ""
@@ -66,17 +78,32 @@ pub(crate) fn make(kind: Kind, partition: usize, timeline: u32, sequence: i64) -
         format!(
             "{{\"id\":\"{}\",{field}{gap}\"n\":1.50,\"big\":18446744073709551616,\"n\":2,\
              \"t\":\"\u{fc}\\u00e9\\\"\",\"pad\":\"{}\"}}",
-            id(index),
+            self.id(index),
             "x".repeat(pad)
         )
+    }
+
+    /// An event that is one record.
+    fn one(&self, text: String, is_json: bool) -> Made {
+        Made {
+            wires: vec![wires(&text, is_json)],
+            categories: vec![self.category(0).filter(|_| is_json)],
+            body: Some(Body::Bytes(text.into())),
+            letter: None,
+            text: (!is_json).then_some("text"),
+        }
+    }
+}
+
+/// Makes the event that stands at this place.
+pub(crate) fn make(kind: Kind, partition: usize, timeline: u32, sequence: i64) -> Made {
+    let stand = Stand {
+        partition,
+        timeline,
+        sequence,
     };
-    let one = |text: String, is_json: bool| Made {
-        wires: vec![wires(&text, is_json)],
-        categories: vec![category(0).filter(|_| is_json)],
-        body: Some(Body::Bytes(text.into())),
-        letter: None,
-        text: (!is_json).then_some("text"),
-    };
+    let json = |index, pad| stand.json(index, pad);
+    let one = |text, is_json| stand.one(text, is_json);
     match kind {
         Kind::Envelope(count) => {
             let records: Vec<_> = (0..usize::from(count))
@@ -92,7 +119,7 @@ pub(crate) fn make(kind: Kind, partition: usize, timeline: u32, sequence: i64) -
                     format!("{{\"x\":1, \"records\" : [ {} ]}}", records.join(" ,\n")).into(),
                 )),
                 wires: records.iter().map(|record| wires(record, true)).collect(),
-                categories: (0..records.len()).map(category).collect(),
+                categories: (0..records.len()).map(|it| stand.category(it)).collect(),
                 letter: None,
                 text: None,
             }
@@ -106,12 +133,15 @@ pub(crate) fn make(kind: Kind, partition: usize, timeline: u32, sequence: i64) -
             text: None,
         },
         Kind::Json => one(json(0, 5), true),
-        Kind::Text => one(format!("{} \u{e9}\u{1} \"quoted\"\r\nsecond", id(0)), false),
+        Kind::Text => one(
+            format!("{} \u{e9}\u{1} \"quoted\"\r\nsecond", stand.id(0)),
+            false,
+        ),
         Kind::Broken => {
-            let (whole, cut) = (json(0, 1), format!("{{\"cut\":\"{}", id(1)));
+            let (whole, cut) = (json(0, 1), format!("{{\"cut\":\"{}", stand.id(1)));
             Made {
                 wires: vec![wires(&whole, true), wires(&cut, false)],
-                categories: vec![category(0), None],
+                categories: vec![stand.category(0), None],
                 body: Some(Body::Bytes(format!("{{\"records\":[{whole},{cut}").into())),
                 letter: None,
                 text: Some("truncated"),

@@ -2,6 +2,7 @@ use std::sync::Mutex;
 use std::sync::atomic::AtomicUsize;
 
 use smallvec::smallvec;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
@@ -61,7 +62,8 @@ async fn everything_is_counted_and_settled() {
     let id = ledgers.add("logs", &PartitionId::new("0"));
     let generation = ledgers.start(id, None);
     let (queue, slices) = mpsc::channel(4);
-    let running = tokio::spawn(run(slices, Arc::clone(&context)));
+    let mut running = JoinSet::new();
+    running.spawn(run(slices, Arc::clone(&context)));
     for sequence in 0..3 {
         let position = Position {
             sequence: SequenceNumber(sequence),
@@ -78,7 +80,9 @@ async fn everything_is_counted_and_settled() {
         queue.send(slice).await.unwrap();
     }
     drop(queue);
-    running.await.unwrap();
+    while let Some(ended) = running.join_next().await {
+        ended.unwrap();
+    }
     let balance = ledgers.balance();
     assert_eq!((balance.error(), balance.sinks[0].delivered), (0, 6));
     assert_eq!(ledgers.dirty(id, generation).unwrap().1, 3);
