@@ -29,14 +29,16 @@ use crate::checkpoint::pace::Pace;
 use crate::checkpoint::{CheckpointStore, GroupKey};
 use crate::clock::{Clock, Rng};
 use crate::compress::Compressor;
-use crate::config::Config;
+use crate::config::{Config, SinkKind};
 use crate::deliver::admission::Admission;
 use crate::deliver::condition::Condition;
 use crate::deliver::dead_letter::{self, DeadLetterStore};
 use crate::deliver::http::Transport;
+use crate::deliver::null;
 use crate::deliver::probe;
 use crate::deliver::sink::{self, SinkContext, SinkStats};
 use crate::event_hub::Source;
+use crate::filter::Filter;
 use crate::format::Format;
 use crate::partition::handoff::{Oddities, ReadStats, Stages};
 use crate::partition::inquiry::Inquiry;
@@ -149,6 +151,7 @@ impl App {
                 expansion_max: config.limits.expansion_max,
                 ledgers: Arc::clone(&app.ledgers),
                 budget: budget.clone(),
+                filter: Filter::new(config),
                 sinks: queues.clone(),
                 dead_letters: Arc::clone(&seams.dead_letters),
                 status: Arc::clone(&app.status),
@@ -211,8 +214,11 @@ impl App {
                 held_until: Mutex::default(),
             });
             let (queue, slices) = mpsc::channel(SINK_QUEUE);
-            self.sink_tasks
-                .spawn(sink::run(slices, Arc::clone(&context)));
+            let running = Arc::clone(&context);
+            match sink.kind {
+                SinkKind::Http => self.sink_tasks.spawn(sink::run(slices, running)),
+                SinkKind::Null => self.sink_tasks.spawn(null::run(slices, running)),
+            };
             self.sinks.push(context);
             queues.push(queue);
         }

@@ -12,8 +12,6 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::event_hub::{SequenceNumber, Timestamp};
-
 mod build;
 mod cloud;
 pub mod connection_string;
@@ -25,11 +23,13 @@ mod load;
 mod node;
 mod problem;
 mod reference;
+mod routing;
 mod rules;
 mod schema;
 mod secret_file;
 mod settings;
 mod show;
+mod start;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -40,8 +40,10 @@ pub use example::example;
 pub use load::{FileText, Loaded, load, process_environment, read_file};
 pub use problem::{Origin, Problem, Problems};
 pub use reference::reference;
+pub use routing::{CategoriesConfig, SinkKind, Unrouted};
 pub use schema::schema;
 pub use show::Effective;
+pub use start::Start;
 
 /// A value that never shows itself: `Debug` and `Display` print `REDACTED`.
 #[derive(Clone, PartialEq, Eq)]
@@ -80,6 +82,8 @@ pub struct Config {
     pub sources: BTreeMap<String, SourceConfig>,
     /// Endpoints to deliver to, by name.
     pub sinks: BTreeMap<String, SinkConfig>,
+    /// Where records go that no sink selects; `None` when there can be none.
+    pub unrouted: Option<Unrouted>,
     /// Credentials that sources and stores name.
     pub credentials: BTreeMap<String, CredentialConfig>,
     /// Where positions and ownerships are kept.
@@ -150,38 +154,6 @@ pub enum SourceTransport {
     WebSocket,
 }
 
-/// Where to start when the consumer group has no checkpoint at all.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Start {
-    /// At the first retained event.
-    Earliest,
-    /// After the last event at the moment of the first start.
-    Latest,
-    /// At the first event enqueued at this moment or later.
-    Time(Timestamp),
-    /// At the event with this number.
-    Sequence(SequenceNumber),
-}
-
-impl std::str::FromStr for Start {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let sequence = || text.parse().ok().filter(|number| *number >= 0);
-        match text {
-            "earliest" => Some(Self::Earliest),
-            "latest" => Some(Self::Latest),
-            _ => sequence()
-                .map(|number| Self::Sequence(SequenceNumber(number)))
-                .or_else(|| Timestamp::parse_rfc3339(text).map(Self::Time)),
-        }
-        .ok_or(
-            "expected earliest, latest, an RFC 3339 time such as 2026-01-31T00:00:00Z, or a \
-             sequence number",
-        )
-    }
-}
-
 /// What happens when a position does not belong to the hub that is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnStaleCheckpoint {
@@ -216,7 +188,12 @@ pub enum OnUndecodable {
 /// One endpoint.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SinkConfig {
-    /// URL that batches are posted to; may hold a secret, so it is never printed.
+    /// What becomes of its records.
+    pub kind: SinkKind,
+    /// What it selects.
+    pub categories: CategoriesConfig,
+    /// URL that batches are posted to; may hold a secret, so it is never printed. Empty when
+    /// nothing is sent.
     pub endpoint: Secret,
     /// How records become a body.
     pub encoding: Encoding,

@@ -7,11 +7,12 @@
 //!    goes on where it stopped;
 //! 3. [`envelope`] finds the records in an event's body;
 //! 4. [`record`] is a slice of that body, together with what it owes;
-//! 5. [`mod@format`] turns records into the bytes of a sink's wire format;
-//! 6. [`batch`] collects slices until they make a request;
-//! 7. [`compress`] makes the gzip body;
-//! 8. [`deliver`] sends it until the endpoint has it, and settles the receipts;
-//! 9. [`checkpoint`] knows what is settled, and stores the watermark.
+//! 5. [`filter`] says which sinks want it;
+//! 6. [`mod@format`] turns records into the bytes of a sink's wire format;
+//! 7. [`batch`] collects slices until they make a request;
+//! 8. [`compress`] makes the gzip body;
+//! 9. [`deliver`] sends it until the endpoint has it, and settles the receipts;
+//! 10. [`checkpoint`] knows what is settled, and stores the watermark.
 //!
 //! Around them: [`app`] builds and joins the stages, [`config`] says what they do, [`budget`]
 //! bounds their memory, [`proxy`] and [`trust`] hold for every connection over HTTP or TLS,
@@ -24,6 +25,8 @@ pub mod partition;
 
 pub mod envelope;
 pub mod record;
+
+pub mod filter;
 
 pub mod format;
 

@@ -157,11 +157,15 @@ impl<'a> Record<'a> {
     }
 }
 
-/// Consecutive records of one event on their way to one sink, with their receipts.
+/// Records of one event on their way to one sink, in the order of the body, with their receipts.
 #[derive(Debug)]
 pub struct Slice {
     body: Arc<EventBody>,
+    /// The places in the body of what the sink wants; `None` is all records.
+    places: Option<Arc<[u32]>>,
+    /// What is left: from this one of the places, or of the records,
     from: usize,
+    /// to before this one.
     to: usize,
     receipts: Receipts,
 }
@@ -173,6 +177,21 @@ impl Slice {
         debug_assert_eq!(to as u64, receipts.records());
         Self {
             body,
+            places: None,
+            from: 0,
+            to,
+            receipts,
+        }
+    }
+
+    /// The records of an event that stand at these places, which ascend.
+    pub fn part(body: Arc<EventBody>, places: Arc<[u32]>, receipts: Receipts) -> Self {
+        let to = places.len();
+        debug_assert_eq!(to as u64, receipts.records());
+        debug_assert!(places.is_sorted());
+        Self {
+            body,
+            places: Some(places),
             from: 0,
             to,
             receipts,
@@ -191,7 +210,17 @@ impl Slice {
 
     /// The records, in the order of the body.
     pub fn records(&self) -> impl Iterator<Item = Record<'_>> {
-        let pieces = self.body.records.pieces(self.from, self.to);
+        let records = &self.body.records;
+        // Of the two, one is there.
+        let (whole, places) = match &self.places {
+            None => (Some(records.pieces(self.from, self.to)), None),
+            Some(places) => (None, places.get(self.from..self.to)),
+        };
+        let part = places.unwrap_or_default().iter().flat_map(|place| {
+            let place = *place as usize;
+            records.pieces(place, place + 1)
+        });
+        let pieces = whole.into_iter().flatten().chain(part);
         pieces.map(|piece| Record::new(piece, &self.body.origin))
     }
 
@@ -203,12 +232,14 @@ impl Slice {
         (
             Self {
                 body,
+                places: self.places.clone(),
                 from: self.from,
                 to: middle,
                 receipts: first,
             },
             Self {
                 body: self.body,
+                places: self.places,
                 from: middle,
                 to: self.to,
                 receipts: rest,

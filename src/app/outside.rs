@@ -17,13 +17,14 @@ use crate::checkpoint::memory::MemoryStore;
 use crate::clock::{SharedRng, SystemClock};
 use crate::compress::CompressionPool;
 use crate::config::{
-    Config, CredentialConfig, DeadLettersConfig, Secret, SourceAccess, StoreConfig,
+    Config, CredentialConfig, DeadLettersConfig, Secret, SinkKind, SourceAccess, StoreConfig,
 };
 use crate::deliver::dead_letter::DeadLetterArchive;
 use crate::deliver::dead_letter::blob::BlobDeadLetters;
 use crate::deliver::dead_letter::directory::DirectoryDeadLetters;
 use crate::deliver::dead_letter::memory::MemoryDeadLetters;
 use crate::deliver::http::{HttpTransport, Transport};
+use crate::deliver::null::NullTransport;
 use crate::event_hub::Source;
 use crate::event_hub::client::{Access, EventHubSource, Settings, Timeouts};
 use crate::event_hub::runtime::AmqpRuntime;
@@ -70,9 +71,13 @@ impl Outside {
         let (store, dead_letters) = stores(config, &credentials)?;
         let mut transports: Vec<Arc<dyn Transport>> = Vec::new();
         for (name, sink) in &config.sinks {
-            let transport =
-                HttpTransport::new(sink).map_err(|error| at(format!("sinks.{name}"))(&error))?;
-            transports.push(Arc::new(transport));
+            transports.push(match sink.kind {
+                SinkKind::Null => Arc::new(NullTransport),
+                SinkKind::Http => {
+                    let made = HttpTransport::new(sink);
+                    Arc::new(made.map_err(|error| at(format!("sinks.{name}"))(&error))?)
+                }
+            });
         }
         let amqp = AmqpRuntime::start().map_err(|error| at("sources")(&error))?;
         let hubs = hubs(config, &credentials, &amqp)?;

@@ -96,3 +96,38 @@ async fn age_counts_from_the_first_record() {
     assert!(batcher.push(slice(&["2"]).await).is_none());
     assert_eq!(batcher.due_at(), Some(first + Duration::from_secs(5)));
 }
+
+#[tokio::test]
+async fn a_part_of_an_event_divides_like_a_whole() {
+    let body = r#"{"records":[{"n":0},{n:1},{"n":2},"3",{"n":4},{'n':5}]}"#;
+    let records = envelope::split(&Bytes::from(body), 0);
+    let whole: Vec<_> = records.all().map(|it| (it.index, it.original)).collect();
+    let wanted: [u32; 4] = [1, 2, 3, 5];
+    let expected: Vec<_> = wanted.map(|place| whole[place as usize]).to_vec();
+    for middle in 0..=5 {
+        let ledgers = Ledgers::new(1);
+        let id = ledgers.add("logs", &PartitionId::new("0"));
+        let generation = ledgers.start(id, None);
+        let position = Position {
+            sequence: SequenceNumber(0),
+            offset: Offset::new("0"),
+            enqueued_at: None,
+        };
+        let mut receipts = ledgers
+            .open(id, generation, position, 1, 6, smallvec![4])
+            .unwrap();
+        let permit = Budget::new(1 << 20).reserve(1).await;
+        let body = Arc::new(EventBody::new(records.clone(), Origin::any(), permit));
+        let slice = Slice::part(body, Arc::from(wanted), receipts.pop().unwrap());
+        let (first, rest) = slice.split_at(middle);
+        assert_eq!(
+            (first.len(), rest.len()),
+            (middle.min(4), 4 - middle.min(4))
+        );
+        assert_eq!(first.receipts().records(), first.len() as u64);
+        assert_eq!(rest.receipts().records(), rest.len() as u64);
+        let both = first.records().chain(rest.records());
+        let found: Vec<_> = both.map(|it| (it.index(), it.original())).collect();
+        assert_eq!(found, expected);
+    }
+}

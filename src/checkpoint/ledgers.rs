@@ -16,31 +16,13 @@ use super::ledger::{
 use super::receipts::{Receipts, Run};
 use crate::event_hub::{PartitionId, Position};
 
+mod balance;
+
+pub use balance::{Balance, Received};
+
 /// Index of a partition's ledger, stable over its generations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LedgerId(usize);
-
-/// Totals of everything that was read since the start.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Balance {
-    /// Events that were opened.
-    pub events: u64,
-    /// Records in these events.
-    pub records: u64,
-    /// Per sink, in the order of the configuration.
-    pub sinks: Vec<SinkBalance>,
-}
-
-impl Balance {
-    /// The largest difference between what is wanted and what is accounted for; zero, or a bug.
-    pub fn error(&self) -> i64 {
-        self.sinks
-            .iter()
-            .map(SinkBalance::error)
-            .max_by_key(|error| error.abs())
-            .unwrap_or(0)
-    }
-}
 
 /// One partition's place.
 #[derive(Debug)]
@@ -57,6 +39,7 @@ struct State {
     ledger: Option<Ledger>,
     events: u64,
     records: u64,
+    unrouted: u64,
     /// Sums of the generations that ended.
     ended: Vec<SinkBalance>,
 }
@@ -129,8 +112,8 @@ impl Ledgers {
         self.settled.notify_waiters();
     }
 
-    /// Enters an event of `records` records, `owed[sink]` of them wanted by each sink, and gives
-    /// one set of receipts per sink.
+    /// Enters an event with the records that were received, `owed[sink]` of them wanted by each
+    /// sink, and gives one set of receipts per sink.
     ///
     /// # Errors
     /// When the generation has ended or a rule was broken.
@@ -140,7 +123,7 @@ impl Ledgers {
         generation: Generation,
         position: Position,
         bytes: u64,
-        records: u32,
+        received: impl Into<Received>,
         owed: SmallVec<[u32; 2]>,
     ) -> Result<Vec<Receipts>, LedgerError> {
         let slot = self.slot(id).ok_or(LedgerError::Ended)?;
@@ -169,7 +152,9 @@ impl Ledgers {
         match ledger.open(position, bytes, owed.clone()) {
             Ok(index) => {
                 state.events += 1;
-                state.records += u64::from(records);
+                let received = received.into();
+                state.records += u64::from(received.records);
+                state.unrouted += u64::from(received.unrouted);
                 Ok(receipts(index, &owed))
             }
             Err(error) => {
@@ -331,6 +316,7 @@ impl Ledgers {
             let state = slot.lock();
             total.events += state.events;
             total.records += state.records;
+            total.unrouted += state.unrouted;
             let present = state
                 .ledger
                 .as_ref()

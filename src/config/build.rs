@@ -7,9 +7,10 @@ use super::kind::Typed;
 use super::settings::Settings;
 use super::view::View;
 use super::{
-    BatchConfig, CheckpointsConfig, Cloud, Config, CredentialConfig, DeadLettersConfig, Encoding,
-    HealthConfig, LimitsConfig, OnStaleCheckpoint, OnUndecodable, OnUnparsable, OwnershipConfig,
-    RetryConfig, SinkConfig, SourceAccess, SourceConfig, SourceTransport, StoreConfig,
+    BatchConfig, CategoriesConfig, CheckpointsConfig, Cloud, Config, CredentialConfig,
+    DeadLettersConfig, Encoding, HealthConfig, LimitsConfig, OnStaleCheckpoint, OnUndecodable,
+    OnUnparsable, OwnershipConfig, RetryConfig, Secret, SinkConfig, SinkKind, SourceAccess,
+    SourceConfig, SourceTransport, StoreConfig, Unrouted,
 };
 
 /// Builds the whole configuration.
@@ -18,6 +19,7 @@ pub(super) fn build(settings: &Settings) -> Option<Config> {
         cloud: Cloud::of_word(View::new(settings, &[]).word("cloud")?),
         sources: named(settings, "sources", source)?,
         sinks: named(settings, "sinks", sink)?,
+        unrouted: unrouted(&View::new(settings, &[])),
         credentials: named(settings, "credentials", credential)?,
         checkpoints: checkpoints(&View::new(settings, &["checkpoints"]))?,
         ownership: ownership(&View::new(settings, &["ownership"]))?,
@@ -98,8 +100,20 @@ fn sink(view: &View<'_>) -> Option<SinkConfig> {
             Typed::Secret(value) => Some((name.to_owned(), value.clone())),
             _ => None,
         });
+    let kind = match view.word("type")? {
+        "null" => SinkKind::Null,
+        _ => SinkKind::Http,
+    };
     Some(SinkConfig {
-        endpoint: view.secret("endpoint")?,
+        kind,
+        categories: CategoriesConfig {
+            include: view.globs("include_categories"),
+            exclude: view.globs("exclude_categories"),
+        },
+        endpoint: match kind {
+            SinkKind::Http => view.secret("endpoint")?,
+            SinkKind::Null => Secret::new(""),
+        },
         encoding: match view.word("encoding")? {
             "json_array" => Encoding::JsonArray,
             _ => Encoding::Ndjson,
@@ -122,6 +136,13 @@ fn sink(view: &View<'_>) -> Option<SinkConfig> {
             max: view.duration("retry.max")?,
             retry_after_max: view.duration("retry.retry_after_max")?,
         },
+    })
+}
+
+fn unrouted(whole: &View<'_>) -> Option<Unrouted> {
+    whole.text("unrouted").map(|name| match name.as_str() {
+        "drop" => Unrouted::Drop,
+        _ => Unrouted::Sink(name),
     })
 }
 

@@ -143,7 +143,7 @@ fn line(text: &mut String, table: &Table, key: &Key) {
     }
     let name = key.short().replace('*', chosen_name(key));
     let value = match key.kind {
-        Kind::Integer { .. } | Kind::Bool => plain.to_owned(),
+        Kind::Integer { .. } | Kind::Bool | Kind::Globs => plain.to_owned(),
         _ => quoted(plain),
     };
     text.push_str(&format!("{mark}{name} = {value}\n"));

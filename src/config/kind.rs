@@ -7,6 +7,7 @@ use super::node::{Value, shown_text};
 use super::{Secret, Start};
 use crate::event_hub::Timestamp;
 
+mod globs;
 mod secret;
 mod text;
 
@@ -33,6 +34,8 @@ pub(super) enum Kind {
     Listen,
     /// A start position.
     Start,
+    /// A list of globs.
+    Globs,
 }
 
 /// A value that its kind accepted.
@@ -47,6 +50,7 @@ pub(super) enum Typed {
     Bytes(u64),
     Listen(Option<SocketAddr>),
     Start(Start),
+    Globs(Vec<String>),
 }
 
 /// Why a kind refuses a value.
@@ -89,6 +93,7 @@ impl Kind {
             }
             Self::Bytes { min, max } => format!("a size from {} to {}", bytes(*min), bytes(*max)),
             Self::Listen => "an address and port such as \"0.0.0.0:8080\", or \"off\"".to_owned(),
+            Self::Globs => globs::EXPECTED.to_owned(),
             Self::Start => {
                 "\"earliest\", \"latest\", an RFC 3339 time such as \"2026-01-31T00:00:00Z\", or a \
                  sequence number"
@@ -117,6 +122,7 @@ impl Kind {
             Self::Bytes { min, max } => check_bytes(value, *min, *max),
             Self::Listen => check_listen(value),
             Self::Start => check_start(value),
+            Self::Globs => globs::check(value).map(Typed::Globs),
         }
     }
 }
@@ -126,7 +132,7 @@ fn plain_text(value: &Value) -> Result<&str, Mistake> {
     value.as_text().ok_or_else(|| {
         let mistake = Mistake::new(value.shown());
         match value {
-            Value::Null | Value::List | Value::Table(_) => mistake,
+            Value::Null | Value::List(_) | Value::Table(_) => mistake,
             _ => mistake.hint("put it in quotes"),
         }
     })

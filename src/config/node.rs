@@ -29,7 +29,7 @@ pub(super) enum Value {
     /// JSON's `null`.
     Null,
     /// An array.
-    List,
+    List(Vec<Value>),
     /// A table.
     Table(Vec<(String, Node)>),
 }
@@ -53,7 +53,7 @@ impl Value {
             Self::Integer(_) | Self::Float(_) | Self::Moment(_) => "a long number".to_owned(),
             Self::Bool(value) => value.to_string(),
             Self::Null => "null".to_owned(),
-            Self::List => "a list".to_owned(),
+            Self::List(_) => "a list".to_owned(),
             Self::Table(_) => "a table".to_owned(),
         }
     }
@@ -105,7 +105,11 @@ pub(super) fn from_toml(
         DeValue::Float(number) => Value::Float(number.as_str().to_owned()),
         DeValue::Boolean(value) => Value::Bool(*value),
         DeValue::Datetime(moment) => Value::Moment(moment.to_string()),
-        DeValue::Array(_) => Value::List,
+        DeValue::Array(items) => {
+            let item =
+                |item: &toml::Spanned<_>| from_toml(item.get_ref(), origin.clone(), locate).value;
+            Value::List(items.iter().map(item).collect())
+        }
         DeValue::Table(table) => return from_table(table, origin, locate),
     };
     Node { value, origin }
@@ -138,7 +142,10 @@ pub(super) fn from_json(value: serde_json::Value, origin: &Origin) -> Node {
         Json::Number(number) if number.is_f64() => Value::Float(number.to_string()),
         Json::Number(number) => Value::Integer(number.to_string()),
         Json::String(text) => Value::Text(text),
-        Json::Array(_) => Value::List,
+        Json::Array(items) => {
+            let item = |item| from_json(item, origin).value;
+            Value::List(items.into_iter().map(item).collect())
+        }
         Json::Object(object) => Value::Table(
             object
                 .into_iter()

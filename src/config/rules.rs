@@ -4,13 +4,13 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::kind::bytes;
 use super::problem::Problem;
 use super::settings::Settings;
 use super::view::View;
 
 mod cloud;
 mod identity;
+mod sink;
 mod source;
 
 /// Checks every rule, and fills in what follows from other keys. Gives the warnings.
@@ -33,13 +33,14 @@ pub(super) fn check(settings: &mut Settings, problems: &mut Vec<Problem>) -> Vec
     source::check_apart(settings, problems);
     let budget = View::new(settings, &["limits"]).bytes("memory_budget");
     for name in settings.names_in("sinks") {
-        sink(
+        sink::check(
             &View::new(settings, &["sinks", &name]),
             budget,
             problems,
             &mut warnings,
         );
     }
+    sink::check_unrouted(settings, problems, &mut warnings);
     for name in settings.names_in("credentials") {
         identity::check(&View::new(settings, &["credentials", &name]), problems);
     }
@@ -74,43 +75,6 @@ fn at_least_one(section: &str) -> Problem {
             super::load::PREFIX
         )),
         origin: None,
-    }
-}
-
-fn sink(
-    view: &View<'_>,
-    budget: Option<u64>,
-    problems: &mut Vec<Problem>,
-    warnings: &mut Vec<String>,
-) {
-    in_order(view, "retry.initial", 1, "retry.max", problems);
-    in_order(view, "connect_timeout", 1, "timeout", problems);
-    if let (Some(batch), Some(budget)) = (view.bytes("batch.bytes"), budget)
-        && batch > budget / 8
-    {
-        let mut problem = view.problem(
-            "batch.bytes",
-            bytes(batch),
-            format!(
-                "at most an eighth of limits.memory_budget ({} of {})",
-                bytes(budget / 8),
-                bytes(budget)
-            ),
-        );
-        problem.hint = Some(format!(
-            "lower it, or raise limits.memory_budget to {}",
-            bytes(batch.saturating_mul(8))
-        ));
-        problems.push(problem);
-    }
-    let url = view
-        .secret("endpoint")
-        .and_then(|endpoint| url::Url::parse(endpoint.expose()).ok());
-    if url.is_some_and(|url| url.scheme() == "http" && !is_loopback(&url)) {
-        warnings.push(format!(
-            "{} starts with http://: records and headers travel unencrypted",
-            view.shown("endpoint")
-        ));
     }
 }
 

@@ -88,6 +88,9 @@ fn value_schema(key: &Key) -> Value {
             json!({"type": "string", "pattern": "^\\s*[0-9.]+\\s*([KMGTkmgt]i?)?[Bb]?\\s*$"})
         }
         Kind::Listen => json!({"type": "string", "pattern": "^off$|:[0-9]+$"}),
+        Kind::Globs => {
+            json!({"type": "array", "minItems": 1, "items": {"type": "string", "minLength": 1}})
+        }
         Kind::Start => json!({"type": ["string", "integer"], "minimum": 0}),
     };
     if let Value::Object(object) = &mut schema {
@@ -103,7 +106,9 @@ fn value_schema(key: &Key) -> Value {
 fn text_schema(rule: TextRule) -> Value {
     match rule {
         TextRule::Any => json!({"type": "string"}),
-        TextRule::Credential => json!({"type": "string", "pattern": NAME, "maxLength": 31}),
+        TextRule::Credential | TextRule::Unrouted => {
+            json!({"type": "string", "pattern": NAME, "maxLength": 31})
+        }
         TextRule::EventHub => json!({"type": "string", "minLength": 1, "maxLength": 256}),
         TextRule::ConsumerGroup => json!({"type": "string", "minLength": 1, "maxLength": 50}),
         TextRule::AmqpUrl => json!({"type": "string", "pattern": "^amqps?://"}),

@@ -8,6 +8,7 @@ use super::kind::{Kind, Mistake, SecretRule, Typed};
 use super::node::{Value, shown_path};
 use super::problem::{Origin, Problem};
 use super::secret_file;
+use super::show;
 
 /// Every value that is right, by path.
 pub(super) struct Settings {
@@ -175,6 +176,8 @@ fn from_value(entry: &Entry) -> Result<Setting, Mistake> {
     let written = match (&typed, &node.value) {
         (Typed::Secret(_), _) => String::new(),
         (Typed::Text(text), _) => text.clone(),
+        // As inline TOML, which is also how a variable takes it.
+        (Typed::Globs(patterns), _) => show::list(patterns),
         (_, Value::Bool(value)) => value.to_string(),
         (_, Value::Integer(text) | Value::Float(text) | Value::Moment(text)) => text.clone(),
         (_, value) => value.as_text().unwrap_or_default().trim().to_owned(),

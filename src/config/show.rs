@@ -111,8 +111,15 @@ fn toml_value(setting: &Setting) -> String {
         Typed::Secret(_) => "\"REDACTED\"".to_owned(),
         Typed::Integer(number) => number.to_string(),
         Typed::Bool(flag) => flag.to_string(),
+        Typed::Globs(patterns) => list(patterns),
         _ => quoted(&setting.written),
     }
+}
+
+/// Texts as a list of TOML.
+pub(super) fn list(texts: &[String]) -> String {
+    let texts: Vec<_> = texts.iter().map(|text| quoted(text)).collect();
+    format!("[{}]", texts.join(", "))
 }
 
 /// A text as a basic string of TOML.

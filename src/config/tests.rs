@@ -8,6 +8,7 @@ mod connect;
 mod documents;
 mod kinds;
 mod mistakes;
+mod routing;
 mod secrets;
 mod values;
 

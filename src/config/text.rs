@@ -1,6 +1,6 @@
 //! Text to nodes: a TOML file, and a table in an environment variable.
 
-use super::node::{Node, from_json, from_table, from_toml};
+use super::node::{Node, Value, from_json, from_table, from_toml};
 use super::problem::{Origin, Problem};
 
 /// Reads a whole TOML file.
@@ -42,6 +42,14 @@ pub(super) fn read_inline(variable: &str, text: &str) -> Option<Node> {
     Some(from_toml(value.get_ref(), origin.clone(), &|_| {
         origin.clone()
     }))
+}
+
+/// Reads the list in an environment variable: inline TOML, or JSON.
+pub(super) fn read_list(text: &str) -> Option<Vec<Value>> {
+    match read_inline("", text)?.value {
+        Value::List(items) => Some(items),
+        _ => None,
+    }
 }
 
 /// Line and column, from 1, of a byte.

@@ -84,6 +84,14 @@ impl<'a> View<'a> {
         }
     }
 
+    /// The globs of a list; none when it is wrong or not there.
+    pub(super) fn globs(&self, key: &str) -> Vec<String> {
+        match self.setting(key).map(|setting| &setting.typed) {
+            Some(Typed::Globs(patterns)) => patterns.clone(),
+            _ => Vec::new(),
+        }
+    }
+
     pub(super) fn duration(&self, key: &str) -> Option<Duration> {
         match &self.setting(key)?.typed {
             Typed::Duration(duration) => Some(*duration),

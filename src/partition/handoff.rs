@@ -1,20 +1,22 @@
-//! Hands one event on: splits it, enters it into the ledger, and gives each sink its slice.
+//! Hands one event on: splits it, enters it into the ledger with what each sink wants of it, and
+//! gives each sink its slice.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use smallvec::SmallVec;
 use tokio::sync::mpsc;
 
 use crate::budget::Budget;
 use crate::checkpoint::ledger::{Generation, LedgerError};
 use crate::checkpoint::ledgers::{LedgerId, Ledgers};
+use crate::checkpoint::receipts::Receipts;
 use crate::clock::{Clock, Rng};
 use crate::config::OnUnparsable;
 use crate::deliver::dead_letter::DeadLetterStore;
 use crate::envelope;
 use crate::event_hub::{Body, PartitionId, Position, ReceivedEvent};
+use crate::filter::Filter;
 use crate::record::{EventBody, HubName, Origin, Slice};
 use crate::telemetry::status::Status;
 
@@ -42,6 +44,8 @@ pub struct Stages {
     pub ledgers: Arc<Ledgers>,
     /// Where memory comes from.
     pub budget: Budget,
+    /// Which sinks want a record.
+    pub filter: Filter,
     /// One queue per sink, in the order of the configuration.
     pub sinks: Vec<mpsc::Sender<Slice>>,
     /// Where an event goes whose body cannot be read, and what is no JSON if so configured.
@@ -113,7 +117,8 @@ impl Stages {
         };
         let read = bytes.len() as u64;
         drop(bytes);
-        let memory = records.memory_bytes() + EVENT_OVERHEAD_BYTES;
+        let routing = self.filter.memory_bytes_max(records.len());
+        let memory = records.memory_bytes() + routing + EVENT_OVERHEAD_BYTES;
         let permit = self.budget.reserve(memory).await;
         drop(lane);
         self.stats.bytes.fetch_add(read, Ordering::Relaxed);
@@ -124,15 +129,30 @@ impl Stages {
             }
             _ => records,
         };
-        let count = u32::try_from(records.len()).unwrap_or(u32::MAX);
-        let owed = SmallVec::from_elem(count, self.sinks.len());
+        let routes = self.filter.route(&records, &origin);
+        let received = routes.received;
         let position = origin.position.clone();
-        let receipts = self
-            .ledgers
-            .open(ledger.0, ledger.1, position, memory, count, owed)?;
+        let receipts =
+            self.ledgers
+                .open(ledger.0, ledger.1, position, memory, received, routes.owed)?;
+        self.oddities.note_unrouted(self, &origin, received);
         let body = Arc::new(EventBody::new(records, origin, permit));
-        for (queue, receipts) in self.sinks.iter().zip(receipts) {
-            let slice = Slice::whole(Arc::clone(&body), receipts);
+        self.distribute(&body, receipts.into_iter().zip(routes.places))
+            .await
+    }
+
+    /// Gives each sink's queue the records that the sink wants: those at the given places, or all.
+    async fn distribute(
+        &self,
+        body: &Arc<EventBody>,
+        owing: impl Iterator<Item = (Receipts, Option<Arc<[u32]>>)>,
+    ) -> Result<(), LedgerError> {
+        for (queue, (receipts, places)) in self.sinks.iter().zip(owing) {
+            let body = Arc::clone(body);
+            let slice = match places {
+                None => Slice::whole(body, receipts),
+                Some(places) => Slice::part(body, places, receipts),
+            };
             if !slice.is_empty() && queue.send(slice).await.is_err() {
                 // The sink's task is gone, which ends the process: the records stay owed.
                 return Err(LedgerError::Ended);

@@ -72,6 +72,7 @@ mod proxies;
 mod recreated;
 mod refused;
 mod rolling_update;
+mod routing;
 mod scanner;
 mod secrets;
 mod shares;

@@ -16,6 +16,7 @@ use entra_forwarder::config::{
 use entra_forwarder::deliver::admission::Admission;
 use entra_forwarder::deliver::dead_letter::memory::MemoryDeadLetters;
 use entra_forwarder::event_hub::{PartitionId, Source};
+use entra_forwarder::filter::Filter;
 use entra_forwarder::partition::handoff::{Oddities, Stages};
 use entra_forwarder::partition::inquiry::Inquiry;
 use entra_forwarder::partition::ownership::{Owner, Released};
@@ -143,6 +144,7 @@ impl World {
                 expansion_max: 1 << 20,
                 ledgers,
                 budget: Budget::new(1 << 30),
+                filter: Filter::none(0),
                 sinks: Vec::new(),
                 dead_letters: Arc::new(MemoryDeadLetters::default()),
                 status,

@@ -15,6 +15,7 @@ use entra_forwarder::clock::SharedRng;
 use entra_forwarder::config::{OnStaleCheckpoint, OnUndecodable, OnUnparsable};
 use entra_forwarder::deliver::dead_letter::memory::MemoryDeadLetters;
 use entra_forwarder::event_hub::{PartitionId, Position, Timestamp};
+use entra_forwarder::filter::Filter;
 use entra_forwarder::partition::handoff::{Oddities, ReadStats, Stages};
 use entra_forwarder::partition::inquiry::Inquiry;
 use entra_forwarder::partition::lease::Lease;
@@ -67,6 +68,7 @@ impl Bench {
             expansion_max: 1 << 20,
             ledgers: Arc::clone(&ledgers),
             budget: Budget::new(1 << 20),
+            filter: Filter::none(1),
             sinks: vec![queue],
             dead_letters: Arc::new(MemoryDeadLetters::default()),
             status: Arc::clone(&status),

@@ -304,7 +304,12 @@ fn key() -> BoxedStrategy<String> {
 
 /// One by which nothing becomes an envelope.
 fn other_key() -> BoxedStrategy<String> {
-    let known = ["\"record\\u0000\"", "\"recordss\"", "\"EventProcessedUtcTime\""].map(str::to_owned);
+    let known = [
+        "\"record\\u0000\"",
+        "\"recordss\"",
+        "\"EventProcessedUtcTime\"",
+    ]
+    .map(str::to_owned);
     prop_oneof![3 => plain_string(), 1 => select(known.to_vec())].boxed()
 }
 

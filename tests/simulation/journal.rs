@@ -13,8 +13,10 @@ const LINES_MAX: usize = 60;
 /// The rules that the oracle checks, numbered as a failing run names them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Rule {
-    /// Every wanted record is accepted by every sink, or dead-lettered, in bounded time.
+    /// Every record is accepted by every sink that selects it, or dead-lettered, in bounded time.
     Delivered,
+    /// A sink gets nothing that it does not select.
+    Routing,
     /// What an endpoint receives is what was produced.
     Unaltered,
     /// Nothing at or below a stored checkpoint is missing anywhere.

@@ -18,6 +18,7 @@ mod pressure;
 mod records;
 mod reproduction;
 mod run;
+mod selection;
 mod settings;
 mod source;
 mod sources;
@@ -37,7 +38,7 @@ use run::{Failure, Report, run};
 const SEEDS: u64 = 200;
 
 /// What must happen in [`SEEDS`] runs, so that the simulation cannot silently stop testing it.
-const COVERED: [&str; 39] = [
+const COVERED: [&str; 43] = [
     "duplicate",
     "duplicates skipped",
     "reopenings",
@@ -77,6 +78,10 @@ const COVERED: [&str; 39] = [
     "delivered by two",
     "given up while refused",
     "partition added",
+    "records unrouted",
+    "record for some sinks",
+    "record for the rest",
+    "event for no sink",
 ];
 
 const OPERATIONS: [&str; 30] = [

@@ -157,11 +157,16 @@ pub(crate) struct Case {
     pub(crate) operations: Vec<Operation>,
 }
 
+/// Makes another seed of a seed.
+const SELECTIONS: u64 = 0x5e1e_c710_0000_0000;
+
 impl Case {
     /// The case of a seed.
     pub(crate) fn draw(seed: u64) -> Self {
         let dice = Dice::new(seed);
-        let setup = Setup::draw(&dice);
+        let mut setup = Setup::draw(&dice);
+        // With dice of its own, so that the other draws stay what they were.
+        setup.select(&Dice::new(seed ^ SELECTIONS));
         let mut operations = Vec::new();
         for _ in 0..dice.between(30, 90) {
             replicas::draw(&dice, setup.replicas, &mut operations);

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use super::journal::{Journal, Rule};
 use super::records::Made;
+use super::selection::Selections;
 
 /// Partition, timeline and number of an event. A partition that begins anew gets a new timeline.
 pub(crate) type EventKey = (usize, u32, i64);
@@ -17,7 +18,7 @@ pub(crate) type RecordKey = (EventKey, usize);
 
 pub(crate) struct Oracle {
     journal: Arc<Journal>,
-    sinks: usize,
+    selections: Selections,
     /// What is no JSON becomes a dead letter.
     buries_text: bool,
     state: Mutex<State>,
@@ -32,7 +33,9 @@ struct State {
 }
 
 struct Event {
-    /// Per sink and record, how often it was accepted.
+    /// Per record and sink, whether the sink is to have it.
+    wanted_by: Vec<Vec<bool>>,
+    /// Per record and sink, how often it was accepted.
     accepted: Vec<Vec<u32>>,
     letter: Option<&'static str>,
     letters: u32,
@@ -44,8 +47,10 @@ struct Event {
 
 impl Event {
     fn is_done(&self) -> bool {
+        let wanted_by = self.wanted_by.iter().flatten();
+        let mut records = wanted_by.zip(self.accepted.iter().flatten());
         !self.wanted
-            || (self.accepted.iter().flatten().all(|times| *times > 0)
+            || (records.all(|(is_wanted, times)| !is_wanted || *times > 0)
                 && (self.letter.is_none() || self.letters > 0))
     }
 }
@@ -58,10 +63,10 @@ struct Stored {
 }
 
 impl Oracle {
-    pub(crate) fn new(journal: Arc<Journal>, sinks: usize, buries_text: bool) -> Self {
+    pub(crate) fn new(journal: Arc<Journal>, selections: Selections, buries_text: bool) -> Self {
         Self {
             journal,
-            sinks,
+            selections,
             buries_text,
             state: Mutex::default(),
         }
@@ -80,14 +85,32 @@ impl Oracle {
                 );
             }
         }
+        let categories = made.categories.iter().take(count);
+        let wanted_by: Vec<_> = categories.map(|it| self.wanted_by(*it)).collect();
+        if count > 0 && !wanted_by.iter().flatten().any(|it| *it) {
+            self.journal.count("event for no sink", 1);
+        }
         let event = Event {
-            accepted: vec![vec![0; count]; self.sinks],
+            accepted: wanted_by.iter().map(|sinks| vec![0; sinks.len()]).collect(),
+            wanted_by,
             letter: made.letter.or(text),
             letters: 0,
             wanted: true,
             only_in: None,
         };
         state.events.insert(key, event);
+    }
+
+    /// Per sink, whether it is to have a record of this category.
+    fn wanted_by(&self, category: Option<&str>) -> Vec<bool> {
+        let (wanted, is_rest) = self.selections.wanted_by(category);
+        if is_rest {
+            self.journal.count("record for the rest", 1);
+        }
+        if wanted.contains(&true) && wanted.contains(&false) {
+            self.journal.count("record for some sinks", 1);
+        }
+        wanted
     }
 
     /// Which record these bytes are; anything else is altered or unexpected.
@@ -107,7 +130,12 @@ impl Oracle {
     pub(crate) fn accepted(&self, sink: usize, records: &[RecordKey]) {
         let mut state = self.state.lock().unwrap();
         for (key, index) in records {
-            let times = &mut state.events.get_mut(key).unwrap().accepted[sink][*index];
+            let event = state.events.get_mut(key).unwrap();
+            if !event.wanted_by[*index][sink] {
+                let detail = format!("{key:?} {index} at {sink}, which does not select it");
+                self.journal.violate(Rule::Routing, detail);
+            }
+            let times = &mut event.accepted[*index][sink];
             *times += 1;
             if *times > 1 {
                 self.journal

@@ -8,6 +8,7 @@ use super::endpoint::Reply;
 use super::operations::{Case, Dice, Operation, Setup, SinkSetup};
 use super::records::Kind;
 use super::run::run;
+use super::selection::Selection;
 
 /// Runs whose sum takes about five seconds in a debug build.
 const SEEDS: u64 = 60;
@@ -37,6 +38,7 @@ fn draw(seed: u64) -> Case {
         bytes: 500,
         age_ms: 10,
         concurrency: 1,
+        selection: Selection::default(),
     };
     let setup = Setup {
         partitions: 8,
@@ -52,6 +54,7 @@ fn draw(seed: u64) -> Case {
         stale_margin_ms: 900_000,
         skips_undecodable: false,
         buries_text: false,
+        rest: None,
     };
     let mut operations = Vec::new();
     for partition in 0..8 {

@@ -3,6 +3,8 @@
 use bytes::Bytes;
 use entra_forwarder::event_hub::Body;
 
+use super::selection::CATEGORIES;
+
 /// What an event carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -34,35 +36,74 @@ pub(crate) struct Made {
     pub(crate) body: Option<Body>,
     /// Per record, its bytes in each encoding.
     pub(crate) wires: Vec<[Vec<u8>; 2]>,
+    /// Per record, its category.
+    pub(crate) categories: Vec<Option<&'static str>>,
     /// The reason of the dead letter that the whole event must become.
     pub(crate) letter: Option<&'static str>,
     /// Why the last record is no JSON: the reason of its dead letter, where text becomes one.
     pub(crate) text: Option<&'static str>,
 }
 
-/// Makes the event that stands at this place.
-pub(crate) fn make(kind: Kind, partition: usize, timeline: u32, sequence: i64) -> Made {
-    let id = |index: usize| format!("{partition}-{timeline}-{sequence}-{index}");
-    let json = |index: usize, pad: usize| {
+/// Where an event stands.
+struct Stand {
+    partition: usize,
+    timeline: u32,
+    sequence: i64,
+}
+
+impl Stand {
+    fn id(&self, index: usize) -> String {
+        let (partition, timeline, sequence) = (self.partition, self.timeline, self.sequence);
+        format!("{partition}-{timeline}-{sequence}-{index}")
+    }
+
+    fn category(&self, index: usize) -> Option<&'static str> {
+        CATEGORIES[(self.sequence.unsigned_abs() as usize * 3 + index) % CATEGORIES.len()]
+    }
+
+    /// One record as JSON.
+    fn json(&self, index: usize, pad: usize) -> String {
+        let field = match (self.category(index), index.is_multiple_of(2)) {
+            (Some(name), true) => format!("\"category\" : \"{name}\","),
+            (Some(name), false) => format!("\"Category\":\"{name}\","),
+            (None, true) => "\"category\":null,".to_owned(),
+            (None, false) => String::new(),
+        };
         // Numbers that no double holds, a repeated key, escapes, and white space between tokens.
-        let gap = if (sequence + index as i64) % 3 == 0 {
+        let gap = if (self.sequence + index as i64) % 3 == 0 {
             "\r\n "
         } else {
             ""
         };
         format!(
-            "{{\"id\":\"{}\",{gap}\"n\":1.50,\"big\":18446744073709551616,\"n\":2,\
+            "{{\"id\":\"{}\",{field}{gap}\"n\":1.50,\"big\":18446744073709551616,\"n\":2,\
              \"t\":\"\u{fc}\\u00e9\\\"\",\"pad\":\"{}\"}}",
-            id(index),
+            self.id(index),
             "x".repeat(pad)
         )
+    }
+
+    /// An event that is one record.
+    fn one(&self, text: String, is_json: bool) -> Made {
+        Made {
+            wires: vec![wires(&text, is_json)],
+            categories: vec![self.category(0).filter(|_| is_json)],
+            body: Some(Body::Bytes(text.into())),
+            letter: None,
+            text: (!is_json).then_some("text"),
+        }
+    }
+}
+
+/// Makes the event that stands at this place.
+pub(crate) fn make(kind: Kind, partition: usize, timeline: u32, sequence: i64) -> Made {
+    let stand = Stand {
+        partition,
+        timeline,
+        sequence,
     };
-    let one = |text: String, is_json: bool| Made {
-        wires: vec![wires(&text, is_json)],
-        body: Some(Body::Bytes(text.into())),
-        letter: None,
-        text: (!is_json).then_some("text"),
-    };
+    let json = |index, pad| stand.json(index, pad);
+    let one = |text, is_json| stand.one(text, is_json);
     match kind {
         Kind::Envelope(count) => {
             let records: Vec<_> = (0..usize::from(count))
@@ -78,6 +119,7 @@ pub(crate) fn make(kind: Kind, partition: usize, timeline: u32, sequence: i64) -
                     format!("{{\"x\":1, \"records\" : [ {} ]}}", records.join(" ,\n")).into(),
                 )),
                 wires: records.iter().map(|record| wires(record, true)).collect(),
+                categories: (0..records.len()).map(|it| stand.category(it)).collect(),
                 letter: None,
                 text: None,
             }
@@ -86,15 +128,20 @@ pub(crate) fn make(kind: Kind, partition: usize, timeline: u32, sequence: i64) -
         Kind::Blank => Made {
             body: Some(Body::Bytes(Bytes::from_static(b" \r\n\t"))),
             wires: Vec::new(),
+            categories: Vec::new(),
             letter: None,
             text: None,
         },
         Kind::Json => one(json(0, 5), true),
-        Kind::Text => one(format!("{} \u{e9}\u{1} \"quoted\"\r\nsecond", id(0)), false),
+        Kind::Text => one(
+            format!("{} \u{e9}\u{1} \"quoted\"\r\nsecond", stand.id(0)),
+            false,
+        ),
         Kind::Broken => {
-            let (whole, cut) = (json(0, 1), format!("{{\"cut\":\"{}", id(1)));
+            let (whole, cut) = (json(0, 1), format!("{{\"cut\":\"{}", stand.id(1)));
             Made {
                 wires: vec![wires(&whole, true), wires(&cut, false)],
+                categories: vec![stand.category(0), None],
                 body: Some(Body::Bytes(format!("{{\"records\":[{whole},{cut}").into())),
                 letter: None,
                 text: Some("truncated"),
@@ -103,12 +150,14 @@ pub(crate) fn make(kind: Kind, partition: usize, timeline: u32, sequence: i64) -
         Kind::Unsupported => Made {
             body: Some(Body::Unsupported("list", Bytes::from_static(b"[]"))),
             wires: Vec::new(),
+            categories: Vec::new(),
             letter: Some("unsupported_body"),
             text: None,
         },
         Kind::Undecodable => Made {
             body: None,
             wires: Vec::new(),
+            categories: Vec::new(),
             letter: Some("undecodable"),
             text: None,
         },

@@ -7,6 +7,7 @@ use super::foreigner::Stay;
 use super::operations::{Case, Operation, Setup, SinkSetup};
 use super::records::Kind;
 use super::run::run;
+use super::selection::Selection;
 use super::store::{Call, Fault};
 
 fn setup() -> Setup {
@@ -19,6 +20,7 @@ fn setup() -> Setup {
             bytes: 6_000,
             age_ms: 100,
             concurrency: 2,
+            selection: Selection::default(),
         }],
         memory_budget: 128 << 10,
         open_events_max: 30,
@@ -28,6 +30,7 @@ fn setup() -> Setup {
         stale_margin_ms: 900_000,
         skips_undecodable: true,
         buries_text: false,
+        rest: None,
     }
 }
 

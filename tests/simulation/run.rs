@@ -18,6 +18,7 @@ use super::journal::{Journal, Rule, Violation};
 use super::operations::{Case, ms};
 use super::oracle::Oracle;
 use super::records::Kind;
+use super::selection::Selections;
 use super::settings;
 use super::store::Store;
 use super::witness::Witness;
@@ -94,7 +95,7 @@ impl World {
         let journal = Arc::new(Journal::new());
         let oracle = Arc::new(Oracle::new(
             Arc::clone(&journal),
-            setup.sinks.len(),
+            Selections::of(setup),
             setup.buries_text,
         ));
         let hub = Hub::new(

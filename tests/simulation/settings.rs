@@ -6,7 +6,7 @@ use std::time::Duration;
 use entra_forwarder::config::{
     BatchConfig, CheckpointsConfig, Config, DeadLettersConfig, Encoding, HealthConfig,
     LimitsConfig, OnStaleCheckpoint, OnUndecodable, OnUnparsable, OwnershipConfig, RetryConfig,
-    Secret, SinkConfig, SourceAccess, SourceConfig, Start, StoreConfig,
+    Secret, SinkConfig, SinkKind, SourceAccess, SourceConfig, Start, StoreConfig, Unrouted,
 };
 
 use super::operations::{Setup, SinkSetup, ms};
@@ -20,6 +20,10 @@ pub(crate) fn config(setup: &Setup) -> Config {
         sinks: sinks
             .map(|(index, it)| (format!("sink{index}"), sink(index, it)))
             .collect(),
+        unrouted: Some(match setup.rest {
+            Some(sink) => Unrouted::Sink(format!("sink{sink}")),
+            None => Unrouted::Drop,
+        }),
         credentials: BTreeMap::new(),
         checkpoints: CheckpointsConfig {
             store: StoreConfig::Memory,
@@ -79,6 +83,8 @@ fn source(setup: &Setup) -> SourceConfig {
 fn sink(index: usize, setup: &SinkSetup) -> SinkConfig {
     let frame = setup.encoding == Encoding::Ndjson && index == 1;
     SinkConfig {
+        kind: SinkKind::Http,
+        categories: setup.selection.config(),
         endpoint: Secret::new("https://simulated.example/"),
         encoding: setup.encoding,
         unwrap_office365: false,

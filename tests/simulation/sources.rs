@@ -25,6 +25,7 @@ use super::journal::Journal;
 use super::operations::{Setup, SinkSetup};
 use super::oracle::Oracle;
 use super::records::Kind;
+use super::selection::{Selection, Selections};
 use super::settings;
 use super::source::HubHandle;
 
@@ -63,6 +64,7 @@ fn config() -> Config {
             bytes: 64 << 10,
             age_ms: 100,
             concurrency: 1,
+            selection: Selection::default(),
         }],
         memory_budget: MEMORY_BUDGET,
         open_events_max: 10_000,
@@ -72,6 +74,7 @@ fn config() -> Config {
         starts_latest: false,
         skips_undecodable: false,
         buries_text: false,
+        rest: None,
     });
     let one = config.sources.pop_first().unwrap().1;
     let source = |number| {
@@ -85,7 +88,7 @@ fn config() -> Config {
 
 fn hub() -> Arc<Hub> {
     let journal = Arc::new(Journal::new());
-    let oracle = Arc::new(Oracle::new(Arc::clone(&journal), 1, false));
+    let oracle = Arc::new(Oracle::new(Arc::clone(&journal), Selections::one(), false));
     Arc::new(Hub::new(journal, oracle, 1, 10_000))
 }
 

@@ -80,6 +80,7 @@ impl Stage {
                 sentences: problems.iter().map(ToString::to_string).collect(),
             })?;
             config.sinks = loaded.config.sinks;
+            config.unrouted = loaded.config.unrouted;
         }
         let outside = Outside::reach(&config, None)
             .map_err(|error| Failure::new(Exit::Configuration, error.to_string()))?;

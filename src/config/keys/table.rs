@@ -33,8 +33,8 @@ pub(in crate::config) static SECTIONS: &[Section] = &[
     },
     Section {
         path: "sinks.*",
-        doc: "HTTP endpoints to deliver to, by a name of your choice; at least one. Every record \
-              goes to every sink.",
+        doc: "Endpoints to deliver to, by a name of your choice; at least one. Every record goes to \
+              every sink that does not select others: docs/routing.md.",
         keys: sinks::KEYS,
     },
     Section {

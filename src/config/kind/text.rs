@@ -14,6 +14,8 @@ pub(in crate::config) enum TextRule {
     EventHub,
     /// A consumer group.
     ConsumerGroup,
+    /// The name of a sink, or `drop`.
+    Unrouted,
     /// The name of a credential.
     Credential,
     /// A client id.
@@ -40,6 +42,7 @@ impl TextRule {
             Self::ConsumerGroup => {
                 "the name of a consumer group (letters, digits, \".\", \"-\" and \"_\", at most 50)"
             }
+            Self::Unrouted => "\"drop\", or the name of one of [sinks.<name>]",
             Self::Credential => "the name of one of [credentials.<name>]",
             Self::ClientId => "a client id such as \"11111111-2222-3333-4444-555555555555\"",
             Self::Tenant => "a tenant id, or a domain name of the tenant",
@@ -57,7 +60,7 @@ impl TextRule {
             Self::Namespace => return namespace(text),
             Self::EventHub => is_entity(text, 256),
             Self::ConsumerGroup => text.eq_ignore_ascii_case("$default") || is_entity(text, 50),
-            Self::Credential => is_name(text),
+            Self::Credential | Self::Unrouted => is_name(text),
             Self::ClientId => is_uuid(text),
             Self::Tenant => is_uuid(text) || (text.contains('.') && is_host(text)),
             Self::Path => !text.is_empty() && !text.contains('\0'),

@@ -181,7 +181,7 @@ fn sentences_about_the_environment() {
         (
             "SINKS__SIEM",
             "{endpoint = 5}",
-            "ENTRA_FORWARDER__SINKS__SIEM: sinks.siem.endpoint is not text; its value is not shown, expected a URL that starts with https:// or http://; put it in quotes\nsinks.siem.type is missing, expected \"http\"; set it in the file or by ENTRA_FORWARDER__SINKS__SIEM__TYPE",
+            "ENTRA_FORWARDER__SINKS__SIEM: sinks.siem.endpoint is not text; its value is not shown, expected a URL that starts with https:// or http://; put it in quotes\nsinks.siem.type is missing, expected \"http\" or \"null\"; set it in the file or by ENTRA_FORWARDER__SINKS__SIEM__TYPE",
         ),
         (
             "SINK__SIEM__ENDPOINT",
@@ -245,9 +245,9 @@ store = "memory"
             "checkpoint",
             "limits.memory_budget",
             "sources.entra.consumer_group",
-            "sinks.siem.endpoint",
             "checkpoints.store",
             "sources.entra.namespace",
+            "sinks.siem.endpoint",
             "credentials.principal.tenant_id",
             "credentials.principal.client_id",
             "credentials.principal.client_secret",

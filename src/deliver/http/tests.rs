@@ -61,6 +61,8 @@ impl Server {
 fn transport(endpoint: &str, timeout: Duration) -> HttpTransport {
     let _installed_before = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let sink = SinkConfig {
+        kind: crate::config::SinkKind::Http,
+        categories: Default::default(),
         endpoint: Secret::new(endpoint),
         encoding: Encoding::Ndjson,
         unwrap_office365: false,

@@ -95,6 +95,8 @@ impl Case {
         let (script, ledgers) = (Arc::new(script), Arc::new(Ledgers::new(1)));
         let (status, draining) = (Arc::<Status>::default(), CancellationToken::new());
         let config = SinkConfig {
+            kind: crate::config::SinkKind::Http,
+            categories: Default::default(),
             endpoint: Secret::new("http://127.0.0.1/"),
             encoding: Encoding::Ndjson,
             unwrap_office365: false,

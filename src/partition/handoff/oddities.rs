@@ -1,4 +1,5 @@
-//! Counts and says what was no plain record, and not more often than somebody wants to read it.
+//! Counts and says what was no plain record, and what no sink wants; not more often than somebody
+//! wants to read it.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
@@ -7,6 +8,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Stages;
+use crate::checkpoint::ledgers::Received;
 use crate::envelope::{BodyEncoding, RecordKind, Records, Repairs, Unparsable};
 use crate::record::Origin;
 
@@ -15,7 +17,10 @@ const PAUSE: Duration = Duration::from_secs(60);
 
 /// What was not said yet.
 #[derive(Debug, Default)]
-pub struct Oddities(Mutex<Unsaid>);
+pub struct Oddities {
+    unsaid: Mutex<Unsaid>,
+    unrouted: Mutex<Unrouted>,
+}
 
 #[derive(Debug, Default)]
 struct Unsaid {
@@ -24,7 +29,41 @@ struct Unsaid {
     unparsable: u64,
 }
 
+#[derive(Debug, Default)]
+struct Unrouted {
+    said_at: Option<Instant>,
+    records: u64,
+}
+
 impl Oddities {
+    /// Counts the records that no sink wants, and says so when it is time.
+    pub(super) fn note_unrouted(&self, stages: &Stages, origin: &Origin, received: Received) {
+        if received.unrouted == 0 {
+            return;
+        }
+        let records = u64::from(received.unrouted);
+        stages.stats.unrouted.fetch_add(records, Ordering::Relaxed);
+        let mut unsaid = self.unrouted.lock().unwrap_or_else(PoisonError::into_inner);
+        unsaid.records += records;
+        if !is_due(unsaid.said_at) {
+            return;
+        }
+        tracing::info!(
+            event = "unrouted",
+            source = stages.source,
+            partition = %origin.partition,
+            sequence = %origin.position.sequence,
+            records = unsaid.records,
+            "since the last such line, {} records were dropped, since no sink selects their \
+             categories and `unrouted` is \"drop\"; this is the last event with some",
+            unsaid.records,
+        );
+        *unsaid = Unrouted {
+            said_at: Some(Instant::now()),
+            records: 0,
+        };
+    }
+
     /// Counts what an event was made of, and says so when it is time.
     pub(super) fn note(&self, stages: &Stages, origin: &Origin, records: &Records) {
         let stats = &stages.stats;
@@ -57,13 +96,10 @@ impl Oddities {
         for (total, count) in stats.unparsable.iter().zip(unparsable) {
             total.fetch_add(count, Ordering::Relaxed);
         }
-        let mut unsaid = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut unsaid = self.unsaid.lock().unwrap_or_else(PoisonError::into_inner);
         unsaid.repaired += repaired;
         unsaid.unparsable += unparsable.iter().sum::<u64>();
-        let is_due = unsaid
-            .said_at
-            .is_none_or(|said_at| said_at.elapsed() >= PAUSE);
-        if !is_due || unsaid.repaired + unsaid.unparsable == 0 {
+        if !is_due(unsaid.said_at) || unsaid.repaired + unsaid.unparsable == 0 {
             return;
         }
         let kinds = Unparsable::ALL.iter().zip(unparsable);
@@ -87,4 +123,9 @@ impl Oddities {
             ..Unsaid::default()
         };
     }
+}
+
+/// Whether a line may be written when the last one was written then.
+fn is_due(said_at: Option<Instant>) -> bool {
+    said_at.is_none_or(|said_at| said_at.elapsed() >= PAUSE)
 }

@@ -17,6 +17,8 @@ pub struct ReadStats {
     pub repaired: AtomicU64,
     /// Pieces that were no JSON, by kind, in the order of [`Unparsable::ALL`].
     pub unparsable: [AtomicU64; Unparsable::ALL.len()],
+    /// Records that no sink wants, which were dropped as configured.
+    pub unrouted: AtomicU64,
     /// Events that had been handed on before.
     pub duplicates: AtomicU64,
     /// Jumps in the numbers that a second look confirmed.

@@ -3,6 +3,7 @@
 use entra_forwarder::config::Encoding;
 
 use super::Dice;
+use crate::selection::Selection;
 
 /// What stands fixed during one run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +20,8 @@ pub(crate) struct Setup {
     pub(crate) stale_margin_ms: u32,
     pub(crate) skips_undecodable: bool,
     pub(crate) buries_text: bool,
+    /// The sink that gets what none selects; without one it is dropped.
+    pub(crate) rest: Option<usize>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +31,7 @@ pub(crate) struct SinkSetup {
     pub(crate) bytes: u64,
     pub(crate) age_ms: u64,
     pub(crate) concurrency: usize,
+    pub(crate) selection: Selection,
 }
 
 impl Setup {
@@ -38,6 +42,7 @@ impl Setup {
             bytes: dice.between(300, 6_000),
             age_ms: dice.between(20, 1_000),
             concurrency: dice.between(1, 3) as usize,
+            selection: Selection::default(),
         });
         Self {
             sinks: sinks.collect(),
@@ -51,6 +56,7 @@ impl Setup {
             starts_latest: dice.chance(10),
             skips_undecodable: dice.chance(75),
             buries_text: dice.chance(30),
+            rest: None,
         }
     }
 }

@@ -228,6 +228,8 @@ impl World {
             abandoned += sink.abandoned;
         }
         self.journal.count("records abandoned", abandoned);
+        self.journal
+            .count("records unrouted", app.balance().unrouted);
         for stats in app.read_stats() {
             let load = |it: &AtomicU64| it.load(Ordering::Relaxed);
             self.journal.count("reopenings", load(&stats.reopenings));

@@ -1,10 +1,10 @@
 //! Keys outside of any section.
 
-use super::HOUR;
+use super::{HOUR, text};
 use crate::config::cloud;
 use crate::config::keys::Key;
-use crate::config::keys::Need::Default;
-use crate::config::kind::Kind;
+use crate::config::keys::Need::{Default, Optional};
+use crate::config::kind::{Kind, TextRule};
 
 pub(super) static KEYS: &[Key] = &[
     Key {
@@ -17,6 +17,14 @@ pub(super) static KEYS: &[Key] = &[
         doc: "Time from the signal to stop until the process ends, whatever is left. Keep it below \
               the time after which the platform kills the process.",
         example: "25s",
+    },
+    Key {
+        path: "unrouted",
+        kind: text(TextRule::Unrouted),
+        need: Optional("needed as soon as every sink selects"),
+        doc: "Where a record goes that no sink selects: `drop`, which counts it, or the name of a \
+              sink, which gets it beside what it selects itself.",
+        example: "drop",
     },
     Key {
         path: "cloud",

@@ -8,17 +8,33 @@ use crate::config::kind::{Kind, SecretRule, TextRule};
 pub(super) static KEYS: &[Key] = &[
     Key {
         path: "sinks.*.type",
-        kind: Kind::Word(&["http"]),
+        kind: Kind::Word(&["http", "null"]),
         need: Required,
-        doc: "Kind of the sink: `http` posts batches to a URL.",
+        doc: "Kind of the sink: `http` posts batches to a URL; `null` counts records and their bytes, \
+              sends nothing, and takes no other keys than the two lists of categories.",
         example: "http",
     },
     Key {
         path: "sinks.*.endpoint",
         kind: Kind::Secret(SecretRule::HttpUrl),
-        need: Required,
+        need: Optional("**required** for `http`"),
         doc: "URL that batches are posted to. Treated as a secret, since it may carry a token.",
         example: "https://siem.example.com/ingest",
+    },
+    Key {
+        path: "sinks.*.include_categories",
+        kind: Kind::Globs,
+        need: Optional("everything"),
+        doc: "Categories of the records that the sink gets: globs with `*` (any text) and `?` (one \
+              character), in any case of letters. `<none>` is what has no category.",
+        example: r#"["*SignInLogs", "AuditLogs"]"#,
+    },
+    Key {
+        path: "sinks.*.exclude_categories",
+        kind: Kind::Globs,
+        need: Optional("nothing"),
+        doc: "Categories of records that the sink does not get, whatever it includes.",
+        example: r#"["MicrosoftGraphActivityLogs"]"#,
     },
     Key {
         path: "sinks.*.encoding",

@@ -1,0 +1,36 @@
+//! Which records go to which sink.
+
+/// What becomes of the records of a sink.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SinkKind {
+    /// They are posted to a URL.
+    #[default]
+    Http,
+    /// They are counted, and nothing is sent.
+    Null,
+}
+
+/// What a sink selects, as globs over categories: see [`crate::filter`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CategoriesConfig {
+    /// Wanted; empty is everything.
+    pub include: Vec<String>,
+    /// Not wanted, whatever is included.
+    pub exclude: Vec<String>,
+}
+
+impl CategoriesConfig {
+    /// Whether it selects at all.
+    pub fn selects(&self) -> bool {
+        !self.include.is_empty() || !self.exclude.is_empty()
+    }
+}
+
+/// Where records go that no sink selects.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unrouted {
+    /// Nowhere: they are counted.
+    Drop,
+    /// To the sink of this name.
+    Sink(String),
+}
