@@ -2,7 +2,8 @@
 //!
 //! `sink` collects and starts deliveries, `delivery` follows one batch, `http` makes an attempt,
 //! `response` decides what the answer means, `retry` how long to wait, and `dead_letter` keeps
-//! what no endpoint will take. `condition` remembers whether an endpoint accepts, `probe` asks it
+//! what no endpoint will take. `request_id` is what a repeated request
+//! is recognised by. `condition` remembers whether an endpoint accepts, `probe` asks it
 //! before there is anything to deliver, and `admission` draws from both whether this process may
 //! take partitions at all.
 
@@ -12,6 +13,7 @@ pub mod dead_letter;
 mod delivery;
 pub mod http;
 pub mod probe;
+pub mod request_id;
 pub mod response;
 pub mod retry;
 pub mod sink;

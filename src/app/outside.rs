@@ -15,7 +15,9 @@ use crate::checkpoint::directory::DirectoryStore;
 use crate::checkpoint::memory::MemoryStore;
 use crate::clock::{SharedRng, SystemClock};
 use crate::compress::CompressionPool;
-use crate::config::{Config, CredentialConfig, DeadLettersConfig, SourceAccess, StoreConfig};
+use crate::config::{
+    Config, CredentialConfig, DeadLettersConfig, SinkAuth, SourceAccess, StoreConfig,
+};
 use crate::deliver::dead_letter::DeadLetterStore;
 use crate::deliver::dead_letter::blob::BlobDeadLetters;
 use crate::deliver::dead_letter::directory::DirectoryDeadLetters;
@@ -67,8 +69,15 @@ impl Outside {
         let (store, dead_letters) = stores(config, &credentials)?;
         let mut transports: Vec<Arc<dyn Transport>> = Vec::new();
         for (name, sink) in &config.sinks {
-            let transport =
-                HttpTransport::new(sink).map_err(|error| at(format!("sinks.{name}"))(&error))?;
+            let credential = match &sink.connection.auth {
+                SinkAuth::Entra { credential, .. } => {
+                    let place = format!("sinks.{name}.auth.credential");
+                    Some(credentials.get(credential.as_deref(), place)?)
+                }
+                _ => None,
+            };
+            let transport = HttpTransport::new(name, sink, credential)
+                .map_err(|error| at(format!("sinks.{name}"))(&error))?;
             transports.push(Arc::new(transport));
         }
         let amqp = AmqpRuntime::start().map_err(|error| at("sources")(&error))?;

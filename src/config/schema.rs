@@ -106,6 +106,9 @@ fn text_schema(rule: TextRule) -> Value {
         TextRule::Credential => json!({"type": "string", "pattern": NAME, "maxLength": 31}),
         TextRule::EventHub => json!({"type": "string", "minLength": 1, "maxLength": 256}),
         TextRule::ConsumerGroup => json!({"type": "string", "minLength": 1, "maxLength": 50}),
+        TextRule::HeaderName => {
+            json!({"type": "string", "pattern": "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"})
+        }
         TextRule::AmqpUrl => json!({"type": "string", "pattern": "^amqps?://"}),
         _ => json!({"type": "string", "minLength": 1}),
     }

@@ -9,6 +9,7 @@ mod documents;
 mod kinds;
 mod mistakes;
 mod secrets;
+mod sink_connection;
 mod values;
 
 /// A right configuration to change in one place.

@@ -47,6 +47,8 @@ mod sdk;
 mod server;
 #[path = "../support/tied.rs"]
 mod tied;
+#[path = "../support/token_server.rs"]
+mod token_server;
 #[path = "../support/trust.rs"]
 mod trust;
 
@@ -55,6 +57,7 @@ mod broker;
 mod checkpoints;
 mod client_certificate;
 mod clouds;
+mod connections;
 mod credentials;
 mod demo;
 mod hub_down;
@@ -71,9 +74,11 @@ mod proxies;
 mod recreated;
 mod refused;
 mod rolling_update;
+mod rotation;
 mod scanner;
 mod secrets;
 mod shares;
+mod sink_tokens;
 mod sinks;
 mod sources;
 mod standstill;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use entra_forwarder::config::{
     BatchConfig, CheckpointsConfig, Config, DeadLettersConfig, Encoding, HealthConfig,
     LimitsConfig, OnStaleCheckpoint, OnUndecodable, OnUnparsable, OwnershipConfig, RetryConfig,
-    Secret, SinkConfig, SourceAccess, SourceConfig, Start, StoreConfig,
+    Secret, SinkConfig, SinkConnection, SourceAccess, SourceConfig, Start, StoreConfig,
 };
 
 use super::operations::{Setup, SinkSetup, ms};
@@ -89,6 +89,7 @@ fn sink(index: usize, setup: &SinkSetup) -> SinkConfig {
         },
         suffix: if frame { "<end>".into() } else { String::new() },
         headers: BTreeMap::new(),
+        connection: SinkConnection::default(),
         gzip_level: 1,
         batch: BatchConfig {
             records: setup.records,

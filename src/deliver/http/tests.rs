@@ -6,7 +6,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use super::*;
-use crate::config::{BatchConfig, Encoding, RetryConfig, Secret};
+use crate::config::{BatchConfig, Encoding, RetryConfig, Secret, SinkConnection};
 
 /// A server that reads one request per connection, keeps it, writes these bytes, and then closes
 /// or keeps the connection open.
@@ -73,6 +73,7 @@ fn transport(endpoint: &str, timeout: Duration) -> HttpTransport {
             ),
             ("x-index".to_owned(), Secret::new("entra")),
         ]),
+        connection: SinkConnection::default(),
         gzip_level: 6,
         batch: BatchConfig {
             records: 1,
@@ -88,13 +89,14 @@ fn transport(endpoint: &str, timeout: Duration) -> HttpTransport {
             retry_after_max: timeout,
         },
     };
-    HttpTransport::new(&sink).unwrap()
+    HttpTransport::new("main", &sink, None).unwrap()
 }
 
 async fn send(endpoint: &str, timeout: Duration) -> Result<Answer, TransportError> {
     let request = Request {
         body: Bytes::from_static(b"the body ... end"),
         content_type: "application/x-ndjson",
+        id: RequestId::of_probe(b"the body ... end"),
     };
     transport(endpoint, timeout).send(request).await
 }
