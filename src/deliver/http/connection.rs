@@ -1,5 +1,6 @@
 //! A client with everything that its requests carry, made of the secrets as they are now.
 
+use std::fmt;
 use std::sync::Arc;
 
 use azure_core::credentials::TokenCredential;
@@ -20,7 +21,6 @@ pub(super) struct Fixed {
 }
 
 /// What requests are made with until a secret changes.
-#[derive(Debug)]
 pub(super) struct Connection {
     pub(super) material: Material,
     pub(super) client: Client,
@@ -29,6 +29,13 @@ pub(super) struct Connection {
     pub(super) headers: HeaderMap,
     pub(super) id_header: Option<HeaderName>,
     pub(super) auth: Auth,
+}
+
+impl fmt::Debug for Connection {
+    // The URL may hold a token.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Connection({:?})", self.auth)
+    }
 }
 
 impl Connection {
