@@ -25,6 +25,7 @@ mod transport;
 use auto::{Auto, Candidate};
 pub use blob::BlobCredential;
 use certificate::CertificateAssertion;
+pub(crate) use failure::{brief, is_unreachable};
 use transport::{Reach, client_options};
 
 /// Variables by which a platform says that it has managed identities.

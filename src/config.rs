@@ -7,7 +7,6 @@
 //! `build` (the types below). Only [`process_environment`] reads the environment.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -26,9 +25,11 @@ mod reference;
 mod routing;
 mod rules;
 mod schema;
+mod secret;
 mod secret_file;
 mod settings;
 mod show;
+mod sink_connection;
 mod start;
 #[cfg(test)]
 mod tests;
@@ -42,36 +43,13 @@ pub use problem::{Origin, Problem, Problems};
 pub use reference::reference;
 pub use routing::{CategoriesConfig, SinkKind, Unrouted};
 pub use schema::schema;
+pub use secret::{Secret, SecretFile, SecretFileError};
 pub use show::Effective;
+pub use sink_connection::{
+    ClientAuthentication, Digits, HttpVersion, KeyEncoding, OAuth2Config, SignatureConfig,
+    SinkAuth, SinkConnection, SinkProxy, TlsConfig,
+};
 pub use start::Start;
-
-/// A value that never shows itself: `Debug` and `Display` print `REDACTED`.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Takes the plain text.
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    /// The plain text. Whatever it is put into must not be logged.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("REDACTED")
-    }
-}
-
-impl fmt::Display for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("REDACTED")
-    }
-}
 
 /// The effective configuration.
 #[derive(Clone, Debug, PartialEq)]
@@ -205,6 +183,8 @@ pub struct SinkConfig {
     pub suffix: String,
     /// Request headers; every value counts as a secret.
     pub headers: BTreeMap<String, Secret>,
+    /// How the endpoint is reached, and by whose right.
+    pub connection: SinkConnection,
     /// gzip level, 1 to 9.
     pub gzip_level: u32,
     /// When a batch is closed.

@@ -2,9 +2,10 @@
 //!
 //! `sink` collects and starts deliveries, `delivery` follows one batch, `http` makes an attempt,
 //! `response` decides what the answer means, `retry` how long to wait, and `dead_letter` keeps
-//! what no endpoint will take. `null` is a sink that only counts. `condition` remembers whether an
-//! endpoint accepts, `probe` asks it before there is anything to deliver, and `admission` draws
-//! from both whether this process may take partitions at all.
+//! what no endpoint will take. `null` is a sink that only counts. `request_id` is what a repeated
+//! request is recognised by. `condition` remembers whether an endpoint accepts, `probe` asks it
+//! before there is anything to deliver, and `admission` draws from both whether this process may
+//! take partitions at all.
 
 pub mod admission;
 pub mod condition;
@@ -13,6 +14,7 @@ mod delivery;
 pub mod http;
 pub mod null;
 pub mod probe;
+pub mod request_id;
 pub mod response;
 pub mod retry;
 pub mod sink;

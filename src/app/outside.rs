@@ -17,7 +17,8 @@ use crate::checkpoint::memory::MemoryStore;
 use crate::clock::{SharedRng, SystemClock};
 use crate::compress::CompressionPool;
 use crate::config::{
-    Config, CredentialConfig, DeadLettersConfig, Secret, SinkKind, SourceAccess, StoreConfig,
+    Config, CredentialConfig, DeadLettersConfig, Secret, SinkAuth, SinkConfig, SinkKind,
+    SourceAccess, StoreConfig,
 };
 use crate::deliver::dead_letter::DeadLetterArchive;
 use crate::deliver::dead_letter::blob::BlobDeadLetters;
@@ -71,13 +72,11 @@ impl Outside {
         let (store, dead_letters) = stores(config, &credentials)?;
         let mut transports: Vec<Arc<dyn Transport>> = Vec::new();
         for (name, sink) in &config.sinks {
-            transports.push(match sink.kind {
-                SinkKind::Null => Arc::new(NullTransport),
-                SinkKind::Http => {
-                    let made = HttpTransport::new(sink);
-                    Arc::new(made.map_err(|error| at(format!("sinks.{name}"))(&error))?)
-                }
-            });
+            if sink.kind == SinkKind::Null {
+                transports.push(Arc::new(NullTransport));
+                continue;
+            }
+            transports.push(Arc::new(http_transport(name, sink, &credentials)?));
         }
         let amqp = AmqpRuntime::start().map_err(|error| at("sources")(&error))?;
         let hubs = hubs(config, &credentials, &amqp)?;
@@ -165,6 +164,22 @@ impl Credentials {
             .map_err(|error| at(format!("{place} (auto)"))(&error))?;
         Ok(Arc::clone(self.unnamed.get_or_init(|| made)))
     }
+}
+
+/// What sends the requests of one sink.
+fn http_transport(
+    name: &str,
+    sink: &SinkConfig,
+    credentials: &Credentials,
+) -> Result<HttpTransport, OutsideError> {
+    let credential = match &sink.connection.auth {
+        SinkAuth::Entra { credential, .. } => {
+            let place = format!("sinks.{name}.auth.credential");
+            Some(credentials.get(credential.as_deref(), place)?)
+        }
+        _ => None,
+    };
+    HttpTransport::new(name, sink, credential).map_err(|error| at(format!("sinks.{name}"))(&error))
 }
 
 fn hubs(

@@ -18,7 +18,7 @@ fn chain<'a>(
 }
 
 /// Whether the identity service was not reached or is in trouble, so that it has not refused.
-pub(super) fn is_unreachable(error: &azure_core::Error) -> bool {
+pub(crate) fn is_unreachable(error: &azure_core::Error) -> bool {
     chain(error).any(|error| {
         let core = error.downcast_ref::<azure_core::Error>();
         let status = core.and_then(azure_core::Error::http_status);
@@ -37,7 +37,7 @@ pub(super) fn is_unreachable(error: &azure_core::Error) -> bool {
 }
 
 /// The innermost cause, on one short line.
-pub(super) fn brief(error: &azure_core::Error) -> String {
+pub(crate) fn brief(error: &azure_core::Error) -> String {
     let cause = chain(error).last().map(ToString::to_string);
     let words = cause.unwrap_or_default();
     let words: Vec<&str> = words.split_whitespace().collect();

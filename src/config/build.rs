@@ -13,6 +13,10 @@ use super::{
     SourceConfig, SourceTransport, StoreConfig, Unrouted,
 };
 
+mod sink_connection;
+
+pub(super) use sink_connection::key_encoding;
+
 /// Builds the whole configuration.
 pub(super) fn build(settings: &Settings) -> Option<Config> {
     Some(Config {
@@ -94,12 +98,6 @@ fn source(view: &View<'_>) -> Option<SourceConfig> {
 }
 
 fn sink(view: &View<'_>) -> Option<SinkConfig> {
-    let headers = view
-        .below("headers")
-        .filter_map(|(name, setting)| match &setting.typed {
-            Typed::Secret(value) => Some((name.to_owned(), value.clone())),
-            _ => None,
-        });
     let kind = match view.word("type")? {
         "null" => SinkKind::Null,
         _ => SinkKind::Http,
@@ -121,7 +119,8 @@ fn sink(view: &View<'_>) -> Option<SinkConfig> {
         unwrap_office365: view.flag("unwrap_office365")?,
         prefix: view.text("prefix")?,
         suffix: view.text("suffix")?,
-        headers: headers.collect(),
+        headers: sink_connection::secrets(view, "headers"),
+        connection: sink_connection::build(view)?,
         gzip_level: u32::try_from(view.integer("gzip_level")?).ok()?,
         batch: BatchConfig {
             records: usize::try_from(view.integer("batch.records")?).ok()?,

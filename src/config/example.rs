@@ -57,6 +57,18 @@ const TABLES: &[Table] = &[
         comments: true,
     },
     Table {
+        section: "sinks.*.auth",
+        name: "siem",
+        set: &[],
+        comments: true,
+    },
+    Table {
+        section: "sinks.*.tls",
+        name: "siem",
+        set: &[],
+        comments: true,
+    },
+    Table {
         section: "credentials.*",
         name: "principal",
         set: &[
@@ -149,7 +161,7 @@ fn line(text: &mut String, table: &Table, key: &Key) {
     text.push_str(&format!("{mark}{name} = {value}\n"));
     if table.comments && key.file_path().is_some() {
         let name = match key.short().strip_suffix(".*") {
-            Some(table) => format!("{table}_file.Authorization"),
+            Some(table) => format!("{table}_file.{}", chosen_name(key)),
             None => format!("{name}_file"),
         };
         let file = key.short().trim_end_matches(".*");
@@ -159,9 +171,10 @@ fn line(text: &mut String, table: &Table, key: &Key) {
 
 /// A name that a user might choose in place of the star at the end of a key.
 fn chosen_name(key: &Key) -> &'static str {
-    match key.kind {
-        Kind::Start => "0",
-        _ => "Authorization",
+    match key.short() {
+        "headers.*" => "Authorization",
+        "start_partitions.*" => "0",
+        _ => "name",
     }
 }
 

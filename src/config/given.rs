@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::keys::{self, Key, Place};
+use super::kind::OWN_HEADERS;
 use super::node::{Node, Value, shown_path};
 use super::problem::{Origin, Problem};
 use super::text::read_inline;
@@ -132,11 +133,14 @@ impl Given {
         }
     }
 
-    /// Checks a chosen name, which is the last segment. Header names become lower case.
+    /// Checks a chosen name, which is the last segment. Header names become lower case; other
+    /// names inside of a section may be anything.
     ///
     /// Gives false when nothing below it makes sense.
     fn name(&mut self, path: &mut Path, node: &Node) -> bool {
-        let is_header = path.len() > 2;
+        let is_section = path.len() <= 2;
+        let table = path.iter().rev().nth(1);
+        let is_header = table.is_some_and(|it| it == "headers" || it == "headers_file");
         let Some(name) = path.last_mut() else {
             return false;
         };
@@ -145,6 +149,9 @@ impl Given {
         }
         let problem = if is_header {
             header_name_problem(name, &node.origin)
+        } else if !is_section {
+            let is_empty = name.is_empty();
+            is_empty.then_some(("an empty name", "a name", None))
         } else if super::kind::is_name(name) {
             self.names
                 .entry(path.clone())
@@ -208,14 +215,6 @@ impl Given {
         });
     }
 }
-
-/// Headers that describe how the body travels, which the forwarder alone knows.
-const OWN_HEADERS: [&str; 4] = [
-    "content-encoding",
-    "content-length",
-    "host",
-    "transfer-encoding",
-];
 
 /// Found, expected and hint, if this cannot be the name of a header to send.
 fn header_name_problem(

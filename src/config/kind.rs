@@ -12,7 +12,7 @@ mod secret;
 mod text;
 
 pub(super) use secret::SecretRule;
-pub(super) use text::{TextRule, is_name, namespace};
+pub(super) use text::{OWN_HEADERS, TextRule, is_name, namespace};
 
 /// Which values a key takes.
 pub(super) enum Kind {

@@ -14,7 +14,7 @@ const HEAD: &str = r#"# Configuration
 - **Environment**: a key is `ENTRA_FORWARDER__` and its path in upper case, with `__` for every dot: `sinks.siem.batch.age` is `ENTRA_FORWARDER__SINKS__SIEM__BATCH__AGE`. Values are plain text without quotes. A table, such as `headers`, is inline TOML (`{X-Team = "soc"}`) or JSON, and takes the place of the whole table in the file; a header without a hyphen in its name also has a variable of its own (`...__HEADERS__AUTHORIZATION`). Variables with a single underscore after the prefix (the links that Kubernetes makes for services) are ignored.
 - **Names** of sources, sinks and credentials are yours: a lower-case letter, then letters, digits and single underscores, at most 31, none at the end.
 - **Units**: durations and sizes carry their unit (`"500ms"`, `"5s"`, `"2min"`; `"512KiB"`, `"1MiB"`); a bare number is a mistake.
-- **Secrets** can be given by value, by file, or by environment. For a secret `x`, `x_file` is the path of a file with the value; line breaks at its end are dropped. `headers_file` is a table from header name to path. Value and file together are a mistake, unless one of them stands in the environment, which then wins. No secret is ever shown.
+- **Secrets** can be given by value, by file, or by environment. For a secret `x`, `x_file` is the path of a file with the value; line breaks at its end are dropped. A table of secrets, such as `headers`, has a table of paths beside it: `headers_file` from header name to path. What a sink takes from a file is read again when the file changes. Value and file together are a mistake, unless one of them stands in the environment, which then wins. No secret is ever shown.
 - **`${...}`** is not substituted, and refused.
 "#;
 
@@ -36,13 +36,15 @@ pub fn reference() -> String {
 }
 
 fn row(key: &Key) -> String {
-    let name = key.short().replace('*', "<header>");
-    let names = match key.file_path() {
-        Some(_) if key.path.ends_with(".*") => {
-            "`headers.<header>` or `headers_file.<header>`".to_owned()
-        }
-        Some(_) => format!("`{name}` or `{name}_file`"),
-        None => format!("`{name}`"),
+    let chosen = match key.short() {
+        "headers.*" => "<header>",
+        _ => "<name>",
+    };
+    let name = key.short().replace('*', chosen);
+    let names = match (key.file_path(), key.short().strip_suffix(".*")) {
+        (Some(_), Some(table)) => format!("`{table}.{chosen}` or `{table}_file.{chosen}`"),
+        (Some(_), None) => format!("`{name}` or `{name}_file`"),
+        (None, _) => format!("`{name}`"),
     };
     let default = match key.need {
         Need::Default("") => "empty".to_owned(),

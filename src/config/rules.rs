@@ -11,6 +11,7 @@ use super::view::View;
 mod cloud;
 mod identity;
 mod sink;
+mod sink_connection;
 mod source;
 
 /// Checks every rule, and fills in what follows from other keys. Gives the warnings.
@@ -36,6 +37,12 @@ pub(super) fn check(settings: &mut Settings, problems: &mut Vec<Problem>) -> Vec
         sink::check(
             &View::new(settings, &["sinks", &name]),
             budget,
+            problems,
+            &mut warnings,
+        );
+        sink_connection::check(
+            &View::new(settings, &["sinks", &name]),
+            &View::new(settings, &["sinks", &name, "auth"]),
             problems,
             &mut warnings,
         );

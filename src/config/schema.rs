@@ -111,6 +111,9 @@ fn text_schema(rule: TextRule) -> Value {
         }
         TextRule::EventHub => json!({"type": "string", "minLength": 1, "maxLength": 256}),
         TextRule::ConsumerGroup => json!({"type": "string", "minLength": 1, "maxLength": 50}),
+        TextRule::HeaderName => {
+            json!({"type": "string", "pattern": "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"})
+        }
         TextRule::AmqpUrl => json!({"type": "string", "pattern": "^amqps?://"}),
         _ => json!({"type": "string", "minLength": 1}),
     }

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::given::{Entry, Given, Path};
 use super::keys::{Key, Need, keys, variable, with_names};
-use super::kind::{Kind, Mistake, SecretRule, Typed};
+use super::kind::{Kind, Mistake, Typed};
 use super::node::{Value, shown_path};
 use super::problem::{Origin, Problem};
+use super::secret::{Secret, SecretFile};
 use super::secret_file;
 use super::show;
 
@@ -197,19 +198,15 @@ fn from_file(entry: &Entry) -> Result<Setting, Mistake> {
         .value
         .as_text()
         .ok_or_else(|| Mistake::new(entry.node.value.shown()))?;
-    let binary = matches!(entry.key.kind, Kind::Secret(SecretRule::Certificate));
-    let text = secret_file::read(path, binary)?;
-    let typed = entry
-        .key
-        .kind
-        .check(&Value::Text(text))
-        .map_err(|mistake| {
-            let found = format!("a file with {}", mistake.found);
-            Mistake {
-                found,
-                hint: mistake.hint,
-            }
-        })?;
+    let Kind::Secret(rule) = entry.key.kind else {
+        return Err(Mistake::new(entry.node.value.shown()));
+    };
+    let text = secret_file::read(path, rule)?;
+    rule.check(&text).map_err(|mistake| Mistake {
+        found: format!("a file with {}", mistake.found),
+        hint: mistake.hint,
+    })?;
+    let typed = Typed::Secret(Secret::from_file(text, SecretFile::new(path, rule)));
     let named_by = Box::new(entry.node.origin.clone());
     let origin = Origin::SecretFile {
         path: path.to_owned(),
@@ -234,10 +231,11 @@ fn refuse_substitution(entry: &Entry) -> Result<(), Mistake> {
         return Ok(());
     }
     let is_value = matches!(entry.key.kind, Kind::Secret(_)) && !entry.is_file;
+    let table = entry.key.short().strip_suffix(".*");
+    let of_table =
+        table.map(|table| format!("use {table}_file, or the environment variable of the key"));
     let hint = match (is_value, entry.node.origin.is_environment()) {
-        (true, false) if entry.key.path.ends_with(".*") => {
-            "use headers_file, or the environment variable of the key"
-        }
+        (true, false) if of_table.is_some() => of_table.as_deref().unwrap_or_default(),
         (true, false) => {
             "use the key with \"_file\" at its end, or the environment variable of the key"
         }

@@ -10,6 +10,7 @@ mod kinds;
 mod mistakes;
 mod routing;
 mod secrets;
+mod sink_connection;
 mod values;
 
 /// A right configuration to change in one place.

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use tokio::time::Instant;
 
 use super::http::Request;
+use super::request_id::RequestId;
 use super::response::{Verdict, judge};
 use super::retry::Backoff;
 use super::sink::SinkContext;
@@ -27,6 +28,7 @@ pub(super) async fn deliver(batch: Batch, context: Arc<SinkContext>) -> Result<(
     let (body, batch) = build(batch, &context).await.ok_or(Unsettled)?;
     let mut backoff = Backoff::new(context.config.retry.initial, context.config.retry.max);
     let mut hurried = false;
+    let id = RequestId::of(&batch, &body.bytes);
     // An endpoint that asked everybody to wait means new batches too.
     wait_until(Instant::now(), &context, &mut hurried).await;
     loop {
@@ -39,7 +41,7 @@ pub(super) async fn deliver(batch: Batch, context: Arc<SinkContext>) -> Result<(
             // Their next owner reads them again; sending them too would only make duplicates.
             return Ok(());
         }
-        match attempt(&body, &context).await {
+        match attempt(&body, id, &context).await {
             Verdict::Accepted => {
                 let stats = &context.stats;
                 stats
@@ -108,10 +110,11 @@ async fn build(batch: Batch, context: &SinkContext) -> Option<(Compressed, Batch
     Some((body, batch?))
 }
 
-async fn attempt(body: &Compressed, context: &SinkContext) -> Verdict {
+async fn attempt(body: &Compressed, id: RequestId, context: &SinkContext) -> Verdict {
     let request = Request {
         body: body.bytes.clone(),
         content_type: context.format.content_type(),
+        id,
     };
     context.stats.requests.fetch_add(1, Ordering::Relaxed);
     let verdict = judge(&context.transport.send(request).await);

@@ -1,16 +1,33 @@
-//! The HTTP client, built in this one place.
+//! One attempt over HTTP: what it carries, whom it reaches, what came back.
+//!
+//! `client` builds the client, `connection` joins it with what its requests carry, `auth` says by
+//! whose right they come (`oauth2` and `tokens` get tokens), and `secrets` notices files that
+//! changed.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use azure_core::credentials::TokenCredential;
 use bytes::{Bytes, BytesMut};
-use reqwest::header::{
-    CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER,
-};
+use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 
+use super::request_id::RequestId;
 use super::response::{Answer, BODY_BYTES_MAX, TransportError, retry_after};
 use crate::config::SinkConfig;
-use crate::{proxy, trust};
+use crate::trust;
+
+mod auth;
+mod client;
+mod connection;
+mod oauth2;
+mod secrets;
+mod tokens;
+
+use client::Times;
+use connection::{Connection, Fixed};
+use secrets::{Looked, Material, Watch};
+use tokens::Token;
 
 /// A compressed body for one attempt. The same bytes are sent again on retry.
 #[derive(Clone, Debug)]
@@ -19,12 +36,15 @@ pub struct Request {
     pub body: Bytes,
     /// `Content-Type`, unless the configured headers set another one.
     pub content_type: &'static str,
+    /// What the endpoint can recognise a repetition by.
+    pub id: RequestId,
 }
 
 /// Makes one attempt: request in, answer out.
 #[async_trait]
 pub trait Transport: Send + Sync {
-    /// Sends a request once, within a bounded time.
+    /// Sends a request once, within a bounded time. A refusal for its credentials may be answered
+    /// by one more attempt with newer ones.
     ///
     /// # Errors
     /// When there was no whole answer. What the endpoint did with the request is then unknown.
@@ -33,19 +53,25 @@ pub trait Transport: Send + Sync {
 
 /// Longest time to read an answer's body once its status is there.
 const BODY_TIME_MAX: Duration = Duration::from_secs(10);
-/// How long an idle connection is kept: below the minute after which usual load balancers drop it.
-const POOL_IDLE: Duration = Duration::from_secs(50);
 
 /// Posts to one endpoint over HTTP/1.1 or HTTP/2.
 ///
-/// The client follows no redirect (a followed 302 turns a POST into a GET, whose 200 would count
-/// as delivery), keeps no cookies, and neither retries nor decompresses anything by itself.
+/// Secrets that came from files are read again when those change. A 401 is answered by fresh
+/// credentials, where there are any, and one more attempt.
 #[derive(Debug)]
 pub struct HttpTransport {
-    client: reqwest::Client,
-    endpoint: reqwest::Url,
-    headers: HeaderMap,
-    timeout: Duration,
+    /// Path of the sink in the configuration.
+    place: String,
+    fixed: Fixed,
+    current: Mutex<Arc<Connection>>,
+    watch: tokio::sync::Mutex<Watching>,
+}
+
+#[derive(Debug)]
+struct Watching {
+    watch: Watch,
+    /// What was last said to be wrong with the files.
+    complaint: String,
 }
 
 /// A client could not be built from a sink's configuration.
@@ -54,60 +80,117 @@ pub struct HttpTransport {
 pub struct BuildError(String);
 
 impl HttpTransport {
-    /// Builds the client of one sink.
+    /// Builds the client of the sink of this name. `credential` gives the tokens of
+    /// `auth.type = "entra"`.
     ///
     /// # Errors
     /// When the configuration holds something that no request can carry; names it without its
     /// value.
-    pub fn new(sink: &SinkConfig) -> Result<Self, BuildError> {
-        let mut headers = HeaderMap::new();
-        for (name, value) in &sink.headers {
-            let name = HeaderName::try_from(name)
-                .map_err(|_| BuildError(format!("`{name}` is no header name")))?;
-            let mut value = HeaderValue::try_from(value.expose()).map_err(|_| {
-                BuildError(format!("header `{name}` has a value no header can have"))
-            })?;
-            value.set_sensitive(true);
-            headers.insert(name, value);
-        }
-        let endpoint: reqwest::Url = sink
-            .endpoint
-            .expose()
-            .parse()
-            .map_err(|error| BuildError(format!("`endpoint` is no URL: {error}")))?;
-        let client = proxy::configure(reqwest::Client::builder(), &endpoint)
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .no_gzip()
-            .no_deflate()
-            .connect_timeout(sink.connect_timeout)
-            .timeout(sink.timeout)
-            .pool_idle_timeout(POOL_IDLE)
-            .tcp_nodelay(true)
-            .user_agent(concat!("entra-forwarder/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|error| BuildError(text_of(&error)))?;
+    pub fn new(
+        name: &str,
+        sink: &SinkConfig,
+        credential: Option<Arc<dyn TokenCredential>>,
+    ) -> Result<Self, BuildError> {
+        let fixed = Fixed {
+            times: Times {
+                connect: sink.connect_timeout,
+                answer: sink.timeout,
+            },
+            credential,
+        };
+        let material = Material::of(sink);
+        let watch = Watch::new(&material);
         Ok(Self {
-            client,
-            endpoint,
-            headers,
-            timeout: sink.timeout,
+            place: format!("sinks.{name}"),
+            current: Mutex::new(Arc::new(Connection::build(material, &fixed)?)),
+            fixed,
+            watch: tokio::sync::Mutex::new(Watching {
+                watch,
+                complaint: String::new(),
+            }),
         })
     }
-}
 
-#[async_trait]
-impl Transport for HttpTransport {
-    async fn send(&self, request: Request) -> Result<Answer, TransportError> {
+    /// What to make a request with, after a look at the files if it is time for one, or `now` is
+    /// told. Requests beside the one that looks go on with what they know.
+    async fn connection(&self, now: bool) -> Arc<Connection> {
+        let watching = match now {
+            true => Some(self.watch.lock().await),
+            false => self.watch.try_lock().ok(),
+        };
+        let current = self.current();
+        let Some(mut watching) = watching.filter(|it| it.watch.is_due(now)) else {
+            return current;
+        };
+        let Some(looked) = watching.watch.look(&current.material).await else {
+            return current;
+        };
+        self.take_over(looked, &mut watching.complaint);
+        self.current()
+    }
+
+    /// Uses what is new, if it is of use; says what is new and what is wrong, once.
+    fn take_over(&self, looked: Looked, complaint: &mut String) {
+        let Looked {
+            material,
+            changed,
+            mut wrong,
+        } = looked;
+        if !changed.is_empty() {
+            match Connection::build(material, &self.fixed) {
+                Ok(built) => {
+                    *self.lock() = Arc::new(built);
+                    let (sink, keys) = (&self.place, changed.join(", "));
+                    tracing::info!(
+                        event = "secrets_changed",
+                        sink,
+                        keys,
+                        "{sink}: uses the new content of the files of {keys}"
+                    );
+                }
+                Err(error) => wrong.push(format!("{}: {}", changed.join(", "), error.0)),
+            }
+        }
+        let wrong = wrong.join("; ");
+        if wrong != *complaint && !wrong.is_empty() {
+            let sink = &self.place;
+            tracing::warn!(
+                event = "secrets_unreadable",
+                sink,
+                "{sink}: goes on with the values that it had: {wrong}"
+            );
+        }
+        *complaint = wrong;
+    }
+
+    fn current(&self) -> Arc<Connection> {
+        Arc::clone(&self.lock())
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Arc<Connection>> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn attempt(
+        &self,
+        connection: &Connection,
+        request: Request,
+    ) -> Result<(Answer, Option<Token>), TransportError> {
+        let mut headers = connection.headers.clone();
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        headers
+            .entry(CONTENT_TYPE)
+            .or_insert_with(|| HeaderValue::from_static(request.content_type));
+        if let Some(name) = &connection.id_header
+            && let Ok(id) = HeaderValue::try_from(request.id.to_string())
+        {
+            headers.insert(name, id);
+        }
+        let token = connection.auth.add(&mut headers, &request.body).await?;
         let attempt = async {
-            let mut headers = self.headers.clone();
-            headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-            headers
-                .entry(CONTENT_TYPE)
-                .or_insert_with(|| HeaderValue::from_static(request.content_type));
-            let response = self
+            let response = connection
                 .client
-                .post(self.endpoint.clone())
+                .post(connection.url.clone())
                 .headers(headers)
                 .body(request.body)
                 .send()
@@ -127,10 +210,30 @@ impl Transport for HttpTransport {
             })
         };
         // The client has a timeout of its own; this one holds whatever the client does.
-        let bound = self.timeout + BODY_TIME_MAX;
-        tokio::time::timeout(bound, attempt)
+        let bound = self.fixed.times.answer + BODY_TIME_MAX;
+        let answer = tokio::time::timeout(bound, attempt)
             .await
-            .unwrap_or(Err(TransportError::Timeout))
+            .unwrap_or(Err(TransportError::Timeout))?;
+        Ok((answer, token))
+    }
+}
+
+#[async_trait]
+impl Transport for HttpTransport {
+    async fn send(&self, request: Request) -> Result<Answer, TransportError> {
+        let used = self.connection(false).await;
+        let (answer, token) = self.attempt(&used, request.clone()).await?;
+        if answer.status != 401 {
+            return Ok(answer);
+        }
+        let newer = self.connection(true).await;
+        let is_newer = !Arc::ptr_eq(&used, &newer);
+        // Another connection asks for a token of its own.
+        let is_new = is_newer || newer.auth.renew(token.as_ref()).await?;
+        match is_new {
+            true => Ok(self.attempt(&newer, request).await?.0),
+            false => Ok(answer),
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::condition::{Condition, Standing};
 use super::dead_letter::DeadLetterStore;
 use super::http::Request;
+use super::request_id::RequestId;
 use super::response::{Verdict, judge_probe};
 use super::retry::Backoff;
 use super::sink::SinkContext;
@@ -73,6 +74,7 @@ async fn probe(context: &SinkContext) -> Verdict {
         }
     };
     let request = Request {
+        id: RequestId::of_probe(&body),
         body,
         content_type: context.format.content_type(),
     };

@@ -30,6 +30,12 @@ pub enum TransportError {
     /// The answer was cut off or was no HTTP.
     #[error("broken answer: {0}")]
     Broken(String),
+    /// Nothing was sent: there is no token to send it with, for now.
+    #[error("no token: {0}")]
+    NoToken(String),
+    /// Nothing was sent: whoever gives tokens refuses to give one.
+    #[error("{0}")]
+    Refused(String),
 }
 
 /// What follows from an attempt.
@@ -59,6 +65,11 @@ pub enum Verdict {
 pub fn judge(attempt: &Result<Answer, TransportError>) -> Verdict {
     let answer = match attempt {
         Ok(answer) => answer,
+        Err(TransportError::Refused(reason)) => {
+            return Verdict::Refused {
+                reason: reason.clone(),
+            };
+        }
         Err(error) => {
             return Verdict::NotNow {
                 reason: error.to_string(),
@@ -92,8 +103,8 @@ fn meaning(status: u16) -> &'static str {
     match status {
         300..=399 => " (a redirect: set `endpoint` to the address it leads to)",
         400 => " (the endpoint finds a mistake in the body: check `encoding`, `prefix`, `suffix`)",
-        401 => " (credentials missing or wrong: check `headers`)",
-        403 => " (not allowed with these credentials: check `headers`)",
+        401 => " (credentials missing or wrong: check `auth` and `headers`)",
+        403 => " (not allowed with these credentials: check `auth` and `headers`)",
         404 => " (no such address: check `endpoint`)",
         405 => " (this address takes no POST: check `endpoint`)",
         407 => " (a proxy asks for credentials)",
@@ -148,8 +159,18 @@ mod tests {
             TransportError::Connect("refused".into()),
             TransportError::Timeout,
             TransportError::Broken("reset".into()),
+            TransportError::NoToken("away".into()),
         ] {
             assert!(matches!(judge(&Err(error)), Verdict::NotNow { .. }));
+        }
+    }
+
+    #[test]
+    fn a_refused_client_is_refused() {
+        let refused = || Err(TransportError::Refused("no token".into()));
+        for verdict in [judge(&refused()), judge_probe(&refused())] {
+            let reason = "no token".to_owned();
+            assert_eq!(verdict, Verdict::Refused { reason });
         }
     }
 

@@ -47,6 +47,8 @@ mod sdk;
 mod server;
 #[path = "../support/tied.rs"]
 mod tied;
+#[path = "../support/token_server.rs"]
+mod token_server;
 #[path = "../support/trust.rs"]
 mod trust;
 
@@ -55,6 +57,7 @@ mod broker;
 mod checkpoints;
 mod client_certificate;
 mod clouds;
+mod connections;
 mod credentials;
 mod dead_letters;
 mod demo;
@@ -72,10 +75,12 @@ mod proxies;
 mod recreated;
 mod refused;
 mod rolling_update;
+mod rotation;
 mod routing;
 mod scanner;
 mod secrets;
 mod shares;
+mod sink_tokens;
 mod sinks;
 mod sources;
 mod standstill;

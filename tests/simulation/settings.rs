@@ -6,7 +6,8 @@ use std::time::Duration;
 use entra_forwarder::config::{
     BatchConfig, CheckpointsConfig, Config, DeadLettersConfig, Encoding, HealthConfig,
     LimitsConfig, OnStaleCheckpoint, OnUndecodable, OnUnparsable, OwnershipConfig, RetryConfig,
-    Secret, SinkConfig, SinkKind, SourceAccess, SourceConfig, Start, StoreConfig, Unrouted,
+    Secret, SinkConfig, SinkConnection, SinkKind, SourceAccess, SourceConfig, Start, StoreConfig,
+    Unrouted,
 };
 
 use super::operations::{Setup, SinkSetup, ms};
@@ -95,6 +96,7 @@ fn sink(index: usize, setup: &SinkSetup) -> SinkConfig {
         },
         suffix: if frame { "<end>".into() } else { String::new() },
         headers: BTreeMap::new(),
+        connection: SinkConnection::default(),
         gzip_level: 1,
         batch: BatchConfig {
             records: setup.records,

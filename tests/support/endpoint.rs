@@ -11,11 +11,11 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::header::HeaderMap;
-use hyper::{Request, Response};
+use hyper::{Request, Response, Version};
 use tokio_rustls::TlsAcceptor;
 
 use crate::bag::Bag;
-use crate::server::{FREE, Server};
+use crate::server::{Acceptor, FREE, Server};
 
 /// What the endpoint does with a request whose body it has.
 #[derive(Clone, Debug)]
@@ -41,6 +41,8 @@ pub(crate) enum Reply {
 pub(crate) struct Arrival {
     /// Method and path with query.
     pub(crate) line: String,
+    /// The version of HTTP.
+    pub(crate) version: Version,
     /// Its headers.
     pub(crate) headers: HeaderMap,
     /// Its body on the wire.
@@ -92,6 +94,7 @@ pub(crate) struct Endpoint {
     /// Where it listens.
     pub(crate) address: SocketAddr,
     state: Arc<Mutex<State>>,
+    acceptor: Option<Acceptor>,
     _server: Server,
 }
 
@@ -111,7 +114,13 @@ impl Endpoint {
         Self::start_over(FREE, Some(acceptor)).await
     }
 
+    /// From now on new connections over TLS meet this.
+    pub(crate) fn renew_tls(&self, acceptor: TlsAcceptor) {
+        *self.acceptor.as_ref().unwrap().lock().unwrap() = acceptor;
+    }
+
     async fn start_over(address: SocketAddr, acceptor: Option<TlsAcceptor>) -> Self {
+        let acceptor = acceptor.map(|it| Arc::new(Mutex::new(it)));
         let state = Arc::new(Mutex::new(State {
             script: Box::new(|_| Reply::Status(200)),
             arrivals: Vec::new(),
@@ -125,10 +134,11 @@ impl Endpoint {
         }));
         let shared = Arc::clone(&state);
         let answer = move |request| answer(request, Arc::clone(&shared));
-        let server = Server::http(address, acceptor, answer).await;
+        let server = Server::http(address, acceptor.clone(), answer).await;
         Self {
             address: server.address,
             state,
+            acceptor,
             _server: server,
         }
     }
@@ -221,7 +231,7 @@ async fn answer(
     shared: Arc<Mutex<State>>,
 ) -> Result<Response<Full<Bytes>>, Closed> {
     let line = format!("{} {}", request.method(), request.uri());
-    let headers = request.headers().clone();
+    let (version, headers) = (request.version(), request.headers().clone());
     let wire = request.into_body().collect().await;
     let wire = wire.map_err(|_| Closed)?.to_bytes();
     let body = plain(&headers, &wire);
@@ -239,6 +249,7 @@ async fn answer(
         state.taken.extend(records.iter().cloned());
         state.arrivals.push(Arrival {
             line,
+            version,
             headers,
             wire,
             body: body.clone(),

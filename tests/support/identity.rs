@@ -10,10 +10,9 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::{Request, Response};
-use tokio_rustls::TlsAcceptor;
 
 use crate::jwt::jwt;
-use crate::server::{FREE, Server};
+use crate::server::{Acceptor, FREE, Server};
 use crate::trust::Trust;
 
 /// Path of the managed identity endpoint.
@@ -67,10 +66,10 @@ impl IdentityService {
 
     /// The endpoint of Microsoft Entra at this host name, by TLS.
     pub(crate) async fn entra(trust: &Trust, name: &str, lives: &[Duration]) -> Self {
-        Self::start(lives, Some(trust.acceptor(name))).await
+        Self::start(lives, Some(Arc::new(Mutex::new(trust.acceptor(name))))).await
     }
 
-    async fn start(lives: &[Duration], tls: Option<TlsAcceptor>) -> Self {
+    async fn start(lives: &[Duration], tls: Option<Acceptor>) -> Self {
         let state = Arc::new(Mutex::new(State {
             asked: Vec::new(),
             lives: lives.to_vec(),

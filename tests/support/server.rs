@@ -1,13 +1,14 @@
 //! What the stand-ins of services have in common: a port of this machine and its connections.
 
 use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -16,6 +17,9 @@ use tokio_rustls::TlsAcceptor;
 /// Leaves it to the operating system to choose a port.
 pub(crate) const FREE: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
+
+/// What a server shows of itself in TLS, and whom it lets in; may be replaced while it runs.
+pub(crate) type Acceptor = Arc<Mutex<TlsAcceptor>>;
 
 /// The running server; it ends, with all its connections, when this is dropped.
 pub(crate) struct Server {
@@ -49,11 +53,11 @@ impl Server {
         }
     }
 
-    /// Answers requests over HTTP/1.1 at this address, in TLS if there is an acceptor. Where
-    /// `answer` gives an error, the connection is closed instead.
+    /// Answers requests over HTTP/1.1 at this address, in TLS if there is an acceptor, and over
+    /// HTTP/2 if that offers it. Where `answer` gives an error, the connection is closed instead.
     pub(crate) async fn http<F, E>(
         address: SocketAddr,
-        acceptor: Option<TlsAcceptor>,
+        acceptor: Option<Acceptor>,
         answer: impl Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static,
     ) -> Self
     where
@@ -67,8 +71,13 @@ impl Server {
                     None => exchange(stream, answer).await,
                     // A client that does not trust the certificate goes away.
                     Some(acceptor) => {
-                        if let Ok(stream) = acceptor.accept(stream).await {
-                            exchange(stream, answer).await;
+                        let acceptor = acceptor.lock().unwrap().clone();
+                        let Ok(stream) = acceptor.accept(stream).await else {
+                            return;
+                        };
+                        match stream.get_ref().1.alpn_protocol() {
+                            Some(b"h2") => exchange_h2(stream, answer).await,
+                            _ => exchange(stream, answer).await,
                         }
                     }
                 }
@@ -87,6 +96,18 @@ async fn exchange<F, E>(
 {
     // It ends with an error whenever the client is killed, or there was no answer.
     let _ended = hyper::server::conn::http1::Builder::new()
+        .serve_connection(TokioIo::new(stream), service_fn(answer))
+        .await;
+}
+
+async fn exchange_h2<F, E>(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    answer: impl Fn(Request<Incoming>) -> F + Send,
+) where
+    F: Future<Output = Result<Response<Full<Bytes>>, E>> + Send + 'static,
+    E: std::error::Error + Send + Sync + 'static,
+{
+    let _ended = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
         .serve_connection(TokioIo::new(stream), service_fn(answer))
         .await;
 }

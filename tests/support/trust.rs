@@ -6,6 +6,7 @@ use std::sync::Arc;
 use entra_forwarder_emulator::Tls;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
 use tempfile::NamedTempFile;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
@@ -51,17 +52,41 @@ impl Trust {
 
     /// An HTTP server's end of TLS, for this host name.
     pub(crate) fn acceptor(&self, name: &str) -> TlsAcceptor {
+        TlsAcceptor::from(Arc::new(self.server(name, None)))
+    }
+
+    /// The same that lets in only those whose certificate `clients` has made.
+    pub(crate) fn mutual(&self, name: &str, clients: &Self) -> TlsAcceptor {
+        TlsAcceptor::from(Arc::new(self.server(name, Some(clients))))
+    }
+
+    /// The same that offers HTTP/2 as well.
+    pub(crate) fn acceptor_h2(&self, name: &str) -> TlsAcceptor {
+        let mut config = self.server(name, None);
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        TlsAcceptor::from(Arc::new(config))
+    }
+
+    fn server(&self, name: &str, clients: Option<&Self>) -> rustls::ServerConfig {
         let made = self.certify(name);
         let chain = CertificateDer::from_pem_slice(made.certificate.as_bytes()).unwrap();
         let key = PrivateKeyDer::from_pem_slice(made.key.as_bytes()).unwrap();
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = rustls::ServerConfig::builder_with_provider(provider)
+        let config = rustls::ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![chain], key)
             .unwrap();
-        TlsAcceptor::from(Arc::new(config))
+        let config = match clients {
+            None => config.with_no_client_auth(),
+            Some(clients) => {
+                let mut roots = rustls::RootCertStore::empty();
+                let known = CertificateDer::from_pem_slice(clients.pem().as_bytes()).unwrap();
+                roots.add(known).unwrap();
+                let verifier =
+                    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+                config.with_client_cert_verifier(verifier.build().unwrap())
+            }
+        };
+        config.with_single_cert(vec![chain], key).unwrap()
     }
 
     /// A port that takes TLS for this host name and passes what is in it on to a server without.

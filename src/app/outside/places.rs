@@ -6,8 +6,9 @@ use std::sync::Arc;
 use super::{Credentials, OutsideError, at};
 use crate::checkpoint::blob::Container;
 use crate::checkpoint::layouts::Place;
-use crate::config::{Config, DeadLettersConfig, Secret, StoreConfig};
+use crate::config::{Config, DeadLettersConfig, Secret, SinkConfig, StoreConfig};
 use crate::deliver::dead_letter::DeadLetterArchive;
+use crate::deliver::http::HttpTransport;
 
 /// Where the store of the configuration keeps its positions.
 ///
@@ -55,6 +56,19 @@ pub fn dead_letters(
     }
     let credentials = Credentials::make(config, default_client_id)?;
     super::stores(config, &credentials).map(|(_, dead_letters)| dead_letters)
+}
+
+/// What sends the requests of one sink, for the commands that send.
+///
+/// # Errors
+/// When it cannot be as configured.
+pub fn transport(
+    config: &Config,
+    (name, sink): (&str, &SinkConfig),
+    default_client_id: Option<&str>,
+) -> Result<HttpTransport, OutsideError> {
+    let credentials = Credentials::make(config, default_client_id)?;
+    super::http_transport(name, sink, &credentials)
 }
 
 /// A container by its URL, or a directory by its path. `credential` names one of the configuration.

@@ -38,6 +38,16 @@ pub(in crate::config) static SECTIONS: &[Section] = &[
         keys: sinks::KEYS,
     },
     Section {
+        path: "sinks.*.auth",
+        doc: "By whose right a sink delivers. See `docs/sinks.md`.",
+        keys: sinks::auth::KEYS,
+    },
+    Section {
+        path: "sinks.*.tls",
+        doc: "Whom a sink trusts beside the operating system's authorities, and who it is itself.",
+        keys: sinks::tls::KEYS,
+    },
+    Section {
         path: "credentials.*",
         doc: "Microsoft Entra identities that sources and the checkpoint store refer to, by a name \
               of your choice.",

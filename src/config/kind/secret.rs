@@ -3,13 +3,15 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::header::HeaderValue;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use url::Url;
 
 use super::Mistake;
 use crate::config::connection_string::ConnectionString;
 
 /// What a secret must look like.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::config) enum SecretRule {
     /// Anything but nothing.
     Any,
@@ -23,10 +25,24 @@ pub(in crate::config) enum SecretRule {
     HeaderValue,
     /// A certificate with its private key: PEM text, or PKCS#12 in base64.
     Certificate,
+    /// Certificates as PEM text.
+    Certificates,
+    /// A private key as PEM text.
+    PrivateKey,
+    /// The URL of an HTTP proxy, or `none`.
+    Proxy,
+    /// A token that fits behind `Bearer `.
+    Token,
 }
 
+/// Largest file that is taken for a secret: more than any connection string, signature or
+/// certificate chain needs.
+const BYTES_MAX: u64 = 64 * 1024;
+/// Largest file of certificates: several times a whole system's.
+const CERTIFICATES_MAX: u64 = 2 * 1024 * 1024;
+
 impl SecretRule {
-    pub(super) fn expected(self) -> &'static str {
+    pub(in crate::config) fn expected(self) -> &'static str {
         match self {
             Self::Any => "text that is not empty",
             Self::ConnectionString => "a connection string of the Event Hubs namespace or hub",
@@ -37,18 +53,42 @@ impl SecretRule {
             Self::Certificate => {
                 "a certificate with its private key, as PEM text (-----BEGIN ...) or PKCS#12 in base64"
             }
+            Self::Certificates => "certificates as PEM text (-----BEGIN CERTIFICATE-----)",
+            Self::PrivateKey => "a private key as PEM text (-----BEGIN PRIVATE KEY-----)",
+            Self::Proxy => "a URL of the form http://host:port or https://host:port, or \"none\"",
+            Self::Token => "a token: visible characters without a space",
             Self::HeaderValue => "the value of an HTTP header: visible characters on one line",
         }
     }
 
+    /// Whether it may be bytes that are no text, in base64.
+    pub(in crate::config) fn takes_bytes(self) -> bool {
+        self == Self::Certificate
+    }
+
+    /// Whether it is PEM text, which ends with a line break by itself.
+    fn is_pem(self) -> bool {
+        matches!(
+            self,
+            Self::Certificate | Self::Certificates | Self::PrivateKey
+        )
+    }
+
+    /// Largest file that it is taken from.
+    pub(in crate::config) fn bytes_max(self) -> u64 {
+        match self {
+            Self::Certificates => CERTIFICATES_MAX,
+            _ => BYTES_MAX,
+        }
+    }
+
     /// Looks at the text; a mistake says no more than its kind.
-    pub(super) fn check(self, text: &str) -> Result<(), Mistake> {
+    pub(in crate::config) fn check(self, text: &str) -> Result<(), Mistake> {
         if text.is_empty() {
             return Err(Mistake::new("empty"));
         }
         // A line break at the end of a variable would otherwise show as a refused credential.
-        // PEM text ends with one by itself.
-        if text.trim() != text && !matches!(self, Self::Certificate) {
+        if text.trim() != text && !self.is_pem() {
             return Err(
                 Mistake::new("a text with white space around it (not shown)")
                     .hint("remove the space or line break at its beginning or end"),
@@ -80,6 +120,17 @@ impl SecretRule {
                     _ => Err(not_shown().hint("a file is named by certificate_file")),
                 }
             }
+            Self::Certificates => certificates(text),
+            Self::PrivateKey => private_key(text),
+            Self::Proxy if text == "none" => Ok(()),
+            Self::Proxy => match web_url(text) {
+                Ok(url) if matches!(url.path(), "" | "/") && url.query().is_none() => Ok(()),
+                _ => Err(not_shown()),
+            },
+            Self::Token if text.bytes().all(|byte| byte.is_ascii_graphic()) => Ok(()),
+            Self::Token => {
+                Err(not_shown().hint("\"Bearer\" is put before it; give the token alone"))
+            }
             Self::HeaderValue => HeaderValue::from_str(text)
                 .map(|_| ())
                 .map_err(|_| not_shown()),
@@ -98,4 +149,23 @@ fn web_url(text: &str) -> Result<Url, Mistake> {
     } else {
         Err(not_shown())
     }
+}
+
+fn certificates(text: &str) -> Result<(), Mistake> {
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text.as_bytes()).collect();
+    match found {
+        Ok(all) if !all.is_empty() => Ok(()),
+        _ => Err(not_shown().hint(
+            "a file is named by the key with \"_file\" at its end, and holds PEM, not DER or PKCS#12",
+        )),
+    }
+}
+
+fn private_key(text: &str) -> Result<(), Mistake> {
+    if text.contains("ENCRYPTED") {
+        return Err(Mistake::new("an encrypted key (not shown)").hint("give it decrypted"));
+    }
+    PrivateKeyDer::from_pem_slice(text.as_bytes())
+        .map(|_| ())
+        .map_err(|_| not_shown())
 }

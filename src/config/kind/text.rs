@@ -26,6 +26,8 @@ pub(in crate::config) enum TextRule {
     Path,
     /// An AMQP address.
     AmqpUrl,
+    /// The name of a request header that is free to set, or `off`.
+    HeaderName,
 }
 
 impl TextRule {
@@ -47,6 +49,7 @@ impl TextRule {
             Self::ClientId => "a client id such as \"11111111-2222-3333-4444-555555555555\"",
             Self::Tenant => "a tenant id, or a domain name of the tenant",
             Self::Path => "a path",
+            Self::HeaderName => "the name of a header, such as \"X-Request-Id\"",
             Self::AmqpUrl => {
                 "a URL of the form amqps://host:port, amqp://host:port or wss://host:port"
             }
@@ -65,6 +68,7 @@ impl TextRule {
             Self::Tenant => is_uuid(text) || (text.contains('.') && is_host(text)),
             Self::Path => !text.is_empty() && !text.contains('\0'),
             Self::AmqpUrl => return amqp_url(text),
+            Self::HeaderName => return header_name(text),
         };
         if right {
             Ok(text.to_owned())
@@ -161,5 +165,25 @@ fn amqp_url(text: &str) -> Result<String, Mistake> {
         Ok(text.trim_end_matches('/').to_owned())
     } else {
         Err(refused())
+    }
+}
+
+/// Headers that describe how the body travels, which the forwarder alone knows.
+pub(in crate::config) const OWN_HEADERS: [&str; 4] = [
+    "content-encoding",
+    "content-length",
+    "host",
+    "transfer-encoding",
+];
+
+/// The name of a header in lower case.
+fn header_name(text: &str) -> Result<String, Mistake> {
+    let name = text.to_ascii_lowercase();
+    if OWN_HEADERS.contains(&name.as_str()) {
+        return Err(Mistake::new("a header that the forwarder sets itself"));
+    }
+    match reqwest::header::HeaderName::from_bytes(name.as_bytes()) {
+        Ok(_) => Ok(name),
+        Err(_) => Err(Mistake::new(shown_text(text))),
     }
 }

@@ -27,9 +27,22 @@ pub(super) fn check(view: &View<'_>, problems: &mut Vec<Problem>) {
         "azure_cli" => (&[], &[]),
         _ => (&[], &["client_id"]),
     };
+    check_keys(view, kind, &KEYS, (needs, allows), problems);
+}
+
+/// Checks that of `keys` there are those that the type needs, and none but those and the ones that
+/// it allows. A key may be a table.
+pub(super) fn check_keys(
+    view: &View<'_>,
+    kind: &str,
+    keys: &[&str],
+    (needs, allows): (&[&str], &[&str]),
+    problems: &mut Vec<Problem>,
+) {
     let fits = [needs, allows].concat();
-    for key in KEYS {
-        if view.is_tried(key) && !fits.contains(&key) {
+    for key in keys.iter().copied() {
+        let is_there = view.is_tried(key) || view.below(key).next().is_some();
+        if is_there && !fits.contains(&key) {
             let mut problem = view.problem(
                 key,
                 "not a key of this type",

@@ -50,7 +50,11 @@ fn seen(text: &str, variables: &[(&str, &str)]) -> String {
 }
 
 /// Keys that take any text and say so, or that tell the path of a directory.
-const SHOWN: [&str; 4] = [
+const SHOWN: [&str; 8] = [
+    "sinks.*.auth.client_id",
+    "sinks.*.auth.scope",
+    "sinks.*.auth.audience",
+    "sinks.*.auth.prefix",
     "sinks.*.prefix",
     "sinks.*.suffix",
     "checkpoints.directory",
@@ -58,7 +62,9 @@ const SHOWN: [&str; 4] = [
 ];
 
 /// Keys whose right values look like such a mark; they are names that others must be able to read.
-const NAMES: [&str; 3] = [
+const NAMES: [&str; 5] = [
+    "sinks.*.request_id_header",
+    "sinks.*.auth.header",
     "sources.*.namespace",
     "sources.*.event_hub",
     "sources.*.consumer_group",
@@ -234,6 +240,18 @@ fn every_secret_has_a_kind_that_hides_it() {
             "sources.*.connection_string",
             "sinks.*.endpoint",
             "sinks.*.headers.*",
+            "sinks.*.query.*",
+            "sinks.*.proxy",
+            "sinks.*.auth.token",
+            "sinks.*.auth.user",
+            "sinks.*.auth.password",
+            "sinks.*.auth.token_url",
+            "sinks.*.auth.client_secret",
+            "sinks.*.auth.parameters.*",
+            "sinks.*.auth.key",
+            "sinks.*.tls.ca",
+            "sinks.*.tls.certificate",
+            "sinks.*.tls.key",
             "credentials.*.client_secret",
             "credentials.*.certificate",
             "credentials.*.certificate_password",

@@ -6,7 +6,10 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use super::*;
-use crate::config::{BatchConfig, Encoding, RetryConfig, Secret};
+use crate::config::{
+    BatchConfig, Encoding, OAuth2Config, RetryConfig, Secret, SinkAuth, SinkConnection, SinkProxy,
+    TlsConfig,
+};
 
 /// A server that reads one request per connection, keeps it, writes these bytes, and then closes
 /// or keeps the connection open.
@@ -59,6 +62,14 @@ impl Server {
 }
 
 fn transport(endpoint: &str, timeout: Duration) -> HttpTransport {
+    with(endpoint, timeout, SinkConnection::default()).unwrap()
+}
+
+fn with(
+    endpoint: &str,
+    timeout: Duration,
+    connection: SinkConnection,
+) -> Result<HttpTransport, BuildError> {
     let _installed_before = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let sink = SinkConfig {
         kind: crate::config::SinkKind::Http,
@@ -75,6 +86,7 @@ fn transport(endpoint: &str, timeout: Duration) -> HttpTransport {
             ),
             ("x-index".to_owned(), Secret::new("entra")),
         ]),
+        connection,
         gzip_level: 6,
         batch: BatchConfig {
             records: 1,
@@ -90,15 +102,19 @@ fn transport(endpoint: &str, timeout: Duration) -> HttpTransport {
             retry_after_max: timeout,
         },
     };
-    HttpTransport::new(&sink).unwrap()
+    HttpTransport::new("main", &sink, None)
 }
 
 async fn send(endpoint: &str, timeout: Duration) -> Result<Answer, TransportError> {
-    let request = Request {
+    transport(endpoint, timeout).send(request()).await
+}
+
+fn request() -> Request {
+    Request {
         body: Bytes::from_static(b"the body ... end"),
         content_type: "application/x-ndjson",
-    };
-    transport(endpoint, timeout).send(request).await
+        id: RequestId::of_probe(b"the body ... end"),
+    }
 }
 
 const LONG: Duration = Duration::from_secs(20);
@@ -224,6 +240,106 @@ async fn errors_name_no_secret() {
         assert!(
             !format!("{error} {error:?}").contains("marked-secret"),
             "{error:?}"
+        );
+    }
+}
+
+const UNAUTHORIZED: &[u8] = b"HTTP/1.1 401 No\r\ncontent-length: 0\r\n\r\n";
+
+/// What cannot be renewed is not tried again at once.
+#[tokio::test]
+async fn a_401_with_nothing_new_is_the_answer() {
+    let server = Server::start(UNAUTHORIZED, false).await;
+    let connection = SinkConnection {
+        auth: SinkAuth::Basic {
+            user: Secret::new("user"),
+            password: Secret::new("marked-secret"),
+        },
+        ..SinkConnection::default()
+    };
+    let transport = with(&format!("http://{}/", server.address), LONG, connection).unwrap();
+    assert_eq!(transport.send(request()).await.unwrap().status, 401);
+    assert_eq!(server.requests().len(), 1);
+}
+
+fn oauth2(token_url: &str) -> SinkConnection {
+    SinkConnection {
+        auth: SinkAuth::OAuth2(OAuth2Config {
+            token_url: Secret::new(token_url),
+            client_id: "forwarder".to_owned(),
+            client_secret: Secret::new("marked-secret"),
+            client_authentication: Default::default(),
+            scope: None,
+            audience: None,
+            parameters: BTreeMap::new(),
+        }),
+        ..SinkConnection::default()
+    }
+}
+
+/// Proxies and token servers that are not there, whose URLs hold secrets.
+#[tokio::test]
+async fn errors_on_the_way_name_no_secret() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let nobody = listener.local_addr().unwrap();
+    drop(listener);
+    let secret = format!("http://user:marked-secret@{nobody}/");
+    let by_proxy = SinkConnection {
+        proxy: Some(SinkProxy::At(Secret::new(secret.trim_end_matches('/')))),
+        ..SinkConnection::default()
+    };
+    let by_token = oauth2(&format!("{secret}marked-secret?token=marked-secret"));
+    for (scheme, connection) in [
+        ("http", &by_proxy),
+        ("https", &by_proxy),
+        ("http", &by_token),
+    ] {
+        let endpoint = format!("{scheme}://siem.invalid/marked-secret?token=marked-secret");
+        let transport = with(&endpoint, LONG, connection.clone()).unwrap();
+        let error = transport.send(request()).await.unwrap_err();
+        let text = format!("{error} {error:?} {transport:?}");
+        let is_expected = match connection.proxy {
+            Some(_) => matches!(error, TransportError::Connect(_)),
+            None => matches!(error, TransportError::NoToken(_)),
+        };
+        assert!(is_expected, "{error:?}");
+        assert!(!text.contains("marked-secret"), "{text}");
+    }
+}
+
+#[test]
+fn certificates_that_are_of_no_use_are_named_without_their_text() {
+    let authority = rcgen::generate_simple_self_signed(["marked-secret".to_owned()]).unwrap();
+    let other = rcgen::KeyPair::generate().unwrap();
+    let certificate = authority.cert.pem();
+    for (tls, expected) in [
+        (
+            TlsConfig {
+                ca: Some(Secret::new(
+                    "-----BEGIN CERTIFICATE-----\nbWFya2Vk\n-----END CERTIFICATE-----\n",
+                )),
+                identity: None,
+            },
+            "tls",
+        ),
+        (
+            TlsConfig {
+                ca: None,
+                identity: Some((Secret::new(certificate), Secret::new(other.serialize_pem()))),
+            },
+            "tls",
+        ),
+    ] {
+        let connection = SinkConnection {
+            tls,
+            ..SinkConnection::default()
+        };
+        let error = with("https://siem.invalid/", LONG, connection).unwrap_err();
+        let text = error.to_string();
+        assert!(text.contains(expected), "{text}");
+        assert!(
+            !text.contains("marked") && !text.contains("BEGIN"),
+            "{text}"
         );
     }
 }

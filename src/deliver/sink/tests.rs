@@ -11,7 +11,7 @@ use crate::checkpoint::ledger::{Generation, SinkBalance};
 use crate::checkpoint::ledgers::LedgerId;
 use crate::clock::SharedRng;
 use crate::compress::InlineCompressor;
-use crate::config::{BatchConfig, Encoding, RetryConfig, Secret};
+use crate::config::{BatchConfig, Encoding, RetryConfig, Secret, SinkConnection};
 use crate::deliver::http::Request;
 use crate::deliver::response::{Answer, TransportError};
 use crate::envelope;
@@ -103,6 +103,7 @@ impl Case {
             prefix: String::new(),
             suffix: String::new(),
             headers: std::collections::BTreeMap::new(),
+            connection: SinkConnection::default(),
             gzip_level: 6,
             batch: BatchConfig {
                 records: 2,

@@ -8,12 +8,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::Loaded;
 use super::prepare::Part;
+use crate::app::outside::places;
 use crate::budget::Budget;
 use crate::clock::SharedRng;
 use crate::compress::{CompressionPool, Compressor, WriteBody};
-use crate::config::{Config, SinkConfig};
+use crate::config::{Config, SinkConfig, SinkKind};
 use crate::deliver::dead_letter::DeadLetterError;
 use crate::deliver::http::{HttpTransport, Request, Transport};
+use crate::deliver::request_id::RequestId;
 use crate::deliver::response::{Verdict, judge};
 use crate::deliver::retry::Backoff;
 use crate::format::Format;
@@ -79,7 +81,13 @@ impl Sender {
         };
         let sink = config.sinks.get(name);
         let sink = sink.ok_or_else(|| unwell("it is not in the configuration".to_owned()))?;
-        let transport = HttpTransport::new(sink).map_err(|error| unwell(error.to_string()))?;
+        if sink.kind == SinkKind::Null {
+            let why = "it is of type \"null\", which keeps nothing: name another one with --to";
+            return Err(unwell(why.to_owned()));
+        }
+        let client_id = std::env::var("AZURE_CLIENT_ID").ok();
+        let transport = places::transport(config, (name, sink), client_id.as_deref())
+            .map_err(|error| unwell(error.to_string()))?;
         let building = Budget::new(config.limits.memory_budget).building();
         Ok(Self {
             name: name.to_owned(),
@@ -131,6 +139,7 @@ impl Sender {
 
     /// Sends a batch, and what it must be divided into.
     pub(super) async fn deliver(&mut self, batch: Vec<Part>) -> Outcome {
+        self.well_at = Instant::now();
         let mut outcome = Outcome::default();
         let mut left = vec![batch];
         while let Some(batch) = left.pop() {
@@ -223,7 +232,9 @@ impl Sender {
         let level = self.config.gzip_level;
         let body = self.compressor.compress(write, bytes, level).await;
         let body = body.map_err(|error| self.unwell(error.to_string()))?;
+        let records = batch.iter().flat_map(Part::records);
         Ok(Request {
+            id: RequestId::of_records(records, &body.bytes),
             body: body.bytes,
             content_type: self.format.content_type(),
         })

@@ -5,6 +5,9 @@ use crate::config::keys::Key;
 use crate::config::keys::Need::{Default, Optional, Required};
 use crate::config::kind::{Kind, SecretRule, TextRule};
 
+pub(super) mod auth;
+pub(super) mod tls;
+
 pub(super) static KEYS: &[Key] = &[
     Key {
         path: "sinks.*.type",
@@ -75,6 +78,39 @@ pub(super) static KEYS: &[Key] = &[
               `Content-Length`, `Host` and `Transfer-Encoding` are set by the forwarder; \
               `Content-Type` may be replaced.",
         example: "Bearer <token>",
+    },
+    Key {
+        path: "sinks.*.query.*",
+        kind: Kind::Secret(SecretRule::Any),
+        need: Optional("none"),
+        doc: "Parameters that are added to the query of `endpoint`, by name. Every value is a \
+              secret, since services take tokens there.",
+        example: "<token>",
+    },
+    Key {
+        path: "sinks.*.proxy",
+        kind: Kind::Secret(SecretRule::Proxy),
+        need: Optional("the environment's (`HTTPS_PROXY` and its like)"),
+        doc: "URL of the HTTP proxy to go through, also to this machine; it may carry user and \
+              password, so it is treated as a secret. `none` goes directly, whatever the environment \
+              says.",
+        example: "http://proxy.example.com:3128",
+    },
+    Key {
+        path: "sinks.*.http_version",
+        kind: Kind::Word(&["auto", "1.1", "2"]),
+        need: Default("auto"),
+        doc: "Version of HTTP: `auto` speaks 2 where the server offers it in TLS (ALPN), else 1.1; \
+              `2` speaks nothing else, also without TLS.",
+        example: "auto",
+    },
+    Key {
+        path: "sinks.*.request_id_header",
+        kind: text(TextRule::HeaderName),
+        need: Default("X-Request-Id"),
+        doc: "Header with an id of the batch (32 hexadecimal digits), the same at every repetition \
+              of the same bytes; `off` sends none. One of this name in `headers` wins.",
+        example: "X-Request-Id",
     },
     Key {
         path: "sinks.*.gzip_level",

@@ -1,0 +1,81 @@
+//! The HTTP client, built in this one place.
+
+use std::time::Duration;
+
+use reqwest::{Certificate, Client, Identity, Proxy, Url};
+
+use super::{BuildError, text_of};
+use crate::config::{HttpVersion, SinkConnection, SinkProxy};
+use crate::proxy;
+
+/// How long an idle connection is kept: below the minute after which usual load balancers drop it.
+const POOL_IDLE: Duration = Duration::from_secs(50);
+/// How often a connection of HTTP/2 with requests on it is asked whether it lives.
+const PING_EVERY: Duration = Duration::from_secs(30);
+/// How long it may take to answer that.
+const PING_MAX: Duration = Duration::from_secs(15);
+
+/// The times that a client allows.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Times {
+    /// For a connection.
+    pub(super) connect: Duration,
+    /// For a whole answer.
+    pub(super) answer: Duration,
+}
+
+/// Builds the client for a URL.
+///
+/// It follows no redirect (a followed 302 turns a POST into a GET, whose 200 would count as
+/// delivery, and credentials would go to another host), keeps no cookies, and neither retries nor
+/// decompresses anything by itself.
+///
+/// # Errors
+/// When certificates or the proxy cannot be used; shows nothing of them.
+pub(super) fn build(
+    connection: &SinkConnection,
+    url: &Url,
+    times: Times,
+) -> Result<Client, BuildError> {
+    let builder = Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .no_gzip()
+        .no_deflate()
+        .connect_timeout(times.connect)
+        .timeout(times.answer)
+        .pool_idle_timeout(POOL_IDLE)
+        .http2_keep_alive_interval(PING_EVERY)
+        .http2_keep_alive_timeout(PING_MAX)
+        .tcp_nodelay(true)
+        .user_agent(concat!("entra-forwarder/", env!("CARGO_PKG_VERSION")));
+    let builder = match &connection.proxy {
+        None => proxy::configure(builder, url),
+        Some(SinkProxy::None) => builder.no_proxy(),
+        Some(SinkProxy::At(at)) => {
+            let proxy = Proxy::all(at.expose());
+            let proxy = proxy.map_err(|error| failed("proxy", &error))?;
+            builder.no_proxy().proxy(proxy)
+        }
+    };
+    let mut builder = match connection.http_version {
+        HttpVersion::Auto => builder,
+        HttpVersion::Http1 => builder.http1_only(),
+        HttpVersion::Http2 => builder.http2_prior_knowledge(),
+    };
+    if let Some(ca) = &connection.tls.ca {
+        let ca = Certificate::from_pem_bundle(ca.expose().as_bytes());
+        builder = builder.tls_certs_merge(ca.map_err(|error| failed("tls.ca", &error))?);
+    }
+    if let Some((certificate, key)) = &connection.tls.identity {
+        let both = format!("{}\n{}", certificate.expose(), key.expose());
+        let identity = Identity::from_pem(both.as_bytes());
+        let identity = identity.map_err(|error| failed("tls.certificate", &error))?;
+        builder = builder.identity(identity);
+    }
+    builder.build().map_err(|error| failed("tls", &error))
+}
+
+fn failed(key: &str, error: &reqwest::Error) -> BuildError {
+    BuildError(format!("{key}: {}", text_of(error)))
+}

@@ -1,0 +1,89 @@
+//! A client with everything that its requests carry, made of the secrets as they are now.
+
+use std::fmt;
+use std::sync::Arc;
+
+use azure_core::credentials::TokenCredential;
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Client, Url};
+
+use super::BuildError;
+use super::auth::Auth;
+use super::client::{self, Times};
+use super::secrets::Material;
+
+/// What stays while the secrets change.
+#[derive(Clone, Debug)]
+pub(super) struct Fixed {
+    pub(super) times: Times,
+    /// The credential of `auth.type = "entra"`.
+    pub(super) credential: Option<Arc<dyn TokenCredential>>,
+}
+
+/// What requests are made with until a secret changes.
+pub(super) struct Connection {
+    pub(super) material: Material,
+    pub(super) client: Client,
+    pub(super) url: Url,
+    /// Of every request, without what `auth` adds.
+    pub(super) headers: HeaderMap,
+    pub(super) id_header: Option<HeaderName>,
+    pub(super) auth: Auth,
+}
+
+impl fmt::Debug for Connection {
+    // The URL may hold a token.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Connection({:?})", self.auth)
+    }
+}
+
+impl Connection {
+    /// # Errors
+    /// When the configuration holds something that no request can carry; names it without its
+    /// value.
+    pub(super) fn build(material: Material, fixed: &Fixed) -> Result<Self, BuildError> {
+        let mut headers = HeaderMap::new();
+        for (name, value) in &material.headers {
+            let known = header_name(name)?;
+            let value = sensitive(value.expose()).ok_or_else(|| {
+                BuildError(format!("header `{name}` has a value no header can have"))
+            })?;
+            headers.insert(known, value);
+        }
+        let mut url: Url = material
+            .endpoint
+            .expose()
+            .parse()
+            .map_err(|error| BuildError(format!("`endpoint` is no URL: {error}")))?;
+        let connection = &material.connection;
+        if !connection.query.is_empty() {
+            let mut query = url.query_pairs_mut();
+            for (name, value) in &connection.query {
+                query.append_pair(name, value.expose());
+            }
+        }
+        let id_header = connection.request_id_header.as_deref().map(header_name);
+        let id_header = id_header.transpose()?;
+        Ok(Self {
+            client: client::build(connection, &url, fixed.times)?,
+            auth: Auth::build(connection, fixed)?,
+            // A header of that name is there on purpose.
+            id_header: id_header.filter(|name| !headers.contains_key(name)),
+            headers,
+            url,
+            material,
+        })
+    }
+}
+
+fn header_name(name: &str) -> Result<HeaderName, BuildError> {
+    HeaderName::try_from(name).map_err(|_| BuildError(format!("`{name}` is no header name")))
+}
+
+/// A header's value that no debug output shows; `None` when no header can have it.
+pub(super) fn sensitive(text: &str) -> Option<HeaderValue> {
+    let mut value = HeaderValue::try_from(text).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
