@@ -12,6 +12,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::compress::Compression;
 use crate::event_hub::{SequenceNumber, Timestamp};
 
 mod build;
@@ -228,8 +229,8 @@ pub struct SinkConfig {
     pub suffix: String,
     /// Request headers; every value counts as a secret.
     pub headers: BTreeMap<String, Secret>,
-    /// gzip level, 1 to 9.
-    pub gzip_level: u32,
+    /// How bodies are compressed.
+    pub compression: Compression,
     /// When a batch is closed.
     pub batch: BatchConfig,
     /// Requests in flight at the same time.

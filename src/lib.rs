@@ -9,7 +9,7 @@
 //! 4. [`record`] is a slice of that body, together with what it owes;
 //! 5. [`mod@format`] turns records into the bytes of a sink's wire format;
 //! 6. [`batch`] collects slices until they make a request;
-//! 7. [`compress`] makes the gzip body;
+//! 7. [`compress`] makes the compressed body;
 //! 8. [`deliver`] sends it until the endpoint has it, and settles the receipts;
 //! 9. [`checkpoint`] knows what is settled, and stores the watermark.
 //!

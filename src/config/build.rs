@@ -11,6 +11,7 @@ use super::{
     HealthConfig, LimitsConfig, OnStaleCheckpoint, OnUndecodable, OnUnparsable, OwnershipConfig,
     RetryConfig, SinkConfig, SourceAccess, SourceConfig, SourceTransport, StoreConfig,
 };
+use crate::compress::Compression;
 
 /// Builds the whole configuration.
 pub(super) fn build(settings: &Settings) -> Option<Config> {
@@ -108,7 +109,7 @@ fn sink(view: &View<'_>) -> Option<SinkConfig> {
         prefix: view.text("prefix")?,
         suffix: view.text("suffix")?,
         headers: headers.collect(),
-        gzip_level: u32::try_from(view.integer("gzip_level")?).ok()?,
+        compression: compression(view)?,
         batch: BatchConfig {
             records: usize::try_from(view.integer("batch.records")?).ok()?,
             bytes: view.bytes("batch.bytes")?,
@@ -121,6 +122,18 @@ fn sink(view: &View<'_>) -> Option<SinkConfig> {
             initial: view.duration("retry.initial")?,
             max: view.duration("retry.max")?,
             retry_after_max: view.duration("retry.retry_after_max")?,
+        },
+    })
+}
+
+fn compression(view: &View<'_>) -> Option<Compression> {
+    Some(match view.word("compression")? {
+        "zstd" => Compression::Zstd {
+            level: u8::try_from(view.integer("zstd_level")?).ok()?,
+        },
+        "none" => Compression::None,
+        _ => Compression::Gzip {
+            level: u8::try_from(view.integer("gzip_level")?).ok()?,
         },
     })
 }

@@ -88,7 +88,7 @@ async fn build(batch: Batch, context: &SinkContext) -> Option<(Compressed, Batch
         let write: WriteBody = Box::new(move |out| format.write(records.records(), out));
         match context
             .compressor
-            .compress(write, bytes, context.config.gzip_level)
+            .compress(write, bytes, context.config.compression)
             .await
         {
             Ok(body) => break body,
@@ -112,6 +112,7 @@ async fn attempt(body: &Compressed, context: &SinkContext) -> Verdict {
     let request = Request {
         body: body.bytes.clone(),
         content_type: context.format.content_type(),
+        content_encoding: context.config.compression.content_encoding(),
     };
     context.stats.requests.fetch_add(1, Ordering::Relaxed);
     let verdict = judge(&context.transport.send(request).await);

@@ -12,13 +12,15 @@ use super::response::{Answer, BODY_BYTES_MAX, TransportError, retry_after};
 use crate::config::SinkConfig;
 use crate::{proxy, trust};
 
-/// A compressed body for one attempt. The same bytes are sent again on retry.
+/// A body for one attempt. The same bytes are sent again on retry.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// The gzip body.
+    /// The body, compressed or not.
     pub body: Bytes,
     /// `Content-Type`, unless the configured headers set another one.
     pub content_type: &'static str,
+    /// `Content-Encoding`: how the body is compressed; `None` when it is not.
+    pub content_encoding: Option<&'static str>,
 }
 
 /// Makes one attempt: request in, answer out.
@@ -101,7 +103,9 @@ impl Transport for HttpTransport {
     async fn send(&self, request: Request) -> Result<Answer, TransportError> {
         let attempt = async {
             let mut headers = self.headers.clone();
-            headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+            if let Some(encoding) = request.content_encoding {
+                headers.insert(CONTENT_ENCODING, HeaderValue::from_static(encoding));
+            }
             headers
                 .entry(CONTENT_TYPE)
                 .or_insert_with(|| HeaderValue::from_static(request.content_type));

@@ -62,8 +62,8 @@ pub async fn reach_dead_letters(store: &dyn DeadLetterStore, condition: &Conditi
 async fn probe(context: &SinkContext) -> Verdict {
     let format = context.format.clone();
     let write: WriteBody = Box::new(move |out| format.write(std::iter::empty(), out));
-    let level = context.config.gzip_level;
-    let body = match context.compressor.compress(write, 0, level).await {
+    let compression = context.config.compression;
+    let body = match context.compressor.compress(write, 0, compression).await {
         Ok(body) => body.bytes,
         Err(error) => {
             return Verdict::NotNow {
@@ -75,6 +75,7 @@ async fn probe(context: &SinkContext) -> Verdict {
     let request = Request {
         body,
         content_type: context.format.content_type(),
+        content_encoding: compression.content_encoding(),
     };
     judge_probe(&context.transport.send(request).await)
 }

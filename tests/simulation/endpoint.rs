@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use entra_forwarder::compress::Compression;
 use entra_forwarder::config::{Encoding, SinkConfig};
 use entra_forwarder::deliver::http::{Request, Transport};
 use entra_forwarder::deliver::response::{Answer, TransportError};
@@ -100,11 +101,15 @@ impl Endpoint {
         script.slow = None;
     }
 
+    fn plain(&self, body: &Bytes) -> Vec<u8> {
+        plain(self.config.compression, body)
+    }
+
     /// Whether a body holds no records: then it only asks whether the endpoint would accept.
     fn is_probe(&self, body: &Bytes) -> bool {
         let (prefix, suffix) = (&self.config.prefix, &self.config.suffix);
         let empty = if self.encoding == NDJSON { "" } else { "[]" };
-        plain(body) == format!("{prefix}{empty}{suffix}").as_bytes()
+        self.plain(body) == format!("{prefix}{empty}{suffix}").as_bytes()
     }
 
     /// Answers a probe as the next request would be answered.
@@ -123,7 +128,7 @@ impl Endpoint {
 
     /// Which records a body holds, after a look at the limits of a batch.
     fn read(&self, body: &Bytes) -> Vec<RecordKey> {
-        let plain = plain(body);
+        let plain = self.plain(body);
         let (prefix, suffix) = (self.config.prefix.as_bytes(), self.config.suffix.as_bytes());
         let framed = plain
             .strip_prefix(prefix)
@@ -188,12 +193,16 @@ impl Endpoint {
 }
 
 /// A body without its compression.
-pub(crate) fn plain(body: &Bytes) -> Vec<u8> {
+pub(crate) fn plain(compression: Compression, body: &Bytes) -> Vec<u8> {
+    let wire = body.as_ref();
+    let decoder: Box<dyn Read> = match compression {
+        Compression::Gzip { .. } => Box::new(flate2::bufread::MultiGzDecoder::new(wire)),
+        Compression::Zstd { .. } => Box::new(zstd::Decoder::with_buffer(wire).expect("zstd")),
+        Compression::None => Box::new(wire),
+    };
     let mut plain = Vec::new();
-    flate2::bufread::MultiGzDecoder::new(body.as_ref())
-        .take(PLAIN_BYTES_MAX)
-        .read_to_end(&mut plain)
-        .expect("gzip");
+    let read = decoder.take(PLAIN_BYTES_MAX).read_to_end(&mut plain);
+    read.expect("a body as the configuration says");
     plain
 }
 

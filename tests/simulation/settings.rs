@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use entra_forwarder::compress::Compression;
 use entra_forwarder::config::{
     BatchConfig, CheckpointsConfig, Config, DeadLettersConfig, Encoding, HealthConfig,
     LimitsConfig, OnStaleCheckpoint, OnUndecodable, OnUnparsable, OwnershipConfig, RetryConfig,
@@ -89,7 +90,11 @@ fn sink(index: usize, setup: &SinkSetup) -> SinkConfig {
         },
         suffix: if frame { "<end>".into() } else { String::new() },
         headers: BTreeMap::new(),
-        gzip_level: 1,
+        compression: match index {
+            0 => Compression::Gzip { level: 1 },
+            1 => Compression::Zstd { level: 1 },
+            _ => Compression::None,
+        },
         batch: BatchConfig {
             records: setup.records,
             bytes: setup.bytes,

@@ -9,6 +9,7 @@ use super::super::{
     read_file,
 };
 use super::{BASE, base_with, env, right};
+use crate::compress::Compression;
 use crate::event_hub::{SequenceNumber, Timestamp};
 
 #[test]
@@ -31,8 +32,8 @@ fn defaults() {
     );
     let sink = &config.sinks["siem"];
     assert_eq!(
-        (sink.encoding, sink.gzip_level, sink.concurrency),
-        (Encoding::Ndjson, 6, 4)
+        (sink.encoding, sink.compression, sink.concurrency),
+        (Encoding::Ndjson, Compression::Gzip { level: 6 }, 4)
     );
     assert!(!sink.unwrap_office365);
     assert_eq!((sink.batch.records, sink.batch.bytes), (5000, 1 << 20));

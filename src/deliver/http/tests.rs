@@ -6,6 +6,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use super::*;
+use crate::compress::Compression;
 use crate::config::{BatchConfig, Encoding, RetryConfig, Secret};
 
 /// A server that reads one request per connection, keeps it, writes these bytes, and then closes
@@ -73,7 +74,7 @@ fn transport(endpoint: &str, timeout: Duration) -> HttpTransport {
             ),
             ("x-index".to_owned(), Secret::new("entra")),
         ]),
-        gzip_level: 6,
+        compression: Compression::Gzip { level: 6 },
         batch: BatchConfig {
             records: 1,
             bytes: 1,
@@ -95,6 +96,7 @@ async fn send(endpoint: &str, timeout: Duration) -> Result<Answer, TransportErro
     let request = Request {
         body: Bytes::from_static(b"the body ... end"),
         content_type: "application/x-ndjson",
+        content_encoding: Some("gzip"),
     };
     transport(endpoint, timeout).send(request).await
 }

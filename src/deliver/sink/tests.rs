@@ -10,7 +10,7 @@ use crate::budget::Budget;
 use crate::checkpoint::ledger::{Generation, SinkBalance};
 use crate::checkpoint::ledgers::LedgerId;
 use crate::clock::SharedRng;
-use crate::compress::InlineCompressor;
+use crate::compress::{Compression, InlineCompressor};
 use crate::config::{BatchConfig, Encoding, RetryConfig, Secret};
 use crate::deliver::http::Request;
 use crate::deliver::response::{Answer, TransportError};
@@ -101,7 +101,7 @@ impl Case {
             prefix: String::new(),
             suffix: String::new(),
             headers: std::collections::BTreeMap::new(),
-            gzip_level: 6,
+            compression: Compression::Gzip { level: 6 },
             batch: BatchConfig {
                 records: 2,
                 bytes: 1 << 20,

@@ -61,11 +61,26 @@ pub(super) static KEYS: &[Key] = &[
         example: "Bearer <token>",
     },
     Key {
+        path: "sinks.*.compression",
+        kind: Kind::Word(&["gzip", "zstd", "none"]),
+        need: Default("gzip"),
+        doc: "How bodies are compressed; `Content-Encoding` says so to the endpoint. With `none` \
+              they travel as they are, without that header.",
+        example: "gzip",
+    },
+    Key {
         path: "sinks.*.gzip_level",
-        kind: Kind::Integer { min: 1, max: 9 },
+        kind: Kind::Integer { min: 0, max: 9 },
         need: Default("6"),
-        doc: "Effort of the compression, from 1 (fast) to 9 (small).",
+        doc: "Effort of `gzip`, from 1 (fast) to 9 (small); 0 packs without making smaller.",
         example: "6",
+    },
+    Key {
+        path: "sinks.*.zstd_level",
+        kind: Kind::Integer { min: 1, max: 19 },
+        need: Default("3"),
+        doc: "Effort of `zstd`, from 1 (fast) to 19 (small).",
+        example: "3",
     },
     Key {
         path: "sinks.*.batch.records",
