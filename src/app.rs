@@ -12,8 +12,7 @@
 pub mod outside;
 pub mod signatures;
 
-use std::sync::atomic::AtomicUsize;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -33,6 +32,7 @@ use crate::config::Config;
 use crate::deliver::admission::Admission;
 use crate::deliver::condition::Condition;
 use crate::deliver::dead_letter::{self, DeadLetterStore};
+use crate::deliver::flow::Flow;
 use crate::deliver::http::Transport;
 use crate::deliver::probe;
 use crate::deliver::sink::{self, SinkContext, SinkStats};
@@ -207,9 +207,8 @@ impl App {
                 rng: Arc::clone(&seams.rng),
                 draining: self.draining.clone(),
                 condition: Arc::new(Condition::new(name, Arc::clone(&self.status))),
-                under_way: AtomicUsize::new(0),
-                stats: SinkStats::default(),
-                held_until: Mutex::default(),
+                stats: SinkStats::starting_with(sink.concurrency),
+                flow: Arc::new(Flow::new(sink, Arc::clone(&seams.rng))),
             });
             let (queue, slices) = mpsc::channel(SINK_QUEUE);
             self.sink_tasks

@@ -233,7 +233,7 @@ pub struct SinkConfig {
     pub compression: Compression,
     /// When a batch is closed.
     pub batch: BatchConfig,
-    /// Requests in flight at the same time.
+    /// Most requests in flight at the same time; fewer when the endpoint takes less.
     pub concurrency: usize,
     /// Longest wait for a connection.
     pub connect_timeout: Duration,
@@ -241,6 +241,8 @@ pub struct SinkConfig {
     pub timeout: Duration,
     /// Backoff between attempts.
     pub retry: RetryConfig,
+    /// Bounds that the user sets.
+    pub rate: RateConfig,
 }
 
 /// How the records of a batch become one body.
@@ -261,6 +263,17 @@ pub struct BatchConfig {
     pub bytes: u64,
     /// Longest time from the first record until the batch is closed.
     pub age: Duration,
+}
+
+/// How much is sent in a second, all requests with records together; repetitions count too.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RateConfig {
+    /// Requests per second on average.
+    pub requests_per_second: Option<u64>,
+    /// Bytes of bodies per second on average, as they are sent.
+    pub bytes_per_second: Option<u64>,
+    /// How much may be sent at once after a pause, as the time in which it may be sent on average.
+    pub burst: Duration,
 }
 
 /// Exponential backoff with full jitter.

@@ -1,6 +1,7 @@
 //! 9. Delivery: batches become requests, answers settle receipts.
 //!
-//! `sink` collects and starts deliveries, `delivery` follows one batch, `http` makes an attempt,
+//! `sink` collects and starts deliveries, `delivery` follows one batch, `flow` lets it go
+//! when the endpoint can take it, `http` makes an attempt,
 //! `response` decides what the answer means, `retry` how long to wait, and `dead_letter` keeps
 //! what no endpoint will take. `condition` remembers whether an endpoint accepts, `probe` asks it
 //! before there is anything to deliver, and `admission` draws from both whether this process may
@@ -10,6 +11,7 @@ pub mod admission;
 pub mod condition;
 pub mod dead_letter;
 mod delivery;
+pub mod flow;
 pub mod http;
 pub mod probe;
 pub mod response;

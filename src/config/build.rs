@@ -9,7 +9,7 @@ use super::view::View;
 use super::{
     BatchConfig, CheckpointsConfig, Cloud, Config, CredentialConfig, DeadLettersConfig, Encoding,
     HealthConfig, LimitsConfig, OnStaleCheckpoint, OnUndecodable, OnUnparsable, OwnershipConfig,
-    RetryConfig, SinkConfig, SourceAccess, SourceConfig, SourceTransport, StoreConfig,
+    RateConfig, RetryConfig, SinkConfig, SourceAccess, SourceConfig, SourceTransport, StoreConfig,
 };
 use crate::compress::Compression;
 
@@ -122,6 +122,11 @@ fn sink(view: &View<'_>) -> Option<SinkConfig> {
             initial: view.duration("retry.initial")?,
             max: view.duration("retry.max")?,
             retry_after_max: view.duration("retry.retry_after_max")?,
+        },
+        rate: RateConfig {
+            requests_per_second: view.integer("rate.requests_per_second"),
+            bytes_per_second: view.bytes("rate.bytes_per_second"),
+            burst: view.duration("rate.burst")?,
         },
     })
 }

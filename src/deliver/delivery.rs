@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
-use tokio::time::Instant;
-
+use super::flow::{Place, Setback};
 use super::http::Request;
 use super::response::{Verdict, judge};
-use super::retry::Backoff;
 use super::sink::SinkContext;
 use crate::batch::Batch;
 use crate::checkpoint::ledger::Settlement;
@@ -23,13 +22,15 @@ pub(super) struct Unsettled;
 ///
 /// # Cancel safety
 /// A dropped delivery leaves its records owed: they are read again by the next owner.
-pub(super) async fn deliver(batch: Batch, context: Arc<SinkContext>) -> Result<(), Unsettled> {
+pub(super) async fn deliver(
+    batch: Batch,
+    mut place: Place,
+    context: Arc<SinkContext>,
+) -> Result<(), Unsettled> {
     let (body, batch) = build(batch, &context).await.ok_or(Unsettled)?;
-    let mut backoff = Backoff::new(context.config.retry.initial, context.config.retry.max);
-    let mut hurried = false;
-    // An endpoint that asked everybody to wait means new batches too.
-    wait_until(Instant::now(), &context, &mut hurried).await;
+    let wire_bytes = body.bytes.len() as u64;
     loop {
+        let slot = place.slot(wire_bytes, &context.draining).await;
         if !batch
             .slices()
             .iter()
@@ -41,6 +42,8 @@ pub(super) async fn deliver(batch: Batch, context: Arc<SinkContext>) -> Result<(
         }
         match attempt(&body, &context).await {
             Verdict::Accepted => {
+                slot.accepted();
+                note_limit(&context);
                 let stats = &context.stats;
                 stats
                     .records_accepted
@@ -48,9 +51,7 @@ pub(super) async fn deliver(batch: Batch, context: Arc<SinkContext>) -> Result<(
                 stats
                     .bytes_plain
                     .fetch_add(body.plain_bytes, Ordering::Relaxed);
-                stats
-                    .bytes_sent
-                    .fetch_add(body.bytes.len() as u64, Ordering::Relaxed);
+                stats.bytes_sent.fetch_add(wire_bytes, Ordering::Relaxed);
                 context
                     .ledgers
                     .settle(batch.into_receipts(context.id), Settlement::Delivered);
@@ -60,21 +61,32 @@ pub(super) async fn deliver(batch: Batch, context: Arc<SinkContext>) -> Result<(
             Verdict::NotNow {
                 reason,
                 retry_after,
+                is_overload,
             } => {
                 context.condition.fails(&reason);
-                let asked = retry_after.unwrap_or_default();
-                context.hold(asked.min(context.config.retry.retry_after_max));
-                let wait = backoff.next(context.rng.as_ref());
-                wait_until(Instant::now() + wait, &context, &mut hurried).await;
+                slot.failed(Setback {
+                    is_overload,
+                    retry_after: retry_after.unwrap_or_default(),
+                    wait_min: Duration::ZERO,
+                });
             }
             Verdict::Refused { reason } => {
                 context.condition.refuses(&reason);
-                // Nobody mends an address within a second: start slower, end at the same bound.
-                let wait = backoff.next_from(context.config.retry.initial, context.rng.as_ref());
-                wait_until(Instant::now() + wait, &context, &mut hurried).await;
+                slot.failed(Setback {
+                    is_overload: false,
+                    retry_after: Duration::ZERO,
+                    // Nobody mends an address within a second: start slower, end at the same bound.
+                    wait_min: context.config.retry.initial,
+                });
             }
         }
+        note_limit(&context);
     }
+}
+
+fn note_limit(context: &SinkContext) {
+    let limit = context.flow.limit();
+    context.stats.concurrency.store(limit, Ordering::Relaxed);
 }
 
 async fn build(batch: Batch, context: &SinkContext) -> Option<(Compressed, Batch)> {
@@ -123,16 +135,4 @@ async fn attempt(body: &Compressed, context: &SinkContext) -> Verdict {
             .fetch_add(1, Ordering::Relaxed);
     }
     verdict
-}
-
-/// Waits for the later of `moment` and what the endpoint asked for. When the process is told to
-/// stop, the wait is cut short once: one more attempt is worth it, a storm of them is not.
-async fn wait_until(moment: Instant, context: &SinkContext, hurried: &mut bool) {
-    let wait = tokio::time::sleep_until(moment.max(context.held_until()));
-    tokio::select! {
-        // The wait first: when it is over anyway, the one shortened wait is not used up.
-        biased;
-        () = wait => {}
-        () = context.draining.cancelled(), if !*hurried => *hurried = true,
-    }
 }

@@ -26,7 +26,7 @@ pub async fn run(context: Arc<SinkContext>) {
         let is_of_use = match context.condition.standing() {
             Standing::Unknown => true,
             Standing::Accepts => false,
-            Standing::Refuses { .. } => context.is_idle(),
+            Standing::Refuses { .. } => context.flow.is_idle(),
         };
         let wait = if !is_of_use {
             backoff.reset();
@@ -69,6 +69,7 @@ async fn probe(context: &SinkContext) -> Verdict {
             return Verdict::NotNow {
                 reason: error.to_string(),
                 retry_after: None,
+                is_overload: false,
             };
         }
     };

@@ -6,8 +6,8 @@ use std::time::Duration;
 use entra_forwarder::compress::Compression;
 use entra_forwarder::config::{
     BatchConfig, CheckpointsConfig, Config, DeadLettersConfig, Encoding, HealthConfig,
-    LimitsConfig, OnStaleCheckpoint, OnUndecodable, OnUnparsable, OwnershipConfig, RetryConfig,
-    Secret, SinkConfig, SourceAccess, SourceConfig, Start, StoreConfig,
+    LimitsConfig, OnStaleCheckpoint, OnUndecodable, OnUnparsable, OwnershipConfig, RateConfig,
+    RetryConfig, Secret, SinkConfig, SourceAccess, SourceConfig, Start, StoreConfig,
 };
 
 use super::operations::{Setup, SinkSetup, ms};
@@ -108,6 +108,7 @@ fn sink(index: usize, setup: &SinkSetup) -> SinkConfig {
             max: Duration::from_secs(5),
             retry_after_max: Duration::from_secs(20),
         },
+        rate: RateConfig::default(),
     }
 }
 

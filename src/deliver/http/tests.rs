@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 
 use super::*;
 use crate::compress::Compression;
-use crate::config::{BatchConfig, Encoding, RetryConfig, Secret};
+use crate::config::{BatchConfig, Encoding, RateConfig, RetryConfig, Secret};
 
 /// A server that reads one request per connection, keeps it, writes these bytes, and then closes
 /// or keeps the connection open.
@@ -88,6 +88,7 @@ fn transport(endpoint: &str, timeout: Duration) -> HttpTransport {
             max: timeout,
             retry_after_max: timeout,
         },
+        rate: RateConfig::default(),
     };
     HttpTransport::new(&sink).unwrap()
 }

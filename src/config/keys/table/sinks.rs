@@ -117,7 +117,9 @@ pub(super) static KEYS: &[Key] = &[
         path: "sinks.*.concurrency",
         kind: Kind::Integer { min: 1, max: 64 },
         need: Default("4"),
-        doc: "Requests in flight at the same time.",
+        doc: "Most requests in flight at the same time, and most batches under way. The forwarder \
+              lowers the number by itself while the endpoint answers 429 or 5xx, in no time or not \
+              at all, and raises it again as requests are accepted.",
         example: "4",
     },
     Key {
@@ -170,5 +172,36 @@ pub(super) static KEYS: &[Key] = &[
         need: Default("5min"),
         doc: "Longest `Retry-After` of an endpoint that is honoured.",
         example: "5min",
+    },
+    Key {
+        path: "sinks.*.rate.requests_per_second",
+        kind: Kind::Integer {
+            min: 1,
+            max: 100_000,
+        },
+        need: Optional("not bounded"),
+        doc: "Most requests per second on average, repetitions among them.",
+        example: "10",
+    },
+    Key {
+        path: "sinks.*.rate.bytes_per_second",
+        kind: Kind::Bytes {
+            min: KIB,
+            max: 64 * 1024 * MIB,
+        },
+        need: Optional("not bounded"),
+        doc: "Most bytes of bodies per second on average, as they are sent, repetitions among them. \
+              A body that is larger than what `rate.burst` allows at once goes alone.",
+        example: "5MiB",
+    },
+    Key {
+        path: "sinks.*.rate.burst",
+        kind: Kind::Duration {
+            min_ms: 1,
+            max_ms: HOUR,
+        },
+        need: Default("1s"),
+        doc: "How much of either rate may be sent at once after a pause: as much as this time allows.",
+        example: "1s",
     },
 ];
