@@ -6,7 +6,8 @@
 //!          | split, enter into the ledger            Ledgers <-- settle ---+-- Delivery
 //!          +--> queue --> Sink (per endpoint) --> Delivery (per batch) ----+
 //! ```
-//! Waiting goes one way only: reader, memory, sink queue, delivery slot, compression, network.
+//! Waiting goes one way only: reader, memory, sink queue, room for the body, compression, delivery
+//! slot, network.
 //! Settling waits for nobody.
 
 pub mod outside;
@@ -208,6 +209,7 @@ impl App {
                 draining: self.draining.clone(),
                 condition: Arc::new(Condition::new(name, Arc::clone(&self.status))),
                 stats: SinkStats::starting_with(sink.concurrency),
+                bodies: self.budget.bodies(config.sinks.len()),
                 flow: Arc::new(Flow::new(sink, Arc::clone(&seams.rng))),
             });
             let (queue, slices) = mpsc::channel(SINK_QUEUE);
@@ -253,6 +255,14 @@ impl App {
     /// The memory budget, for whoever only looks.
     pub fn budget(&self) -> &Budget {
         &self.budget
+    }
+
+    /// Bytes of compressed bodies that each sink holds, and the most that it may: in the order of
+    /// the configuration, for whoever only looks.
+    pub fn body_bytes(&self) -> impl Iterator<Item = (u64, u64)> {
+        self.sinks
+            .iter()
+            .map(|sink| (sink.bodies.reserved(), sink.bodies.max()))
     }
 
     /// Counts per sink, in the order of the configuration.

@@ -120,9 +120,11 @@ fn build(
     catch_unwind(AssertUnwindSafe(|| write(&mut plain)))
         .map_err(|_| CompressError("writing it panicked".to_owned()))?;
     let plain_bytes = plain.len() as u64;
-    let bytes = compression
+    let mut bytes = compression
         .apply(plain)
         .map_err(|error| CompressError(error.to_string()))?;
+    // It may be held for long, and counts as what it holds.
+    bytes.shrink_to_fit();
     Ok(Compressed {
         bytes: bytes.into(),
         plain_bytes,

@@ -27,8 +27,14 @@ pub(super) async fn deliver(
     mut place: Place,
     context: Arc<SinkContext>,
 ) -> Result<(), Unsettled> {
+    // Room first: whoever builds a body never waits for more.
+    let mut room = context
+        .bodies
+        .reserve(body_bytes_max(&batch, &context))
+        .await;
     let (body, batch) = build(batch, &context).await.ok_or(Unsettled)?;
     let wire_bytes = body.bytes.len() as u64;
+    room.shrink_to(wire_bytes);
     loop {
         let slot = place.slot(wire_bytes, &context.draining).await;
         if !batch
@@ -87,6 +93,16 @@ pub(super) async fn deliver(
 fn note_limit(context: &SinkContext) {
     let limit = context.flow.limit();
     context.stats.concurrency.store(limit, Ordering::Relaxed);
+}
+
+/// More bytes than the body can have, however badly it compresses.
+fn body_bytes_max(batch: &Batch, context: &SinkContext) -> u64 {
+    let records = batch.records();
+    let plain: u64 = records
+        .map(|record| context.format.record_bytes_max(&record))
+        .sum();
+    // gzip adds 5 bytes per stored block, zstd 3 per 128 KiB.
+    (plain + context.format.frame_bytes()) / 64 * 65 + 256
 }
 
 async fn build(batch: Batch, context: &SinkContext) -> Option<(Compressed, Batch)> {

@@ -12,6 +12,7 @@ use super::delivery::{Unsettled, deliver};
 use super::flow::Flow;
 use super::http::Transport;
 use crate::batch::Batcher;
+use crate::budget::BodyShare;
 use crate::checkpoint::ledger::SinkId;
 use crate::checkpoint::ledgers::Ledgers;
 use crate::clock::Rng;
@@ -44,6 +45,8 @@ pub struct SinkContext {
     pub condition: Arc<Condition>,
     /// Counts.
     pub stats: SinkStats,
+    /// Memory for compressed bodies.
+    pub bodies: BodyShare,
     /// Who sends when.
     pub flow: Arc<Flow>,
 }

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io::Read;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -46,6 +46,8 @@ pub(crate) struct Endpoint {
     oracle: Arc<Oracle>,
     sink: usize,
     config: SinkConfig,
+    /// Most bytes of bodies that one process may have in flight, unless it is one body.
+    body_bytes_max: u64,
     encoding: usize,
     script: Mutex<Script>,
     witness: Arc<Witness>,
@@ -67,6 +69,7 @@ impl Endpoint {
         witness: Arc<Witness>,
         sink: usize,
         config: SinkConfig,
+        body_bytes_max: u64,
     ) -> Self {
         let encoding = match config.encoding {
             Encoding::Ndjson => NDJSON,
@@ -77,6 +80,7 @@ impl Endpoint {
             oracle,
             sink,
             config,
+            body_bytes_max,
             encoding,
             script: Mutex::default(),
             witness,
@@ -220,6 +224,7 @@ pub(crate) struct EndpointHandle {
     gate: Arc<Gate>,
     process: String,
     in_flight: AtomicUsize,
+    bytes: AtomicU64,
 }
 
 impl EndpointHandle {
@@ -229,6 +234,7 @@ impl EndpointHandle {
             gate: Arc::clone(gate),
             process: process.to_owned(),
             in_flight: AtomicUsize::new(0),
+            bytes: AtomicU64::new(0),
         }
     }
 }
@@ -239,6 +245,15 @@ struct InFlight<'a>(&'a AtomicUsize);
 impl Drop for InFlight<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Counts its bytes for as long.
+struct BytesInFlight<'a>(&'a AtomicU64, u64);
+
+impl Drop for BytesInFlight<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(self.1, Ordering::Relaxed);
     }
 }
 
@@ -273,6 +288,13 @@ impl EndpointHandle {
         let _in_flight = InFlight(&self.in_flight);
         if in_flight > endpoint.config.concurrency {
             let detail = format!("{in_flight} requests at sink {} at a time", endpoint.sink);
+            endpoint.journal.violate(Rule::Memory, detail);
+        }
+        let bytes = request.body.len() as u64;
+        let together = self.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        let _bytes = BytesInFlight(&self.bytes, bytes);
+        if in_flight > 1 && together > endpoint.body_bytes_max {
+            let detail = format!("{together} bytes at sink {} at a time", endpoint.sink);
             endpoint.journal.violate(Rule::Memory, detail);
         }
         let (reply, latency) = {

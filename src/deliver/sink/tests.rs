@@ -141,6 +141,7 @@ impl Case {
             draining: draining.clone(),
             condition: Arc::new(Condition::new("siem", Arc::clone(&status))),
             stats: SinkStats::starting_with(config.concurrency),
+            bodies: Budget::new(64 << 20).bodies(1),
             flow: Arc::new(Flow::new(&config, Arc::new(SharedRng::seeded(2)))),
             config,
         });
