@@ -6,14 +6,14 @@
 //!          | split, enter into the ledger            Ledgers <-- settle ---+-- Delivery
 //!          +--> queue --> Sink (per endpoint) --> Delivery (per batch) ----+
 //! ```
-//! Waiting goes one way only: reader, memory, sink queue, delivery slot, compression, network.
+//! Waiting goes one way only: reader, memory, sink queue, room for the body, compression, delivery
+//! slot, network.
 //! Settling waits for nobody.
 
 pub mod outside;
 pub mod signatures;
 
-use std::sync::atomic::AtomicUsize;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -33,6 +33,7 @@ use crate::config::{Config, SinkKind};
 use crate::deliver::admission::Admission;
 use crate::deliver::condition::Condition;
 use crate::deliver::dead_letter::{self, DeadLetterStore};
+use crate::deliver::flow::Flow;
 use crate::deliver::http::Transport;
 use crate::deliver::null;
 use crate::deliver::probe;
@@ -209,9 +210,9 @@ impl App {
                 rng: Arc::clone(&seams.rng),
                 draining: self.draining.clone(),
                 condition: Arc::new(Condition::new(name, Arc::clone(&self.status))),
-                under_way: AtomicUsize::new(0),
-                stats: SinkStats::default(),
-                held_until: Mutex::default(),
+                stats: SinkStats::starting_with(sink.concurrency),
+                bodies: self.budget.bodies(config.sinks.len()),
+                flow: Arc::new(Flow::new(sink, Arc::clone(&seams.rng))),
             });
             let (queue, slices) = mpsc::channel(SINK_QUEUE);
             let running = Arc::clone(&context);
@@ -259,6 +260,14 @@ impl App {
     /// The memory budget, for whoever only looks.
     pub fn budget(&self) -> &Budget {
         &self.budget
+    }
+
+    /// Bytes of compressed bodies that each sink holds, and the most that it may: in the order of
+    /// the configuration, for whoever only looks.
+    pub fn body_bytes(&self) -> impl Iterator<Item = (u64, u64)> {
+        self.sinks
+            .iter()
+            .map(|sink| (sink.bodies.reserved(), sink.bodies.max()))
     }
 
     /// Counts per sink, in the order of the configuration.

@@ -5,7 +5,7 @@
 //! | 1/2 | bodies of events that are read and not settled, with 8 bytes per record |
 //! | 1/4 | events that the receivers have prefetched |
 //! | 1/8 | bodies that are being built and compressed |
-//! | 1/8 | compressed bodies in flight: left free for them, not reserved; they are bounded by each sink's `concurrency` times `batch.bytes` |
+//! | 1/8 | compressed bodies that wait or are in flight, in even parts for the sinks |
 //!
 //! Permits are returned by `Drop`, when the last slice of a body is gone.
 //!
@@ -17,6 +17,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+mod bodies;
+
+pub use bodies::{BodyPermit, BodyShare};
 
 /// The memory budget.
 #[derive(Clone, Debug)]
@@ -111,6 +115,11 @@ impl Budget {
             .fold(0, u64::saturating_add);
         let needed = bytes.saturating_mul(4);
         (needed > self.total).then(|| format!("{}MiB", needed.div_ceil(1 << 20)))
+    }
+
+    /// The part of one of so many sinks in what there is for compressed bodies.
+    pub fn bodies(&self, sinks: usize) -> BodyShare {
+        BodyShare::new(self.total / 8 / sinks.max(1) as u64)
     }
 
     /// Bytes of batches that may be built at the same time.

@@ -1,22 +1,23 @@
-//! 8. Compression: a batch's body becomes a gzip body.
+//! 8. Compression: a batch becomes a compressed body.
 //!
-//! flate2 on `zlib-rs`, as one stream per body, without a time stamp, so that the same records
-//! give the same bytes.
+//! `engine` holds the compressions that there are. Each makes one stream per body, without a time
+//! stamp, so that the same records give the same bytes.
 
-use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use tokio::sync::Semaphore;
+
+mod engine;
+
+pub use engine::Compression;
 
 /// A body before and after compression.
 #[derive(Clone, Debug)]
 pub struct Compressed {
-    /// The gzip bytes.
+    /// The bytes that are sent.
     pub bytes: Bytes,
     /// Bytes before compression.
     pub plain_bytes: u64,
@@ -28,8 +29,7 @@ pub type WriteBody = Box<dyn FnOnce(&mut Vec<u8>) + Send>;
 /// Builds and compresses bodies.
 #[async_trait]
 pub trait Compressor: Send + Sync {
-    /// Lets `write` build a body of about `bytes_expected` bytes and compresses it at `level`
-    /// (1 to 9).
+    /// Lets `write` build a body of about `bytes_expected` bytes and compresses it.
     ///
     /// # Errors
     /// [`CompressError`], when the work panicked: a bug, but one that loses nothing.
@@ -37,7 +37,7 @@ pub trait Compressor: Send + Sync {
         &self,
         write: WriteBody,
         bytes_expected: u64,
-        level: u32,
+        compression: Compression,
     ) -> Result<Compressed, CompressError>;
 }
 
@@ -79,15 +79,15 @@ impl Compressor for CompressionPool {
         &self,
         write: WriteBody,
         bytes_expected: u64,
-        level: u32,
+        compression: Compression,
     ) -> Result<Compressed, CompressError> {
         let permit = Arc::clone(&self.cores).acquire_owned().await;
         if bytes_expected <= INLINE_BYTES_MAX {
-            return gzip(write, bytes_expected, level);
+            return build(write, bytes_expected, compression);
         }
         let work = tokio::task::spawn_blocking(move || {
             let _permit = permit;
-            gzip(write, bytes_expected, level)
+            build(write, bytes_expected, compression)
         });
         work.await
             .unwrap_or_else(|error| Err(CompressError(error.to_string())))
@@ -104,44 +104,38 @@ impl Compressor for InlineCompressor {
         &self,
         write: WriteBody,
         bytes_expected: u64,
-        level: u32,
+        compression: Compression,
     ) -> Result<Compressed, CompressError> {
-        gzip(write, bytes_expected, level)
+        build(write, bytes_expected, compression)
     }
 }
 
-fn gzip(write: WriteBody, bytes_expected: u64, level: u32) -> Result<Compressed, CompressError> {
+fn build(
+    write: WriteBody,
+    bytes_expected: u64,
+    compression: Compression,
+) -> Result<Compressed, CompressError> {
     let mut plain = Vec::with_capacity(usize::try_from(bytes_expected).unwrap_or(0));
     // What is half written is thrown away.
     catch_unwind(AssertUnwindSafe(|| write(&mut plain)))
         .map_err(|_| CompressError("writing it panicked".to_owned()))?;
-    // Entra records shrink to an eighth or less.
-    let out = Vec::with_capacity(plain.len() / 8 + 64);
-    let mut encoder = GzEncoder::new(out, Compression::new(level));
-    let bytes = encoder
-        .write_all(&plain)
-        .and_then(|()| encoder.finish())
+    let plain_bytes = plain.len() as u64;
+    let mut bytes = compression
+        .apply(plain)
         .map_err(|error| CompressError(error.to_string()))?;
+    // It may be held for long, and counts as what it holds.
+    bytes.shrink_to_fit();
     Ok(Compressed {
         bytes: bytes.into(),
-        plain_bytes: plain.len() as u64,
+        plain_bytes,
     })
 }
 
 #[cfg(test)]
 mod tests {
-    use std::io::Read;
-
     use super::*;
 
-    fn gunzip(bytes: &[u8]) -> Vec<u8> {
-        let mut plain = Vec::new();
-        flate2::bufread::MultiGzDecoder::new(bytes)
-            .take(1 << 24)
-            .read_to_end(&mut plain)
-            .unwrap();
-        plain
-    }
+    const GZIP: Compression = Compression::Gzip { level: 6 };
 
     #[tokio::test]
     async fn what_is_written_comes_back_and_repeats_byte_for_byte() {
@@ -152,9 +146,9 @@ mod tests {
             for _ in 0..2 {
                 let body = body.clone();
                 let write: WriteBody = Box::new(move |out| out.extend_from_slice(&body));
-                results.push(pool.compress(write, size as u64, 6).await.unwrap());
+                results.push(pool.compress(write, size as u64, GZIP).await.unwrap());
             }
-            assert_eq!(gunzip(&results[0].bytes), body);
+            assert_eq!(engine::tests::plain(GZIP, &results[0].bytes), body);
             assert_eq!(results[0].plain_bytes, size as u64);
             assert_eq!(results[0].bytes, results[1].bytes);
         }
@@ -165,11 +159,11 @@ mod tests {
         let pool = CompressionPool::new(1);
         for size in [10, 1 << 20] {
             let write: WriteBody = Box::new(|_| panic!("as a test"));
-            assert!(pool.compress(write, size, 6).await.is_err());
+            assert!(pool.compress(write, size, GZIP).await.is_err());
         }
         let write: WriteBody = Box::new(|out| out.push(b'x'));
         assert!(
-            pool.compress(write, 1 << 20, 6).await.is_ok(),
+            pool.compress(write, 1 << 20, GZIP).await.is_ok(),
             "the permit came back"
         );
     }

@@ -11,6 +11,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::compress::Compression;
 mod build;
 mod cloud;
 pub mod connection_string;
@@ -185,11 +186,11 @@ pub struct SinkConfig {
     pub headers: BTreeMap<String, Secret>,
     /// How the endpoint is reached, and by whose right.
     pub connection: SinkConnection,
-    /// gzip level, 1 to 9.
-    pub gzip_level: u32,
+    /// How bodies are compressed.
+    pub compression: Compression,
     /// When a batch is closed.
     pub batch: BatchConfig,
-    /// Requests in flight at the same time.
+    /// Most requests in flight at the same time; fewer when the endpoint takes less.
     pub concurrency: usize,
     /// Longest wait for a connection.
     pub connect_timeout: Duration,
@@ -197,6 +198,8 @@ pub struct SinkConfig {
     pub timeout: Duration,
     /// Backoff between attempts.
     pub retry: RetryConfig,
+    /// Bounds that the user sets.
+    pub rate: RateConfig,
 }
 
 /// How the records of a batch become one body.
@@ -217,6 +220,17 @@ pub struct BatchConfig {
     pub bytes: u64,
     /// Longest time from the first record until the batch is closed.
     pub age: Duration,
+}
+
+/// How much is sent in a second, all requests with records together; repetitions count too.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RateConfig {
+    /// Requests per second on average.
+    pub requests_per_second: Option<u64>,
+    /// Bytes of bodies per second on average, as they are sent.
+    pub bytes_per_second: Option<u64>,
+    /// How much may be sent at once after a pause, as the time in which it may be sent on average.
+    pub burst: Duration,
 }
 
 /// Exponential backoff with full jitter.

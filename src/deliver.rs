@@ -1,6 +1,7 @@
 //! 9. Delivery: batches become requests, answers settle receipts.
 //!
-//! `sink` collects and starts deliveries, `delivery` follows one batch, `http` makes an attempt,
+//! `sink` collects and starts deliveries, `delivery` follows one batch, `flow` lets it go
+//! when the endpoint can take it, `http` makes an attempt,
 //! `response` decides what the answer means, `retry` how long to wait, and `dead_letter` keeps
 //! what no endpoint will take. `null` is a sink that only counts. `request_id` is what a repeated
 //! request is recognised by. `condition` remembers whether an endpoint accepts, `probe` asks it
@@ -11,6 +12,7 @@ pub mod admission;
 pub mod condition;
 pub mod dead_letter;
 mod delivery;
+pub mod flow;
 pub mod http;
 pub mod null;
 pub mod probe;

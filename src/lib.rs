@@ -10,7 +10,7 @@
 //! 5. [`filter`] says which sinks want it;
 //! 6. [`mod@format`] turns records into the bytes of a sink's wire format;
 //! 7. [`batch`] collects slices until they make a request;
-//! 8. [`compress`] makes the gzip body;
+//! 8. [`compress`] makes the compressed body;
 //! 9. [`deliver`] sends it until the endpoint has it, and settles the receipts;
 //! 10. [`checkpoint`] knows what is settled, and stores the watermark.
 //!

@@ -9,9 +9,10 @@ use super::view::View;
 use super::{
     BatchConfig, CategoriesConfig, CheckpointsConfig, Cloud, Config, CredentialConfig,
     DeadLettersConfig, Encoding, HealthConfig, LimitsConfig, OnStaleCheckpoint, OnUndecodable,
-    OnUnparsable, OwnershipConfig, RetryConfig, Secret, SinkConfig, SinkKind, SourceAccess,
-    SourceConfig, SourceTransport, StoreConfig, Unrouted,
+    OnUnparsable, OwnershipConfig, RateConfig, RetryConfig, Secret, SinkConfig, SinkKind,
+    SourceAccess, SourceConfig, SourceTransport, StoreConfig, Unrouted,
 };
+use crate::compress::Compression;
 
 mod sink_connection;
 
@@ -121,7 +122,7 @@ fn sink(view: &View<'_>) -> Option<SinkConfig> {
         suffix: view.text("suffix")?,
         headers: sink_connection::secrets(view, "headers"),
         connection: sink_connection::build(view)?,
-        gzip_level: u32::try_from(view.integer("gzip_level")?).ok()?,
+        compression: compression(view)?,
         batch: BatchConfig {
             records: usize::try_from(view.integer("batch.records")?).ok()?,
             bytes: view.bytes("batch.bytes")?,
@@ -134,6 +135,23 @@ fn sink(view: &View<'_>) -> Option<SinkConfig> {
             initial: view.duration("retry.initial")?,
             max: view.duration("retry.max")?,
             retry_after_max: view.duration("retry.retry_after_max")?,
+        },
+        rate: RateConfig {
+            requests_per_second: view.integer("rate.requests_per_second"),
+            bytes_per_second: view.bytes("rate.bytes_per_second"),
+            burst: view.duration("rate.burst")?,
+        },
+    })
+}
+
+fn compression(view: &View<'_>) -> Option<Compression> {
+    Some(match view.word("compression")? {
+        "zstd" => Compression::Zstd {
+            level: u8::try_from(view.integer("zstd_level")?).ok()?,
+        },
+        "none" => Compression::None,
+        _ => Compression::Gzip {
+            level: u8::try_from(view.integer("gzip_level")?).ok()?,
         },
     })
 }

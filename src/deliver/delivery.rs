@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
-use tokio::time::Instant;
-
+use super::flow::{Place, Setback};
 use super::http::Request;
 use super::request_id::RequestId;
 use super::response::{Verdict, judge};
-use super::retry::Backoff;
 use super::sink::SinkContext;
 use crate::batch::Batch;
 use crate::checkpoint::ledger::Settlement;
@@ -24,14 +23,22 @@ pub(super) struct Unsettled;
 ///
 /// # Cancel safety
 /// A dropped delivery leaves its records owed: they are read again by the next owner.
-pub(super) async fn deliver(batch: Batch, context: Arc<SinkContext>) -> Result<(), Unsettled> {
+pub(super) async fn deliver(
+    batch: Batch,
+    mut place: Place,
+    context: Arc<SinkContext>,
+) -> Result<(), Unsettled> {
+    // Room first: whoever builds a body never waits for more.
+    let mut room = context
+        .bodies
+        .reserve(body_bytes_max(&batch, &context))
+        .await;
     let (body, batch) = build(batch, &context).await.ok_or(Unsettled)?;
-    let mut backoff = Backoff::new(context.config.retry.initial, context.config.retry.max);
-    let mut hurried = false;
     let id = RequestId::of(&batch, &body.bytes);
-    // An endpoint that asked everybody to wait means new batches too.
-    wait_until(Instant::now(), &context, &mut hurried).await;
+    let wire_bytes = body.bytes.len() as u64;
+    room.shrink_to(wire_bytes);
     loop {
+        let slot = place.slot(wire_bytes, &context.draining).await;
         if !batch
             .slices()
             .iter()
@@ -43,6 +50,8 @@ pub(super) async fn deliver(batch: Batch, context: Arc<SinkContext>) -> Result<(
         }
         match attempt(&body, id, &context).await {
             Verdict::Accepted => {
+                slot.accepted();
+                note_limit(&context);
                 let stats = &context.stats;
                 stats
                     .records_accepted
@@ -50,9 +59,7 @@ pub(super) async fn deliver(batch: Batch, context: Arc<SinkContext>) -> Result<(
                 stats
                     .bytes_plain
                     .fetch_add(body.plain_bytes, Ordering::Relaxed);
-                stats
-                    .bytes_sent
-                    .fetch_add(body.bytes.len() as u64, Ordering::Relaxed);
+                stats.bytes_sent.fetch_add(wire_bytes, Ordering::Relaxed);
                 context
                     .ledgers
                     .settle(batch.into_receipts(context.id), Settlement::Delivered);
@@ -62,21 +69,42 @@ pub(super) async fn deliver(batch: Batch, context: Arc<SinkContext>) -> Result<(
             Verdict::NotNow {
                 reason,
                 retry_after,
+                is_overload,
             } => {
                 context.condition.fails(&reason);
-                let asked = retry_after.unwrap_or_default();
-                context.hold(asked.min(context.config.retry.retry_after_max));
-                let wait = backoff.next(context.rng.as_ref());
-                wait_until(Instant::now() + wait, &context, &mut hurried).await;
+                slot.failed(Setback {
+                    is_overload,
+                    retry_after: retry_after.unwrap_or_default(),
+                    wait_min: Duration::ZERO,
+                });
             }
             Verdict::Refused { reason } => {
                 context.condition.refuses(&reason);
-                // Nobody mends an address within a second: start slower, end at the same bound.
-                let wait = backoff.next_from(context.config.retry.initial, context.rng.as_ref());
-                wait_until(Instant::now() + wait, &context, &mut hurried).await;
+                slot.failed(Setback {
+                    is_overload: false,
+                    retry_after: Duration::ZERO,
+                    // Nobody mends an address within a second: start slower, end at the same bound.
+                    wait_min: context.config.retry.initial,
+                });
             }
         }
+        note_limit(&context);
     }
+}
+
+fn note_limit(context: &SinkContext) {
+    let limit = context.flow.limit();
+    context.stats.concurrency.store(limit, Ordering::Relaxed);
+}
+
+/// More bytes than the body can have, however badly it compresses.
+fn body_bytes_max(batch: &Batch, context: &SinkContext) -> u64 {
+    let records = batch.records();
+    let plain: u64 = records
+        .map(|record| context.format.record_bytes_max(&record))
+        .sum();
+    // gzip adds 5 bytes per stored block, zstd 3 per 128 KiB.
+    (plain + context.format.frame_bytes()) / 64 * 65 + 256
 }
 
 async fn build(batch: Batch, context: &SinkContext) -> Option<(Compressed, Batch)> {
@@ -90,7 +118,7 @@ async fn build(batch: Batch, context: &SinkContext) -> Option<(Compressed, Batch
         let write: WriteBody = Box::new(move |out| format.write(records.records(), out));
         match context
             .compressor
-            .compress(write, bytes, context.config.gzip_level)
+            .compress(write, bytes, context.config.compression)
             .await
         {
             Ok(body) => break body,
@@ -115,6 +143,7 @@ async fn attempt(body: &Compressed, id: RequestId, context: &SinkContext) -> Ver
         body: body.bytes.clone(),
         content_type: context.format.content_type(),
         id,
+        content_encoding: context.config.compression.content_encoding(),
     };
     context.stats.requests.fetch_add(1, Ordering::Relaxed);
     let verdict = judge(&context.transport.send(request).await);
@@ -125,16 +154,4 @@ async fn attempt(body: &Compressed, id: RequestId, context: &SinkContext) -> Ver
             .fetch_add(1, Ordering::Relaxed);
     }
     verdict
-}
-
-/// Waits for the later of `moment` and what the endpoint asked for. When the process is told to
-/// stop, the wait is cut short once: one more attempt is worth it, a storm of them is not.
-async fn wait_until(moment: Instant, context: &SinkContext, hurried: &mut bool) {
-    let wait = tokio::time::sleep_until(moment.max(context.held_until()));
-    tokio::select! {
-        // The wait first: when it is over anyway, the one shortened wait is not used up.
-        biased;
-        () = wait => {}
-        () = context.draining.cancelled(), if !*hurried => *hurried = true,
-    }
 }

@@ -29,15 +29,17 @@ use connection::{Connection, Fixed};
 use secrets::{Looked, Material, Watch};
 use tokens::Token;
 
-/// A compressed body for one attempt. The same bytes are sent again on retry.
+/// A body for one attempt. The same bytes are sent again on retry.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// The gzip body.
+    /// The body, compressed or not.
     pub body: Bytes,
     /// `Content-Type`, unless the configured headers set another one.
     pub content_type: &'static str,
     /// What the endpoint can recognise a repetition by.
     pub id: RequestId,
+    /// `Content-Encoding`: how the body is compressed; `None` when it is not.
+    pub content_encoding: Option<&'static str>,
 }
 
 /// Makes one attempt: request in, answer out.
@@ -177,7 +179,9 @@ impl HttpTransport {
         request: Request,
     ) -> Result<(Answer, Option<Token>), TransportError> {
         let mut headers = connection.headers.clone();
-        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        if let Some(encoding) = request.content_encoding {
+            headers.insert(CONTENT_ENCODING, HeaderValue::from_static(encoding));
+        }
         headers
             .entry(CONTENT_TYPE)
             .or_insert_with(|| HeaderValue::from_static(request.content_type));

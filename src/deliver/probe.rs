@@ -27,7 +27,7 @@ pub async fn run(context: Arc<SinkContext>) {
         let is_of_use = match context.condition.standing() {
             Standing::Unknown => true,
             Standing::Accepts => false,
-            Standing::Refuses { .. } => context.is_idle(),
+            Standing::Refuses { .. } => context.flow.is_idle(),
         };
         let wait = if !is_of_use {
             backoff.reset();
@@ -63,13 +63,14 @@ pub async fn reach_dead_letters(store: &dyn DeadLetterStore, condition: &Conditi
 async fn probe(context: &SinkContext) -> Verdict {
     let format = context.format.clone();
     let write: WriteBody = Box::new(move |out| format.write(std::iter::empty(), out));
-    let level = context.config.gzip_level;
-    let body = match context.compressor.compress(write, 0, level).await {
+    let compression = context.config.compression;
+    let body = match context.compressor.compress(write, 0, compression).await {
         Ok(body) => body.bytes,
         Err(error) => {
             return Verdict::NotNow {
                 reason: error.to_string(),
                 retry_after: None,
+                is_overload: false,
             };
         }
     };
@@ -77,6 +78,7 @@ async fn probe(context: &SinkContext) -> Verdict {
         id: RequestId::of_probe(&body),
         body,
         content_type: context.format.content_type(),
+        content_encoding: compression.content_encoding(),
     };
     judge_probe(&context.transport.send(request).await)
 }

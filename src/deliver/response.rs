@@ -49,6 +49,8 @@ pub enum Verdict {
         reason: String,
         /// How long the endpoint asks to wait.
         retry_after: Option<Duration>,
+        /// Whether it says that the endpoint has too much to do, or is not there.
+        is_overload: bool,
     },
     /// Wrong address or credentials: the same bytes again, slowly, until somebody mends it.
     Refused {
@@ -74,6 +76,7 @@ pub fn judge(attempt: &Result<Answer, TransportError>) -> Verdict {
             return Verdict::NotNow {
                 reason: error.to_string(),
                 retry_after: None,
+                is_overload: true,
             };
         }
     };
@@ -85,6 +88,7 @@ pub fn judge(attempt: &Result<Answer, TransportError>) -> Verdict {
         400 | 408 | 413 | 422 | 425 | 429 | 500..=599 => Verdict::NotNow {
             reason: reason(),
             retry_after: answer.retry_after,
+            is_overload: !matches!(answer.status, 400 | 413 | 422),
         },
         _ => Verdict::Refused { reason: reason() },
     }

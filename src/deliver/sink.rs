@@ -1,18 +1,18 @@
 //! The task of one sink: collects batches and lets each be delivered by a task of its own.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize};
 
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::condition::Condition;
 use super::delivery::{Unsettled, deliver};
+use super::flow::Flow;
 use super::http::Transport;
 use crate::batch::Batcher;
+use crate::budget::BodyShare;
 use crate::checkpoint::ledger::SinkId;
 use crate::checkpoint::ledgers::Ledgers;
 use crate::clock::Rng;
@@ -45,39 +45,13 @@ pub struct SinkContext {
     pub condition: Arc<Condition>,
     /// Counts.
     pub stats: SinkStats,
-    /// Deliveries that have begun and not ended.
-    pub under_way: AtomicUsize,
-    /// Until when the endpoint asked everybody to wait.
-    pub held_until: Mutex<Option<Instant>>,
+    /// Memory for compressed bodies.
+    pub bodies: BodyShare,
+    /// Who sends when.
+    pub flow: Arc<Flow>,
 }
 
-impl SinkContext {
-    /// Makes every delivery of this sink wait at least this long from now.
-    pub(super) fn hold(&self, wait: Duration) {
-        let until = Instant::now() + wait;
-        let mut held = self
-            .held_until
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        *held = Some(held.map_or(until, |held| held.max(until)));
-    }
-
-    /// Whether no delivery is under way.
-    pub(super) fn is_idle(&self) -> bool {
-        self.under_way.load(Ordering::Relaxed) == 0
-    }
-
-    /// The moment before which no retry of this sink is sent.
-    pub(super) fn held_until(&self) -> Instant {
-        let held = self
-            .held_until
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        held.unwrap_or_else(Instant::now)
-    }
-}
-
-/// Counts of one sink since the start.
+/// Counts of one sink since the start, and how many requests it may have in flight.
 #[derive(Debug, Default)]
 pub struct SinkStats {
     /// Attempts.
@@ -90,12 +64,25 @@ pub struct SinkStats {
     pub bytes_plain: AtomicU64,
     /// Bytes of accepted bodies on the wire.
     pub bytes_sent: AtomicU64,
+    /// Requests that may be in flight now, from 1 to the sink's `concurrency`. A gauge, no count.
+    pub concurrency: AtomicUsize,
+}
+
+impl SinkStats {
+    /// Nothing has happened, and so many requests may be in flight.
+    pub fn starting_with(concurrency: usize) -> Self {
+        Self {
+            concurrency: concurrency.into(),
+            ..Self::default()
+        }
+    }
 }
 
 /// Runs one sink until its queue is closed and everything in it is delivered.
 ///
-/// A batch is taken when it is full or old enough, and then waits for a free slot: while it waits,
-/// nothing more is taken from the queue, so that an endpoint that is slow holds the readers back.
+/// A batch is taken when it is full or old enough, and then waits until fewer than `concurrency`
+/// others are under way: while it waits, nothing more is taken from the queue, so that an endpoint
+/// that is slow holds the readers back.
 ///
 /// A delivery that ends without settling is a bug, which only reading again from the checkpoint
 /// repairs: then this ends too, and with it the process.
@@ -154,7 +141,8 @@ async fn due(batcher: &Batcher) {
     }
 }
 
-/// Waits for a free slot and starts a delivery in it.
+/// Starts a delivery, as soon as fewer than `concurrency` are under way: those that wait for their
+/// slots hold memory too.
 async fn send(
     batcher: &mut Batcher,
     deliveries: &mut JoinSet<Result<(), Unsettled>>,
@@ -168,28 +156,10 @@ async fn send(
             settled(ended)?;
         }
     }
-    let context = Arc::clone(context);
-    deliveries.spawn(async move {
-        let _counted = UnderWay::new(&context);
-        deliver(batch, Arc::clone(&context)).await
-    });
+    // Taken here, so that the places are in the order of the batches.
+    let place = context.flow.place();
+    deliveries.spawn(deliver(batch, place, Arc::clone(context)));
     Ok(())
-}
-
-/// Counts a delivery for as long as it lives.
-struct UnderWay<'a>(&'a AtomicUsize);
-
-impl<'a> UnderWay<'a> {
-    fn new(context: &'a SinkContext) -> Self {
-        context.under_way.fetch_add(1, Ordering::Relaxed);
-        Self(&context.under_way)
-    }
-}
-
-impl Drop for UnderWay<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
 }
 
 /// A delivery that panicked has not settled either.

@@ -68,6 +68,7 @@ mod javascript;
 mod kill;
 mod kill_storing;
 mod lifetimes;
+mod memory;
 mod messages;
 mod outside;
 mod poison;

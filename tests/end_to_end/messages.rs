@@ -31,13 +31,14 @@ async fn arrays() {
 
 async fn arrives(encoding: Encoding) {
     let scene = Scene::set(4).await;
-    let (name, content_type) = match encoding {
-        Encoding::Ndjson => ("ndjson", "application/x-ndjson"),
-        Encoding::JsonArray => ("json_array", "application/json"),
+    let (name, content_type, compression) = match encoding {
+        Encoding::Ndjson => ("ndjson", "application/x-ndjson", "gzip"),
+        Encoding::JsonArray => ("json_array", "application/json", "zstd"),
     };
     let settings = scene
         .settings()
         .set("sinks.main.encoding", name)
+        .set("sinks.main.compression", compression)
         .set("sinks.main.headers.X-Api-Key", "abc 123");
     // By file and by environment alone, for both of which this is the test.
     let forwarder = match encoding {
@@ -64,7 +65,7 @@ async fn arrives(encoding: Encoding) {
         assert_eq!(arrival.line, "POST /ingest");
         let header = |name| arrival.headers.get(name).unwrap().to_str().unwrap();
         assert_eq!(header("content-type"), content_type);
-        assert_eq!(header("content-encoding"), "gzip");
+        assert_eq!(header("content-encoding"), compression);
         assert_eq!(header("x-api-key"), "abc 123");
         assert_eq!(header("content-length"), arrival.wire.len().to_string());
         assert!(header("user-agent").starts_with("entra-forwarder/"));

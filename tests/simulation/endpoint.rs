@@ -2,12 +2,13 @@
 
 use std::collections::VecDeque;
 use std::io::Read;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use entra_forwarder::compress::Compression;
 use entra_forwarder::config::{Encoding, SinkConfig};
 use entra_forwarder::deliver::http::{Request, Transport};
 use entra_forwarder::deliver::response::{Answer, TransportError};
@@ -45,6 +46,8 @@ pub(crate) struct Endpoint {
     oracle: Arc<Oracle>,
     sink: usize,
     config: SinkConfig,
+    /// Most bytes of bodies that one process may have in flight, unless it is one body.
+    body_bytes_max: u64,
     encoding: usize,
     script: Mutex<Script>,
     witness: Arc<Witness>,
@@ -66,6 +69,7 @@ impl Endpoint {
         witness: Arc<Witness>,
         sink: usize,
         config: SinkConfig,
+        body_bytes_max: u64,
     ) -> Self {
         let encoding = match config.encoding {
             Encoding::Ndjson => NDJSON,
@@ -76,6 +80,7 @@ impl Endpoint {
             oracle,
             sink,
             config,
+            body_bytes_max,
             encoding,
             script: Mutex::default(),
             witness,
@@ -100,11 +105,15 @@ impl Endpoint {
         script.slow = None;
     }
 
+    fn plain(&self, body: &Bytes) -> Vec<u8> {
+        plain(self.config.compression, body)
+    }
+
     /// Whether a body holds no records: then it only asks whether the endpoint would accept.
     fn is_probe(&self, body: &Bytes) -> bool {
         let (prefix, suffix) = (&self.config.prefix, &self.config.suffix);
         let empty = if self.encoding == NDJSON { "" } else { "[]" };
-        plain(body) == format!("{prefix}{empty}{suffix}").as_bytes()
+        self.plain(body) == format!("{prefix}{empty}{suffix}").as_bytes()
     }
 
     /// Answers a probe as the next request would be answered.
@@ -123,7 +132,7 @@ impl Endpoint {
 
     /// Which records a body holds, after a look at the limits of a batch.
     fn read(&self, body: &Bytes) -> Vec<RecordKey> {
-        let plain = plain(body);
+        let plain = self.plain(body);
         let (prefix, suffix) = (self.config.prefix.as_bytes(), self.config.suffix.as_bytes());
         let framed = plain
             .strip_prefix(prefix)
@@ -188,12 +197,16 @@ impl Endpoint {
 }
 
 /// A body without its compression.
-pub(crate) fn plain(body: &Bytes) -> Vec<u8> {
+pub(crate) fn plain(compression: Compression, body: &Bytes) -> Vec<u8> {
+    let wire = body.as_ref();
+    let decoder: Box<dyn Read> = match compression {
+        Compression::Gzip { .. } => Box::new(flate2::bufread::MultiGzDecoder::new(wire)),
+        Compression::Zstd { .. } => Box::new(zstd::Decoder::with_buffer(wire).expect("zstd")),
+        Compression::None => Box::new(wire),
+    };
     let mut plain = Vec::new();
-    flate2::bufread::MultiGzDecoder::new(body.as_ref())
-        .take(PLAIN_BYTES_MAX)
-        .read_to_end(&mut plain)
-        .expect("gzip");
+    let read = decoder.take(PLAIN_BYTES_MAX).read_to_end(&mut plain);
+    read.expect("a body as the configuration says");
     plain
 }
 
@@ -211,6 +224,7 @@ pub(crate) struct EndpointHandle {
     gate: Arc<Gate>,
     process: String,
     in_flight: AtomicUsize,
+    bytes: AtomicU64,
 }
 
 impl EndpointHandle {
@@ -220,6 +234,7 @@ impl EndpointHandle {
             gate: Arc::clone(gate),
             process: process.to_owned(),
             in_flight: AtomicUsize::new(0),
+            bytes: AtomicU64::new(0),
         }
     }
 }
@@ -230,6 +245,15 @@ struct InFlight<'a>(&'a AtomicUsize);
 impl Drop for InFlight<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Counts its bytes for as long.
+struct BytesInFlight<'a>(&'a AtomicU64, u64);
+
+impl Drop for BytesInFlight<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(self.1, Ordering::Relaxed);
     }
 }
 
@@ -264,6 +288,13 @@ impl EndpointHandle {
         let _in_flight = InFlight(&self.in_flight);
         if in_flight > endpoint.config.concurrency {
             let detail = format!("{in_flight} requests at sink {} at a time", endpoint.sink);
+            endpoint.journal.violate(Rule::Memory, detail);
+        }
+        let bytes = request.body.len() as u64;
+        let together = self.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        let _bytes = BytesInFlight(&self.bytes, bytes);
+        if in_flight > 1 && together > endpoint.body_bytes_max {
+            let detail = format!("{together} bytes at sink {} at a time", endpoint.sink);
             endpoint.journal.violate(Rule::Memory, detail);
         }
         let (reply, latency) = {

@@ -14,6 +14,7 @@ mod journal;
 mod link;
 mod operations;
 mod oracle;
+mod outage;
 mod pressure;
 mod records;
 mod reproduction;
@@ -38,7 +39,7 @@ use run::{Failure, Report, run};
 const SEEDS: u64 = 200;
 
 /// What must happen in [`SEEDS`] runs, so that the simulation cannot silently stop testing it.
-const COVERED: [&str; 43] = [
+const COVERED: [&str; 44] = [
     "duplicate",
     "duplicates skipped",
     "reopenings",
@@ -62,6 +63,7 @@ const COVERED: [&str; 43] = [
     "stopped Unsettled",
     "undecodable stalls",
     "budget is full",
+    "room for bodies is full",
     "open refused",
     "properties failed",
     "position refused",

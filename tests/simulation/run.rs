@@ -106,6 +106,7 @@ impl World {
         );
         let hub = Arc::new(hub);
         let witness = Arc::new(Witness::new(Arc::clone(&journal), Arc::clone(&hub)));
+        let body_bytes_max = setup.memory_budget / 8 / setup.sinks.len() as u64;
         let endpoints = config.sinks.values().enumerate().map(|(sink, config)| {
             let (journal, oracle) = (Arc::clone(&journal), Arc::clone(&oracle));
             let witness = Arc::clone(&witness);
@@ -115,6 +116,7 @@ impl World {
                 witness,
                 sink,
                 config.clone(),
+                body_bytes_max,
             ))
         });
         Self {

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use entra_forwarder::compress::Compression;
 use entra_forwarder::config::{
     BatchConfig, CheckpointsConfig, Config, DeadLettersConfig, Encoding, HealthConfig,
-    LimitsConfig, OnStaleCheckpoint, OnUndecodable, OnUnparsable, OwnershipConfig, RetryConfig,
-    Secret, SinkConfig, SinkConnection, SinkKind, SourceAccess, SourceConfig, Start, StoreConfig,
-    Unrouted,
+    LimitsConfig, OnStaleCheckpoint, OnUndecodable, OnUnparsable, OwnershipConfig, RateConfig,
+    RetryConfig, Secret, SinkConfig, SinkConnection, SinkKind, SourceAccess, SourceConfig, Start,
+    StoreConfig, Unrouted,
 };
 
 use super::operations::{Setup, SinkSetup, ms};
@@ -97,7 +98,11 @@ fn sink(index: usize, setup: &SinkSetup) -> SinkConfig {
         suffix: if frame { "<end>".into() } else { String::new() },
         headers: BTreeMap::new(),
         connection: SinkConnection::default(),
-        gzip_level: 1,
+        compression: match index {
+            0 => Compression::Gzip { level: 1 },
+            1 => Compression::Zstd { level: 1 },
+            _ => Compression::None,
+        },
         batch: BatchConfig {
             records: setup.records,
             bytes: setup.bytes,
@@ -111,6 +116,7 @@ fn sink(index: usize, setup: &SinkSetup) -> SinkConfig {
             max: Duration::from_secs(5),
             retry_after_max: Duration::from_secs(20),
         },
+        rate: RateConfig::default(),
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
-use hyper::header::HeaderMap;
+use hyper::header::{HeaderMap, HeaderValue};
 use hyper::{Request, Response, Version};
 use tokio_rustls::TlsAcceptor;
 
@@ -307,11 +307,10 @@ fn probed(state: &mut State, headers: &HeaderMap) -> Response<Full<Bytes>> {
 }
 
 fn plain(headers: &HeaderMap, wire: &Bytes) -> Bytes {
-    if headers
-        .get("content-encoding")
-        .is_none_or(|it| it != "gzip")
-    {
-        return wire.clone();
+    match headers.get("content-encoding").map(HeaderValue::as_bytes) {
+        Some(b"gzip") => {}
+        Some(b"zstd") => return zstd::decode_all(wire.as_ref()).unwrap().into(),
+        _ => return wire.clone(),
     }
     // This one checks length and checksum at its end.
     let mut decoder = flate2::write::GzDecoder::new(Vec::new());

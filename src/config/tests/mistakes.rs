@@ -32,7 +32,7 @@ const SENTENCES: &[(&str, &str, &str)] = &[
     (
         "sinks.siem",
         "gzip_level = \"9\"",
-        "forwarder.toml line 8: sinks.siem.gzip_level is \"9\", expected a whole number from 1 to 9; write it without quotes",
+        "forwarder.toml line 8: sinks.siem.gzip_level is \"9\", expected a whole number from 0 to 9; write it without quotes",
     ),
     (
         "sinks.siem",

@@ -9,6 +9,7 @@ use super::super::{
     StoreConfig, load, read_file,
 };
 use super::{BASE, base_with, env, right, wrong};
+use crate::compress::Compression;
 use crate::config::Secret;
 use crate::event_hub::{SequenceNumber, Timestamp};
 
@@ -32,8 +33,8 @@ fn defaults() {
     );
     let sink = &config.sinks["siem"];
     assert_eq!(
-        (sink.encoding, sink.gzip_level, sink.concurrency),
-        (Encoding::Ndjson, 6, 4)
+        (sink.encoding, sink.compression, sink.concurrency),
+        (Encoding::Ndjson, Compression::Gzip { level: 6 }, 4)
     );
     assert!(!sink.unwrap_office365);
     assert_eq!((sink.batch.records, sink.batch.bytes), (5000, 1 << 20));

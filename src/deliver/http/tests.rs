@@ -6,9 +6,10 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use super::*;
+use crate::compress::Compression;
 use crate::config::{
-    BatchConfig, Encoding, OAuth2Config, RetryConfig, Secret, SinkAuth, SinkConnection, SinkProxy,
-    TlsConfig,
+    BatchConfig, Encoding, OAuth2Config, RateConfig, RetryConfig, Secret, SinkAuth, SinkConnection,
+    SinkProxy, TlsConfig,
 };
 
 /// A server that reads one request per connection, keeps it, writes these bytes, and then closes
@@ -87,7 +88,7 @@ fn with(
             ("x-index".to_owned(), Secret::new("entra")),
         ]),
         connection,
-        gzip_level: 6,
+        compression: Compression::Gzip { level: 6 },
         batch: BatchConfig {
             records: 1,
             bytes: 1,
@@ -101,6 +102,7 @@ fn with(
             max: timeout,
             retry_after_max: timeout,
         },
+        rate: RateConfig::default(),
     };
     HttpTransport::new("main", &sink, None)
 }
@@ -114,6 +116,7 @@ fn request() -> Request {
         body: Bytes::from_static(b"the body ... end"),
         content_type: "application/x-ndjson",
         id: RequestId::of_probe(b"the body ... end"),
+        content_encoding: Some("gzip"),
     }
 }
 

@@ -1,6 +1,3 @@
-use std::sync::Mutex;
-use std::sync::atomic::AtomicUsize;
-
 use smallvec::smallvec;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -13,6 +10,7 @@ use crate::clock::SharedRng;
 use crate::compress::InlineCompressor;
 use crate::config::{FileText, load};
 use crate::deliver::condition::Condition;
+use crate::deliver::flow::Flow;
 use crate::deliver::sink::SinkStats;
 use crate::envelope;
 use crate::event_hub::{Offset, PartitionId, Position, SequenceNumber};
@@ -42,7 +40,7 @@ fn context(ledgers: &Arc<Ledgers>) -> Arc<SinkContext> {
         id: SinkId(0),
         name: "shadow".into(),
         format: Format::new(config.encoding, &config.prefix, &config.suffix),
-        config,
+        config: config.clone(),
         transport: Arc::new(NullTransport),
         compressor: Arc::new(InlineCompressor),
         ledgers: Arc::clone(ledgers),
@@ -50,8 +48,8 @@ fn context(ledgers: &Arc<Ledgers>) -> Arc<SinkContext> {
         draining: CancellationToken::new(),
         condition: Arc::new(Condition::new("shadow", Arc::default())),
         stats: SinkStats::default(),
-        under_way: AtomicUsize::new(0),
-        held_until: Mutex::default(),
+        bodies: Budget::new(64 << 20).bodies(1),
+        flow: Arc::new(Flow::new(&config, Arc::new(SharedRng::seeded(2)))),
     })
 }
 

@@ -1,17 +1,21 @@
 use std::collections::VecDeque;
 use std::io::Read;
+use std::sync::Mutex;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use smallvec::smallvec;
+use tokio::time::Instant;
 
 use super::*;
 use crate::budget::Budget;
 use crate::checkpoint::ledger::{Generation, SinkBalance};
 use crate::checkpoint::ledgers::LedgerId;
 use crate::clock::SharedRng;
-use crate::compress::InlineCompressor;
-use crate::config::{BatchConfig, Encoding, RetryConfig, Secret, SinkConnection};
+use crate::compress::{Compression, InlineCompressor};
+use crate::config::{BatchConfig, Encoding, RateConfig, RetryConfig, Secret, SinkConnection};
 use crate::deliver::http::Request;
 use crate::deliver::response::{Answer, TransportError};
 use crate::envelope;
@@ -81,6 +85,7 @@ impl Transport for Script {
 
 struct Case {
     script: Arc<Script>,
+    context: Arc<SinkContext>,
     ledgers: Arc<Ledgers>,
     status: Arc<Status>,
     draining: CancellationToken,
@@ -92,7 +97,15 @@ struct Case {
 
 impl Case {
     fn new(script: Script, concurrency: usize) -> Self {
-        let (script, ledgers) = (Arc::new(script), Arc::new(Ledgers::new(1)));
+        let script = Arc::new(script);
+        let mut case = Self::with(Arc::clone(&script) as _, concurrency, RateConfig::default());
+        case.script = script;
+        case
+    }
+
+    /// A sink on another transport; the script is not used.
+    fn with(transport: Arc<dyn Transport>, concurrency: usize, rate: RateConfig) -> Self {
+        let ledgers = Arc::new(Ledgers::new(1));
         let (status, draining) = (Arc::<Status>::default(), CancellationToken::new());
         let config = SinkConfig {
             kind: crate::config::SinkKind::Http,
@@ -104,7 +117,7 @@ impl Case {
             suffix: String::new(),
             headers: std::collections::BTreeMap::new(),
             connection: SinkConnection::default(),
-            gzip_level: 6,
+            compression: Compression::Gzip { level: 6 },
             batch: BatchConfig {
                 records: 2,
                 bytes: 1 << 20,
@@ -118,29 +131,31 @@ impl Case {
                 max: Duration::from_secs(60),
                 retry_after_max: Duration::from_secs(300),
             },
+            rate,
         };
         let context = Arc::new(SinkContext {
             id: SinkId(0),
             name: "siem".into(),
             format: Format::new(config.encoding, "", ""),
-            config,
-            transport: Arc::clone(&script) as _,
+            transport,
             compressor: Arc::new(InlineCompressor),
             ledgers: Arc::clone(&ledgers),
             rng: Arc::new(SharedRng::seeded(1)),
             draining: draining.clone(),
             condition: Arc::new(Condition::new("siem", Arc::clone(&status))),
-            under_way: AtomicUsize::new(0),
-            stats: SinkStats::default(),
-            held_until: Mutex::default(),
+            stats: SinkStats::starting_with(config.concurrency),
+            bodies: Budget::new(64 << 20).bodies(1),
+            flow: Arc::new(Flow::new(&config, Arc::new(SharedRng::seeded(2)))),
+            config,
         });
         let id = ledgers.add("logs", &PartitionId::new("0"));
         let ledger = (id, ledgers.start(id, None));
         let (queue, slices) = mpsc::channel(4);
         let mut running = JoinSet::new();
-        running.spawn(run(slices, context));
+        running.spawn(run(slices, Arc::clone(&context)));
         Self {
-            script,
+            script: Arc::default(),
+            context,
             ledgers,
             status,
             draining,
@@ -340,3 +355,5 @@ async fn a_delivery_that_dies_ends_the_sink() {
     let balance = case.ledgers.balance().sinks[0];
     assert_eq!((balance.delivered, balance.in_flight), (0, 2));
 }
+
+mod flow;

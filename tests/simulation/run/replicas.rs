@@ -50,6 +50,15 @@ impl Replica {
             let detail = format!("{reserved} bytes are reserved, of {share}");
             journal.violate(Rule::Memory, detail);
         }
+        for (bytes, most) in self.app.body_bytes() {
+            if bytes == most {
+                journal.count("room for bodies is full", 1);
+            }
+            if bytes > most {
+                let detail = format!("bodies of {bytes} bytes, of {most}");
+                journal.violate(Rule::Memory, detail);
+            }
+        }
     }
 }
 

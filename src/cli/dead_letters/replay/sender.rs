@@ -204,6 +204,7 @@ impl Sender {
                     Verdict::NotNow {
                         reason,
                         retry_after,
+                        ..
                     },
                 ) => (reason, retry_after),
             };
@@ -229,14 +230,15 @@ impl Sender {
             .sum();
         let write: WriteBody =
             Box::new(move |out| format.write(parts.iter().flat_map(Part::records), out));
-        let level = self.config.gzip_level;
-        let body = self.compressor.compress(write, bytes, level).await;
+        let compression = self.config.compression;
+        let body = self.compressor.compress(write, bytes, compression).await;
         let body = body.map_err(|error| self.unwell(error.to_string()))?;
         let records = batch.iter().flat_map(Part::records);
         Ok(Request {
             id: RequestId::of_records(records, &body.bytes),
             body: body.bytes,
             content_type: self.format.content_type(),
+            content_encoding: compression.content_encoding(),
         })
     }
 

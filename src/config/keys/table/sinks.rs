@@ -113,11 +113,26 @@ pub(super) static KEYS: &[Key] = &[
         example: "X-Request-Id",
     },
     Key {
+        path: "sinks.*.compression",
+        kind: Kind::Word(&["gzip", "zstd", "none"]),
+        need: Default("gzip"),
+        doc: "How bodies are compressed; `Content-Encoding` says so to the endpoint. With `none` \
+              they travel as they are, without that header.",
+        example: "gzip",
+    },
+    Key {
         path: "sinks.*.gzip_level",
-        kind: Kind::Integer { min: 1, max: 9 },
+        kind: Kind::Integer { min: 0, max: 9 },
         need: Default("6"),
-        doc: "Effort of the compression, from 1 (fast) to 9 (small).",
+        doc: "Effort of `gzip`, from 1 (fast) to 9 (small); 0 packs without making smaller.",
         example: "6",
+    },
+    Key {
+        path: "sinks.*.zstd_level",
+        kind: Kind::Integer { min: 1, max: 19 },
+        need: Default("3"),
+        doc: "Effort of `zstd`, from 1 (fast) to 19 (small).",
+        example: "3",
     },
     Key {
         path: "sinks.*.batch.records",
@@ -154,7 +169,9 @@ pub(super) static KEYS: &[Key] = &[
         path: "sinks.*.concurrency",
         kind: Kind::Integer { min: 1, max: 64 },
         need: Default("4"),
-        doc: "Requests in flight at the same time.",
+        doc: "Most requests in flight at the same time, and most batches under way. The forwarder \
+              lowers the number by itself while the endpoint answers 429 or 5xx, in no time or not \
+              at all, and raises it again as requests are accepted.",
         example: "4",
     },
     Key {
@@ -207,5 +224,36 @@ pub(super) static KEYS: &[Key] = &[
         need: Default("5min"),
         doc: "Longest `Retry-After` of an endpoint that is honoured.",
         example: "5min",
+    },
+    Key {
+        path: "sinks.*.rate.requests_per_second",
+        kind: Kind::Integer {
+            min: 1,
+            max: 100_000,
+        },
+        need: Optional("not bounded"),
+        doc: "Most requests per second on average, repetitions among them.",
+        example: "10",
+    },
+    Key {
+        path: "sinks.*.rate.bytes_per_second",
+        kind: Kind::Bytes {
+            min: KIB,
+            max: 64 * 1024 * MIB,
+        },
+        need: Optional("not bounded"),
+        doc: "Most bytes of bodies per second on average, as they are sent, repetitions among them. \
+              A body that is larger than what `rate.burst` allows at once goes alone.",
+        example: "5MiB",
+    },
+    Key {
+        path: "sinks.*.rate.burst",
+        kind: Kind::Duration {
+            min_ms: 1,
+            max_ms: HOUR,
+        },
+        need: Default("1s"),
+        doc: "How much of either rate may be sent at once after a pause: as much as this time allows.",
+        example: "1s",
     },
 ];

@@ -1,0 +1,349 @@
+//! Who sends when: the slots of one sink, and what opens and closes them.
+//!
+//! A delivery has a [`Place`] from its beginning to its end, and a [`Slot`] only while an attempt
+//! is in flight: who waits for a repetition takes no slot away. A slot is given to the oldest batch
+//! that is not waiting, when `limit` has room, `rate` has tokens, and the endpoint has not asked
+//! everybody to wait.
+//!
+//! When as many attempts in a row have failed as may be in flight, with none accepted between them,
+//! the sink counts as failing as a whole: then a single attempt at a time tries, after a wait that
+//! grows for the whole sink, and the batches take turns, so that one that never passes does not
+//! keep the others from finding out that they would. The first acceptance ends that.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::retry::Backoff;
+use crate::clock::Rng;
+use crate::config::{RetryConfig, SinkConfig};
+
+mod limit;
+mod rate;
+
+use limit::Limit;
+use rate::Bucket;
+
+/// The flow of one sink, shared by its deliveries.
+pub struct Flow {
+    state: Mutex<State>,
+    /// Something changed that may let another one go.
+    changed: Notify,
+    retry: RetryConfig,
+    rng: Arc<dyn Rng>,
+}
+
+struct State {
+    limit: Limit,
+    in_flight: usize,
+    /// Places that are held, waiting or in flight.
+    places: usize,
+    next_place: u64,
+    /// Those that want a slot, by age.
+    waiting: BTreeMap<u64, Waiter>,
+    /// Attempts that were begun, ever.
+    attempts: u64,
+    failed_in_row: usize,
+    outage: Option<Outage>,
+    /// Until when the endpoint asked everybody to wait.
+    held_until: Option<Instant>,
+    requests: Option<Bucket>,
+    bytes: Option<Bucket>,
+}
+
+/// The sink fails as a whole.
+struct Outage {
+    since: Instant,
+    backoff: Backoff,
+    next_probe: Instant,
+}
+
+#[derive(Clone, Copy)]
+struct Waiter {
+    ready_at: Instant,
+    /// The number of its last attempt.
+    attempted: u64,
+    bytes: u64,
+    /// The process stops: waits for time are cut short.
+    is_urgent: bool,
+}
+
+/// A slot was given.
+struct Given {
+    is_limit_reached: bool,
+    /// It would have had to wait, if the process did not stop.
+    is_cut_short: bool,
+}
+
+/// Why an attempt was not accepted, as far as it matters for the next one.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Setback {
+    /// The endpoint cannot take as much, or is not there.
+    pub(super) is_overload: bool,
+    /// How long it asks everybody to wait.
+    pub(super) retry_after: Duration,
+    /// The least wait.
+    pub(super) wait_min: Duration,
+}
+
+impl Flow {
+    /// All slots are free.
+    pub fn new(config: &SinkConfig, rng: Arc<dyn Rng>) -> Self {
+        let bucket = |per_second: Option<u64>| {
+            per_second.map(|per_second| Bucket::new(per_second, config.rate.burst))
+        };
+        Self {
+            state: Mutex::new(State {
+                limit: Limit::new(config.concurrency),
+                in_flight: 0,
+                places: 0,
+                next_place: 0,
+                waiting: BTreeMap::new(),
+                attempts: 0,
+                failed_in_row: 0,
+                outage: None,
+                held_until: None,
+                requests: bucket(config.rate.requests_per_second),
+                bytes: bucket(config.rate.bytes_per_second),
+            }),
+            changed: Notify::new(),
+            retry: config.retry,
+            rng,
+        }
+    }
+
+    /// A place for a new batch, behind all others.
+    pub(super) fn place(self: &Arc<Self>) -> Place {
+        let mut state = self.lock();
+        let number = state.next_place;
+        state.next_place += 1;
+        state.places += 1;
+        drop(state);
+        Place {
+            flow: Arc::clone(self),
+            number,
+            attempted: 0,
+            ready_at: Instant::now(),
+            backoff: Backoff::new(self.retry.initial, self.retry.max),
+            was_cut_short: false,
+        }
+    }
+
+    /// Whether no delivery is under way.
+    pub fn is_idle(&self) -> bool {
+        self.lock().places == 0
+    }
+
+    /// Requests that may be in flight now.
+    pub fn limit(&self) -> usize {
+        let state = self.lock();
+        state.allowed()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn allowed(&self) -> usize {
+        match self.outage {
+            Some(_) => 1,
+            None => self.limit.now(),
+        }
+    }
+
+    /// Until when a waiter has to wait.
+    fn gate(&self, waiter: &Waiter) -> Instant {
+        let probe = self.outage.as_ref().map(|outage| outage.next_probe);
+        let gates = [Some(waiter.ready_at), self.held_until, probe];
+        gates.into_iter().flatten().max().unwrap_or(waiter.ready_at)
+    }
+
+    /// Gives a slot to this place if it is its turn; otherwise says when to ask again, `None` when
+    /// only a change can help.
+    fn give(&mut self, place: u64, now: Instant) -> Result<Given, Option<Instant>> {
+        if self.in_flight >= self.allowed() {
+            return Err(None);
+        }
+        let takes_turns = self.outage.is_some();
+        let first = self
+            .waiting
+            .iter()
+            .filter(|(_, it)| it.is_urgent || self.gate(it) <= now)
+            .min_by_key(|(number, it)| (if takes_turns { it.attempted } else { 0 }, **number));
+        let Some(waiter) = self.waiting.get(&place).copied() else {
+            return Err(None);
+        };
+        match first {
+            Some((number, _)) if *number == place => {}
+            Some(_) => return Err(None),
+            None => return Err(Some(self.gate(&waiter))),
+        }
+        let requests = self.requests.as_ref().and_then(|it| it.ready_at(1));
+        let bytes = self.bytes.as_ref().and_then(|it| it.ready_at(waiter.bytes));
+        if let Some(ready_at) = requests.max(bytes).filter(|ready_at| *ready_at > now) {
+            return Err(Some(ready_at));
+        }
+        if let Some(bucket) = &mut self.requests {
+            bucket.take(1, now);
+        }
+        if let Some(bucket) = &mut self.bytes {
+            bucket.take(waiter.bytes, now);
+        }
+        let is_cut_short = self.gate(&waiter) > now;
+        self.waiting.remove(&place);
+        self.in_flight += 1;
+        self.attempts += 1;
+        Ok(Given {
+            is_limit_reached: self.in_flight >= self.limit.now(),
+            is_cut_short,
+        })
+    }
+}
+
+/// The place of one batch among those of its sink.
+pub(super) struct Place {
+    flow: Arc<Flow>,
+    number: u64,
+    attempted: u64,
+    ready_at: Instant,
+    backoff: Backoff,
+    was_cut_short: bool,
+}
+
+impl Place {
+    /// Waits until a body of so many bytes may be sent. When the process is told to stop, a wait
+    /// for time is cut short once: one more attempt is worth it, a storm of them is not.
+    ///
+    /// # Cancel safety
+    /// Drop the place as well.
+    pub(super) async fn slot(&mut self, bytes: u64, draining: &CancellationToken) -> Slot<'_> {
+        let flow = Arc::clone(&self.flow);
+        let given = loop {
+            let mut changed = std::pin::pin!(flow.changed.notified());
+            changed.as_mut().enable();
+            let waiter = Waiter {
+                ready_at: self.ready_at,
+                attempted: self.attempted,
+                bytes,
+                is_urgent: draining.is_cancelled() && !self.was_cut_short,
+            };
+            let given = {
+                let mut state = flow.lock();
+                state.waiting.insert(self.number, waiter);
+                state.give(self.number, Instant::now())
+            };
+            let until = match given {
+                Ok(given) => break given,
+                Err(until) => until,
+            };
+            tokio::select! {
+                biased;
+                () = changed => {}
+                () = reach(until) => {}
+                () = draining.cancelled(), if !waiter.is_urgent && !self.was_cut_short => {}
+            }
+        };
+        self.was_cut_short |= given.is_cut_short;
+        self.attempted = flow.lock().attempts;
+        // There may be room for the next one too.
+        flow.changed.notify_waiters();
+        Slot {
+            place: self,
+            began: Instant::now(),
+            was_limit_reached: given.is_limit_reached,
+        }
+    }
+}
+
+async fn reach(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut state = self.flow.lock();
+        state.places -= 1;
+        state.waiting.remove(&self.number);
+        drop(state);
+        self.flow.changed.notify_waiters();
+    }
+}
+
+/// The right to one attempt; free again when dropped.
+pub(super) struct Slot<'a> {
+    place: &'a mut Place,
+    began: Instant,
+    was_limit_reached: bool,
+}
+
+impl Slot<'_> {
+    /// The attempt was accepted.
+    pub(super) fn accepted(self) {
+        let mut state = self.place.flow.lock();
+        state.limit.accepted(self.was_limit_reached);
+        state.failed_in_row = 0;
+        state.outage = None;
+    }
+
+    /// The attempt was not accepted: says when this batch is tried again, and what that means for
+    /// the others.
+    pub(super) fn failed(self, setback: Setback) {
+        let Place {
+            flow,
+            backoff,
+            ready_at,
+            ..
+        } = &mut *self.place;
+        let now = Instant::now();
+        let wait = |backoff: &mut Backoff| backoff.next_from(setback.wait_min, flow.rng.as_ref());
+        let mut state = flow.lock();
+        let asked = setback.retry_after.min(flow.retry.retry_after_max);
+        if !asked.is_zero() {
+            state.held_until = state.held_until.max(Some(now + asked));
+        }
+        if setback.is_overload {
+            state.limit.overloaded(self.began, now);
+        }
+        state.failed_in_row += 1;
+        let is_whole = state.failed_in_row >= state.limit.now();
+        match &mut state.outage {
+            // While the sink fails as a whole, the wait is the sink's.
+            Some(outage) => {
+                *ready_at = now;
+                if self.began >= outage.since {
+                    outage.next_probe = now + wait(&mut outage.backoff);
+                }
+            }
+            none => {
+                *ready_at = now + wait(backoff);
+                if is_whole {
+                    let mut backoff = Backoff::new(flow.retry.initial, flow.retry.max);
+                    let next_probe = now + wait(&mut backoff);
+                    *none = Some(Outage {
+                        since: now,
+                        backoff,
+                        next_probe,
+                    });
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Slot<'_> {
+    fn drop(&mut self) {
+        let mut state = self.place.flow.lock();
+        state.in_flight -= 1;
+        drop(state);
+        self.place.flow.changed.notify_waiters();
+    }
+}
