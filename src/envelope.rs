@@ -4,10 +4,10 @@
 //! body: nothing is parsed into values and nothing is written again, so that no number loses a
 //! digit and no key its place. What else arrives is tried in this order:
 //!
-//! 1. [`fast`]: a well-formed envelope, in one scan;
-//! 2. [`decode`]: gzip and UTF-16 become text, a byte order mark goes;
-//! 3. [`shapes`]: any other sequence of JSON texts;
-//! 4. [`repair`]: text that is no JSON, record by record.
+//! 1. `fast`: a well-formed envelope, in one scan;
+//! 2. `decode`: gzip and UTF-16 become text, a byte order mark goes;
+//! 3. `shapes`: any other sequence of JSON texts;
+//! 4. `repair`: text that is no JSON, record by record.
 //!
 //! `docs/records.md` lists what becomes of which body.
 

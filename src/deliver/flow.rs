@@ -1,6 +1,6 @@
 //! Who sends when: the slots of one sink, and what opens and closes them.
 //!
-//! A delivery has a [`Place`] from its beginning to its end, and a [`Slot`] only while an attempt
+//! A delivery has a `Place` from its beginning to its end, and a `Slot` only while an attempt
 //! is in flight: who waits for a repetition takes no slot away. A slot is given to the oldest batch
 //! that is not waiting, when `limit` has room, `rate` has tokens, and the endpoint has not asked
 //! everybody to wait.

@@ -54,9 +54,8 @@ impl Transport for Switch {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn an_endpoint_that_is_down_for_ten_minutes() {
-    let config = settings::config(&Setup {
+fn setup() -> Setup {
+    Setup {
         partitions: PARTITIONS,
         replicas: 1,
         sinks: vec![SinkSetup {
@@ -76,7 +75,12 @@ async fn an_endpoint_that_is_down_for_ten_minutes() {
         skips_undecodable: false,
         buries_text: false,
         rest: None,
-    });
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_that_is_down_for_ten_minutes() {
+    let config = settings::config(&setup());
     let journal = Arc::new(Journal::new());
     let oracle = Arc::new(Oracle::new(Arc::clone(&journal), Selections::one(), false));
     let hub = Arc::new(Hub::new(journal, oracle, PARTITIONS, 10_000));
