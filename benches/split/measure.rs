@@ -18,8 +18,9 @@ impl<'a> Side<'a> {
     }
 }
 
-/// Prints how fast both are on so many bytes, and how many times as fast the first one is.
-pub(crate) fn beside(bytes: usize, ours: &Side, theirs: &Side, target: Option<f64>) {
+/// Prints how fast both are on so many bytes, and how many times as fast the first one is; whether
+/// that is as fast as it should be.
+pub(crate) fn beside(bytes: usize, ours: &Side, theirs: &Side, target: Option<f64>) -> bool {
     let pairs = alternate(PAIRS, &ours.run, &theirs.run);
     let speed = |times: Vec<f64>| bytes as f64 / median(times) / 1e9;
     let ratio = median(pairs.iter().map(|(ours, theirs)| theirs / ours).collect());
@@ -35,6 +36,7 @@ pub(crate) fn beside(bytes: usize, ours: &Side, theirs: &Side, target: Option<f6
         theirs.name,
         speed(pairs.iter().map(|pair| pair.1).collect()),
     );
+    target.is_none_or(|target| ratio >= target)
 }
 
 /// Seconds that both take, one after the other; which one begins changes each time.

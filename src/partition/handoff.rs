@@ -169,3 +169,6 @@ impl Stages {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
