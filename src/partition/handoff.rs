@@ -104,19 +104,9 @@ impl Stages {
         // A panic here would come back with the same event, for ever.
         let split = || envelope::split(&bytes, expansion_max);
         let Ok(records) = catch_unwind(AssertUnwindSafe(split)) else {
-            tracing::error!(
-                event = "split_panicked",
-                source = self.source,
-                %partition,
-                sequence = %origin.position.sequence,
-                "bug: splitting panicked: the event goes to the dead letters"
-            );
-            return self
-                .bury(partition, ledger, origin.position, "internal", bytes)
-                .await;
+            return self.bury_for_a_bug(ledger, origin, bytes).await;
         };
         let read = bytes.len() as u64;
-        drop(bytes);
         let routing = self.filter.memory_bytes_max(records.len());
         let memory = records.memory_bytes() + routing + EVENT_OVERHEAD_BYTES;
         let permit = self.budget.reserve(memory).await;
@@ -129,7 +119,11 @@ impl Stages {
             }
             _ => records,
         };
-        let routes = self.filter.route(&records, &origin);
+        let route = || self.filter.route(&records, &origin);
+        let Ok(routes) = catch_unwind(AssertUnwindSafe(route)) else {
+            return self.bury_for_a_bug(ledger, origin, bytes).await;
+        };
+        drop(bytes);
         let received = routes.received;
         let position = origin.position.clone();
         let receipts =

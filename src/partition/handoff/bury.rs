@@ -47,6 +47,25 @@ impl Stages {
             .map(|_no_receipts| ())
     }
 
+    /// The same for an event whose reading panicked: it would come back, for ever.
+    pub(super) async fn bury_for_a_bug(
+        &self,
+        ledger: (LedgerId, Generation),
+        origin: Origin,
+        body: Bytes,
+    ) -> Result<(), LedgerError> {
+        tracing::error!(
+            event = "event_panicked",
+            source = self.source,
+            partition = %origin.partition,
+            sequence = %origin.position.sequence,
+            "bug: reading the event panicked: it goes to the dead letters"
+        );
+        let reason = "internal";
+        self.bury(&origin.partition, ledger, origin.position, reason, body)
+            .await
+    }
+
     /// Writes what is no JSON to the dead letters, for as long as that takes; gives what is left.
     pub(super) async fn bury_text(&self, origin: &Origin, records: Records) -> Records {
         let (left, pieces) = records.without_text();
