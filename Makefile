@@ -47,6 +47,8 @@ check:
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cargo clippy --all-targets --no-default-features --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
+	@cargo metadata --manifest-path fuzz/Cargo.toml --locked --format-version 1 >/dev/null || { \
+	  echo "fuzz/Cargo.lock is behind Cargo.toml: cargo metadata --manifest-path fuzz/Cargo.toml updates it."; exit 1; }
 
 docs:
 	cargo run --locked -- config reference > docs/configuration.md
