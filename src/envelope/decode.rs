@@ -92,15 +92,25 @@ enum Order {
     Little,
 }
 
-/// A mark, or a first character as JSON has it beside a zero byte.
+/// A mark, or two characters with a zero byte beside each, the first one as JSON has it.
 fn utf16_order(text: &[u8]) -> Option<Order> {
     match text {
         [0xfe, 0xff, ..] => Some(Order::Big),
         [0xff, 0xfe, ..] => Some(Order::Little),
-        [0, first, 0, _, ..] if begins_json(*first) => Some(Order::Big),
-        [first, 0, _, 0, ..] if begins_json(*first) => Some(Order::Little),
+        [0, first, ..] if begins_json(*first) && are_units(text, 1) => Some(Order::Big),
+        [first, 0, ..] if begins_json(*first) && are_units(text, 0) => Some(Order::Little),
         _ => None,
     }
+}
+
+/// Whether the first units are all a byte at this place and a zero at the other.
+fn are_units(text: &[u8], place: usize) -> bool {
+    /// JSON begins with two of them, whatever is in its strings.
+    const UNITS: usize = 2;
+    text.chunks_exact(2).take(UNITS).all(|unit| {
+        let (byte, other) = (unit.get(place), unit.get(1 - place));
+        byte.is_some_and(|byte| *byte != 0) && other == Some(&0)
+    })
 }
 
 fn begins_json(byte: u8) -> bool {
