@@ -244,7 +244,7 @@ fn what_is_no_utf_16_or_has_something_behind_its_gzip() {
         &[text(Unparsable::Binary, "\u{fffd}\u{fffd}\u{1}\u{2}\u{3}")],
     );
     // A brace and zeros are not enough to be UTF-16.
-    let noise = b"{\0\0\06:07Z\",\"a\":1}";
+    let noise = b"{\0\0\0x:07Z\",\"a\":1}";
     let records = crate::envelope::split(&Bytes::from_static(noise), 1 << 20);
     assert_eq!(records.encoding(), crate::envelope::BodyEncoding::Utf8);
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
