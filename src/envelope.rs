@@ -44,9 +44,11 @@ pub fn split(body: &Bytes, expansion_max: u64) -> Records {
         Ok(decoded) => decoded,
         Err(unparsable) => return collect::whole(body, unparsable),
     };
-    shapes::split(&decoded.text)
-        .unwrap_or_else(|| repair::split(&decoded.text))
-        .encoded_as(decoded.encoding)
+    let records = shapes::split(&decoded.text).unwrap_or_else(|| repair::split(&decoded.text));
+    if decoded.has_escapes && records.is_all_text() {
+        return collect::whole(body, Unparsable::Binary);
+    }
+    records.encoded_as(decoded.encoding)
 }
 
 /// Whether splitting this body may take much more memory than the body does.

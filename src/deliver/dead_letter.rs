@@ -190,8 +190,8 @@ pub trait DeadLetterStore: Send + Sync {
 #[async_trait]
 pub trait DeadLetterArchive: DeadLetterStore {
     /// Lists the objects below `folder` (such as `entra/siem/`, or nothing for all), in the order
-    /// of their names in the store and at most `most` of them, from the beginning or from where a page before
-    /// ended. What is written or removed between two pages may be missed.
+    /// of their names in the store and at most `most` of them, from the beginning or from where a
+    /// page before ended. What is written or removed between two pages may be missed.
     ///
     /// # Errors
     /// When the store did not answer, or refuses.

@@ -24,6 +24,8 @@ pub enum BodyEncoding {
 pub(super) struct Decoded {
     pub(super) text: Bytes,
     pub(super) encoding: BodyEncoding,
+    /// Something was written as an escape, which is the same in JSON and nowhere else.
+    pub(super) has_escapes: bool,
 }
 
 /// Layers of encoding that are taken off.
@@ -37,14 +39,15 @@ const UTF8_MARK: &[u8] = &[0xef, 0xbb, 0xbf];
 /// When the body is compressed and cannot be unpacked: it is one piece.
 pub(super) fn decode(body: &Bytes, expansion_max: u64) -> Result<Decoded, Unparsable> {
     let mut text = body.clone();
-    let mut outermost = None;
+    let (mut outermost, mut has_escapes) = (None, false);
     for _ in 0..LAYERS_MAX {
         let (decoded, encoding) = if is_packed(&text) {
             (unpack(&text, expansion_max)?, BodyEncoding::Gzip)
         } else if text.starts_with(UTF8_MARK) {
             (text.slice(UTF8_MARK.len()..), BodyEncoding::Utf8Marked)
         } else if let Some(order) = utf16_order(&text) {
-            let decoded = from_utf16(&text, order).ok_or(Unparsable::Binary)?;
+            let (decoded, escaped) = from_utf16(&text, order).ok_or(Unparsable::Binary)?;
+            has_escapes |= escaped;
             (decoded, BodyEncoding::Utf16)
         } else {
             break;
@@ -58,6 +61,7 @@ pub(super) fn decode(body: &Bytes, expansion_max: u64) -> Result<Decoded, Unpars
     Ok(Decoded {
         text,
         encoding: outermost.unwrap_or(BodyEncoding::Utf8),
+        has_escapes,
     })
 }
 
@@ -118,8 +122,9 @@ fn begins_json(byte: u8) -> bool {
 }
 
 /// A half of a pair that stands alone becomes its JSON escape: in a string, where alone it can be
-/// meant, that is the same character. `None` when a byte is left over: it is something else.
-fn from_utf16(bytes: &[u8], order: Order) -> Option<Bytes> {
+/// meant, that is the same character; the second value says whether there was one. `None` when a
+/// byte is left over: it is something else.
+fn from_utf16(bytes: &[u8], order: Order) -> Option<(Bytes, bool)> {
     if bytes.len() % 2 == 1 {
         return None;
     }
@@ -131,12 +136,16 @@ fn from_utf16(bytes: &[u8], order: Order) -> Option<Bytes> {
         }
     });
     let mut text = String::with_capacity(bytes.len() / 2);
+    let mut has_escapes = false;
     for (place, unit) in char::decode_utf16(units).enumerate() {
         match unit {
             Ok('\u{feff}') if place == 0 => {}
             Ok(character) => text.push(character),
-            Err(lone) => text.push_str(&format!("\\u{:04x}", lone.unpaired_surrogate())),
+            Err(lone) => {
+                has_escapes = true;
+                text.push_str(&format!("\\u{:04x}", lone.unpaired_surrogate()));
+            }
         }
     }
-    Some(text.into())
+    Some((text.into(), has_escapes))
 }

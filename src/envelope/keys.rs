@@ -62,14 +62,8 @@ pub(super) fn is_own(key: &[u8]) -> bool {
     OWN.iter().any(|own| own.eq_ignore_ascii_case(key))
 }
 
-/// Whether an object has a key of a record's own.
-pub(super) fn is_record(object: &str) -> bool {
-    let mut keys = Keys::default();
-    let mut deserializer = serde_json::Deserializer::from_str(object);
-    deserializer.deserialize_map(&mut keys).is_ok() && keys.has_own
-}
-
 /// What an object holds at `records`, however often; or at `record`, when it has no other key.
+/// Nothing, when it has a record's own keys beside, and no list with something in it there.
 pub(super) fn envelope(object: &str) -> Vec<&str> {
     let mut keys = Keys::default();
     let mut deserializer = serde_json::Deserializer::from_str(object);
@@ -78,8 +72,15 @@ pub(super) fn envelope(object: &str) -> Vec<&str> {
     }
     match keys.record {
         Some(record) if keys.count == 1 && record.starts_with(['[', '{']) => vec![record],
+        _ if keys.has_own && !keys.records.iter().any(|held| is_list(held)) => Vec::new(),
         _ => keys.records,
     }
+}
+
+/// Whether a value is an array that is not empty.
+fn is_list(value: &str) -> bool {
+    let inner = value.strip_prefix('[').map(str::trim_start);
+    inner.is_some_and(|inner| !inner.starts_with(']'))
 }
 
 #[derive(Default)]

@@ -212,6 +212,12 @@ impl Records {
             .any(|kind| matches!(kind, RecordKind::Text(_)))
     }
 
+    /// Whether there is nothing but what is no JSON.
+    pub(super) fn is_all_text(&self) -> bool {
+        let is_text = |kind: &RecordKind| matches!(kind, RecordKind::Text(_));
+        !self.kinds.is_empty() && self.kinds.iter().all(is_text)
+    }
+
     /// How the body was encoded.
     pub fn encoding(&self) -> BodyEncoding {
         self.encoding
@@ -262,11 +268,13 @@ impl Records {
     /// that was taken out.
     pub fn without_text(self) -> (Self, Vec<(u32, Unparsable, Bytes)>) {
         let mut kept = Self {
+            encoding: self.encoding,
+            text: self.text.clone(),
+            extra: self.extra.clone(),
             ranges: Vec::new(),
             kinds: Vec::new(),
             repaired: Vec::new(),
             indices: Vec::new(),
-            ..self.clone()
         };
         let mut out = Vec::new();
         let mut repaired = self.repaired.iter();

@@ -264,12 +264,11 @@ impl Repair<'_> {
     /// Where the value of an envelope begins: an array or an object.
     fn envelope(&mut self, start: usize, around: Around) -> Option<usize> {
         let mut keys = scan::Keys::new(self.text, start);
-        let mut is_first = true;
-        loop {
-            let key = keys.next_key()?;
+        let (mut is_first, mut has_own, mut held) = (true, false, None);
+        while let Some(key) = keys.next_key() {
             let is_misspelt = is_first && key.is("record");
             let is_records = key.is("records") || is_misspelt;
-            if is_records {
+            if is_records && held.is_none() {
                 // Held in another way, the records are no less: the object is kept as it is.
                 let holds_records = matches!(self.text.get(key.value), Some(b'[' | b'{'));
                 let is_one = match around {
@@ -279,12 +278,23 @@ impl Repair<'_> {
                         !is_misspelt || self.is_only_value(key.value)
                     }
                 };
-                return (holds_records && is_one).then_some(key.value);
+                if !(holds_records && is_one) {
+                    return None;
+                }
+                if scan::begins_list(self.text, key.value) {
+                    return Some(key.value);
+                }
+                held = Some(key.value);
             }
             is_first = false;
-            let end = self.value_end(key.value)?;
+            has_own |= key.is_own();
+            let Some(end) = self.value_end(key.value) else {
+                break;
+            };
             keys.go_on(end);
         }
+        // A record may have such a key as well, and say little there.
+        held.filter(|_| !has_own)
     }
 
     /// Whether nothing stands behind this value in its object, as far as that can be read.

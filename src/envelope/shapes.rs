@@ -76,10 +76,7 @@ impl<'b> Walk<'_, 'b> {
     fn object(&mut self, object: &'b str) {
         let held = keys::envelope(object);
         let is_envelope = !held.is_empty() && held.iter().all(|value| self.holds_records(value));
-        // A record may have such a key, too, and say little there.
-        let says_more = |value: &&str| value.starts_with('[') && *value != "[]";
-        let is_record = keys::is_record(object) && !held.iter().any(says_more);
-        if !is_envelope || is_record {
+        if !is_envelope {
             return self.push(object, RecordKind::Object);
         }
         for value in held {

@@ -1,14 +1,14 @@
-//! What the sample records beside the project say of themselves; nothing is done where there are
-//! none.
+//! What the sample records beside the project say of themselves; where there are none, that is said.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use entra_forwarder::envelope;
 use entra_forwarder::event_hub::{PartitionId, Position, Timestamp};
 use entra_forwarder::record::{EventTime, Field, HubName, Origin, Record, TimeSource};
 use serde_json::Value;
+
+use crate::bodies::shared;
 
 const ENQUEUED: Timestamp = Timestamp(1_795_248_930_125);
 
@@ -39,20 +39,13 @@ const OWN_ID: [&str; 13] = [
 ];
 
 /// The files of one kind, by name without ending.
-fn files(kind: &str) -> Vec<(String, String)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
-    let folder = folder.join(kind);
-    let Ok(entries) = std::fs::read_dir(folder) else {
-        return Vec::new();
-    };
-    let paths = entries.map(|entry| entry.unwrap().path());
-    let mut paths: Vec<PathBuf> = paths.filter(|path| path.extension().is_some()).collect();
-    paths.sort();
-    let read = |path: PathBuf| {
-        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
-        (name, std::fs::read_to_string(path).unwrap())
-    };
-    paths.into_iter().map(read).collect()
+fn files(kind: &str) -> impl Iterator<Item = (String, String)> {
+    shared(kind).into_iter().map(|(name, bytes)| {
+        let stem = name
+            .rsplit_once('.')
+            .map_or(name.as_str(), |(stem, _)| stem);
+        (stem.to_owned(), String::from_utf8(bytes.to_vec()).unwrap())
+    })
 }
 
 /// Looks at every record, with the file that it stands in and what a parser sees in it.
@@ -162,7 +155,7 @@ fn times_agree_with_what_the_record_says_elsewhere() {
             compared += 1;
         }
     });
-    assert!(compared > 20 || files("records").is_empty(), "{compared}");
+    assert!(compared > 20 || shared("records").is_empty(), "{compared}");
 }
 
 #[test]
@@ -191,7 +184,7 @@ fn tenants_are_guids_and_only_guids() {
             None => assert!(!is_guid, "{name}: {value}"),
         }
     });
-    assert!(found > 300 || files("records").is_empty(), "{found}");
+    assert!(found > 300 || shared("records").is_empty(), "{found}");
 }
 
 #[test]
@@ -272,7 +265,7 @@ fn own_ids_are_there_and_content_keys_tell_records_apart() {
         assert!(before.is_none_or(|it| it == record.original()), "{name}");
     });
     assert!(
-        with * 10 > all * 8 || files("records").is_empty(),
+        with * 10 > all * 8 || shared("records").is_empty(),
         "{with} of {all}"
     );
 }

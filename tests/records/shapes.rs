@@ -6,14 +6,14 @@
 //! files anew; the difference must then be explained.
 
 use std::collections::BTreeMap;
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use bytes::Bytes;
 use entra_forwarder::envelope::{self, Piece, RecordKind};
 use serde_json::value::RawValue;
 use xxhash_rust::xxh3::xxh3_128;
 
+use crate::bodies::{files, shared};
 use crate::invariants::{self, EXPANSION_MAX};
 
 #[test]
@@ -69,34 +69,6 @@ fn shared_messages_give_what_serde_json_sees() {
         }
         invariants::check(&body);
     }
-}
-
-/// Names and bodies of the files in a folder; nothing when it is not there.
-fn files(folder: &Path) -> BTreeMap<String, Bytes> {
-    let Ok(entries) = std::fs::read_dir(folder) else {
-        return BTreeMap::new();
-    };
-    let read = |path: PathBuf| {
-        let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        (name, std::fs::read(path).unwrap().into())
-    };
-    entries.map(|entry| read(entry.unwrap().path())).collect()
-}
-
-fn shared(set: &str) -> BTreeMap<String, Bytes> {
-    let shared = match std::env::var_os("ENTRA_FORWARDER_SHARED_DATA") {
-        Some(path) => PathBuf::from(path),
-        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data"),
-    };
-    let bodies = files(&shared.join(set));
-    // Not through a macro, whose output a passing test swallows.
-    let said = format!(
-        "{} bodies in {}\n",
-        bodies.len(),
-        shared.join(set).display()
-    );
-    std::io::stderr().write_all(said.as_bytes()).unwrap();
-    bodies
 }
 
 /// Compares what is found in all bodies of a set with the file of what is expected.

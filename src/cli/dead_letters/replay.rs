@@ -169,9 +169,9 @@ impl Replay<'_> {
 
     /// Whoever may not remove would deliver the same at every run.
     async fn may_remove(&self) -> Result<(), Stop> {
-        let nothing = (format!("-/-/-/{}", "nothing"), ETag::new("0x0"));
+        let version = ETag::new("0x0");
         let store = self.session.store.as_ref();
-        store.remove(&nothing.0, &nothing.1, Which::All).await?;
+        store.remove("-/-/-/nothing", &version, Which::All).await?;
         Ok(())
     }
 

@@ -1,5 +1,6 @@
 //! What stands between values.
 
+use super::super::keys;
 use super::{string, word};
 
 /// The position behind white space, and control characters, which mean nothing else.
@@ -36,6 +37,11 @@ pub(super) fn begins_array(text: &[u8], bracket: usize) -> bool {
     matches!(text.get(first), None | Some(b'{' | b'[' | b'"' | b']'))
 }
 
+/// Whether an array begins here that is not empty.
+pub(super) fn begins_list(text: &[u8], at: usize) -> bool {
+    text.get(at) == Some(&b'[') && text.get(white_space(text, at + 1)) != Some(&b']')
+}
+
 /// A key outside of any record.
 pub(super) struct Key<'a> {
     name: &'a [u8],
@@ -44,6 +50,10 @@ pub(super) struct Key<'a> {
 }
 
 impl Key<'_> {
+    pub(super) fn is_own(&self) -> bool {
+        keys::is_own(self.name)
+    }
+
     pub(super) fn is(&self, name: &str) -> bool {
         match self.name.contains(&b'\\') {
             false => self.name.eq_ignore_ascii_case(name.as_bytes()),

@@ -227,6 +227,20 @@ fn a_record_with_the_misspelt_key_is_a_record() {
     check(bare, &[exact(bare)]);
     let bare = r#"{"time":"t","category":"SignInLogs","records":[]}"#;
     check(bare, &[exact(bare)]);
+    for (broken, mended) in [
+        (
+            r#"{"time":"t","records":[],"x":NaN}"#,
+            r#"{"time":"t","records":[],"x":null}"#,
+        ),
+        (
+            r#"{"records":{"count":5},"x":NaN,"time":"t"}"#,
+            r#"{"records":{"count":5},"x":null,"time":"t"}"#,
+        ),
+    ] {
+        check(broken, &[repaired(mended, "not_a_number")]);
+    }
+    let envelope = r#"{"records":{"id":1},"x":NaN}"#;
+    check(envelope, &[exact("{\"id\":1}")]);
 }
 
 #[test]
@@ -242,6 +256,19 @@ fn what_is_no_utf_16_or_has_something_behind_its_gzip() {
     check_bytes(
         &[0xff, 0xfe, 1, 2, 3],
         &[text(Unparsable::Binary, "\u{fffd}\u{fffd}\u{1}\u{2}\u{3}")],
+    );
+    // Half of a pair in plain text could not be had back from its escape.
+    let units = "text ".encode_utf16().chain([0xd800, 0x78]);
+    let half: Vec<u8> = [0xfeff]
+        .into_iter()
+        .chain(units)
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    let records = crate::envelope::split(&Bytes::from(half.clone()), 1 << 20);
+    let piece = records.all().next().unwrap();
+    assert_eq!(
+        (piece.kind, piece.original),
+        (RecordKind::Text(Unparsable::Binary), &half[..])
     );
     // A brace and zeros are not enough to be UTF-16.
     let noise = b"{\0\0\0x:07Z\",\"a\":1}";
