@@ -7,7 +7,7 @@
 //!          +--> queue --> Sink (per endpoint) --> Delivery (per batch) ----+
 //! ```
 //! Waiting goes one way only: reader, memory, sink queue, room for the body, compression, delivery
-//! slot, network.
+//! slot, network, dead-letter store.
 //! Settling waits for nobody.
 
 pub mod outside;
@@ -37,10 +37,11 @@ use crate::deliver::flow::Flow;
 use crate::deliver::http::Transport;
 use crate::deliver::null;
 use crate::deliver::probe;
+use crate::deliver::refusals::Refusals;
 use crate::deliver::sink::{self, SinkContext, SinkStats};
 use crate::event_hub::Source;
 use crate::filter::Filter;
-use crate::format::Format;
+use crate::format;
 use crate::partition::handoff::{Oddities, ReadStats, Stages};
 use crate::partition::inquiry::Inquiry;
 use crate::partition::ownership::{Owner, Released};
@@ -202,10 +203,14 @@ impl App {
             let context = Arc::new(SinkContext {
                 id: SinkId(id),
                 name: name.clone(),
-                format: Format::of(sink),
+                format: format::of(sink),
                 config: sink.clone(),
                 transport: Arc::clone(transport),
                 compressor: Arc::clone(&seams.compressor),
+                dead_letters: Arc::clone(&seams.dead_letters),
+                refusals: Arc::new(Refusals::new(name, Arc::clone(&self.status), sink.refusals)),
+                status: Arc::clone(&self.status),
+                clock: Arc::clone(&seams.clock),
                 ledgers: Arc::clone(&self.ledgers),
                 rng: Arc::clone(&seams.rng),
                 draining: self.draining.clone(),

@@ -1,5 +1,7 @@
 //! 7. Batches: slices of events become batches, closed by records, bytes or age.
 
+use std::sync::Arc;
+
 use tokio::time::Instant;
 
 use crate::checkpoint::ledger::SinkId;
@@ -9,7 +11,7 @@ use crate::format::Format;
 use crate::record::{Record, Slice};
 
 /// Records for one request, in wire order.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Batch {
     slices: Vec<Slice>,
     records: usize,
@@ -36,6 +38,53 @@ impl Batch {
         &self.slices
     }
 
+    /// Divides into the first `records` records and the rest.
+    pub fn split_at(self, records: usize) -> (Self, Self) {
+        let (mut first, mut rest) = (Self::default(), Self::default());
+        for slice in self.slices {
+            let room = records.saturating_sub(first.records).min(slice.len());
+            let (head, tail) = slice.split_at(room);
+            first.push(head);
+            rest.push(tail);
+        }
+        (first, rest)
+    }
+
+    /// Divides by what `class` makes of each record, in wire order; the classes come in the order
+    /// in which they are first met, and each keeps the order of its records.
+    pub fn sorted<C: PartialEq>(self, mut class: impl FnMut(&Record<'_>) -> C) -> Vec<(C, Self)> {
+        let mut sorted: Vec<(C, Self)> = Vec::new();
+        for slice in self.slices {
+            let classes: Vec<C> = slice.records().map(|record| class(&record)).collect();
+            let mut classes = classes.into_iter().peekable();
+            let mut rest = slice;
+            while let Some(class) = classes.next() {
+                let mut run = 1;
+                while classes.next_if(|next| *next == class).is_some() {
+                    run += 1;
+                }
+                let (these, others) = rest.split_at(run);
+                rest = others;
+                match sorted.iter_mut().find(|(known, _)| *known == class) {
+                    Some((_, batch)) => batch.push(these),
+                    None => {
+                        let mut batch = Self::default();
+                        batch.push(these);
+                        sorted.push((class, batch));
+                    }
+                }
+            }
+        }
+        sorted
+    }
+
+    fn push(&mut self, slice: Slice) {
+        if !slice.is_empty() {
+            self.records += slice.len();
+            self.slices.push(slice);
+        }
+    }
+
     /// The receipts of all records, in wire order; the records are done with.
     pub fn into_receipts(self, sink: SinkId) -> Receipts {
         let mut receipts = Receipts::none(sink);
@@ -50,7 +99,7 @@ impl Batch {
 #[derive(Debug)]
 pub struct Batcher {
     config: BatchConfig,
-    format: Format,
+    format: Arc<dyn Format>,
     open: Vec<Slice>,
     records: usize,
     bytes: u64,
@@ -60,7 +109,7 @@ pub struct Batcher {
 
 impl Batcher {
     /// An empty one.
-    pub fn new(config: BatchConfig, format: Format) -> Self {
+    pub fn new(config: BatchConfig, format: Arc<dyn Format>) -> Self {
         let bytes = format.frame_bytes();
         Self {
             config,

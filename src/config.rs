@@ -11,7 +11,6 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::compress::Compression;
 mod build;
 mod cloud;
 pub mod connection_string;
@@ -30,6 +29,7 @@ mod secret;
 mod secret_file;
 mod settings;
 mod show;
+mod sink;
 mod sink_connection;
 mod start;
 #[cfg(test)]
@@ -46,6 +46,7 @@ pub use routing::{CategoriesConfig, SinkKind, Unrouted};
 pub use schema::schema;
 pub use secret::{Secret, SecretFile, SecretFileError};
 pub use show::Effective;
+pub use sink::{BatchConfig, Encoding, RateConfig, RefusalsConfig, RetryConfig, SinkConfig};
 pub use sink_connection::{
     ClientAuthentication, Digits, HttpVersion, KeyEncoding, OAuth2Config, SignatureConfig,
     SinkAuth, SinkConnection, SinkProxy, TlsConfig,
@@ -162,86 +163,6 @@ pub enum OnUndecodable {
     Stall,
     /// It is passed over; a dead letter without a body says where it was.
     Skip,
-}
-
-/// One endpoint.
-#[derive(Clone, Debug, PartialEq)]
-pub struct SinkConfig {
-    /// What becomes of its records.
-    pub kind: SinkKind,
-    /// What it selects.
-    pub categories: CategoriesConfig,
-    /// URL that batches are posted to; may hold a secret, so it is never printed. Empty when
-    /// nothing is sent.
-    pub endpoint: Secret,
-    /// How records become a body.
-    pub encoding: Encoding,
-    /// Whether Office 365 audit records are taken out of Defender's.
-    pub unwrap_office365: bool,
-    /// Bytes before the body (inside the compression).
-    pub prefix: String,
-    /// Bytes after the body (inside the compression).
-    pub suffix: String,
-    /// Request headers; every value counts as a secret.
-    pub headers: BTreeMap<String, Secret>,
-    /// How the endpoint is reached, and by whose right.
-    pub connection: SinkConnection,
-    /// How bodies are compressed.
-    pub compression: Compression,
-    /// When a batch is closed.
-    pub batch: BatchConfig,
-    /// Most requests in flight at the same time; fewer when the endpoint takes less.
-    pub concurrency: usize,
-    /// Longest wait for a connection.
-    pub connect_timeout: Duration,
-    /// Longest wait for a whole answer.
-    pub timeout: Duration,
-    /// Backoff between attempts.
-    pub retry: RetryConfig,
-    /// Bounds that the user sets.
-    pub rate: RateConfig,
-}
-
-/// How the records of a batch become one body.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Encoding {
-    /// One record per line.
-    Ndjson,
-    /// One JSON array.
-    JsonArray,
-}
-
-/// When a batch is closed: by whichever comes first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BatchConfig {
-    /// Most records in one batch.
-    pub records: usize,
-    /// Most bytes before compression; a single larger record goes alone.
-    pub bytes: u64,
-    /// Longest time from the first record until the batch is closed.
-    pub age: Duration,
-}
-
-/// How much is sent in a second, all requests with records together; repetitions count too.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct RateConfig {
-    /// Requests per second on average.
-    pub requests_per_second: Option<u64>,
-    /// Bytes of bodies per second on average, as they are sent.
-    pub bytes_per_second: Option<u64>,
-    /// How much may be sent at once after a pause, as the time in which it may be sent on average.
-    pub burst: Duration,
-}
-
-/// Exponential backoff with full jitter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RetryConfig {
-    /// Upper bound of the first wait.
-    pub initial: Duration,
-    /// Upper bound of every wait.
-    pub max: Duration,
-    /// Longest `Retry-After` that is honoured.
-    pub retry_after_max: Duration,
 }
 
 /// One credential, made by `azure_identity`.

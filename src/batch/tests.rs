@@ -10,6 +10,7 @@ use crate::checkpoint::ledgers::Ledgers;
 use crate::config::Encoding;
 use crate::envelope;
 use crate::event_hub::{Offset, PartitionId, Position, SequenceNumber};
+use crate::format::Plain;
 use crate::record::{EventBody, Origin};
 
 async fn slice(records: &[&str]) -> Slice {
@@ -38,9 +39,9 @@ fn batcher(records: usize, bytes: u64) -> Batcher {
     let config = BatchConfig {
         records,
         bytes,
-        age: Duration::from_secs(5),
+        ..BatchConfig::default()
     };
-    Batcher::new(config, Format::new(Encoding::Ndjson, "", ""))
+    Batcher::new(config, Arc::new(Plain::new(Encoding::Ndjson, "", "")))
 }
 
 fn texts(batch: &Batch) -> Vec<String> {
@@ -129,5 +130,53 @@ async fn a_part_of_an_event_divides_like_a_whole() {
         let both = first.records().chain(rest.records());
         let found: Vec<_> = both.map(|it| (it.index(), it.original())).collect();
         assert_eq!(found, expected);
+    }
+}
+
+fn ids(batch: &Batch) -> Vec<String> {
+    let records = batch.records();
+    records
+        .map(|record| String::from_utf8(record.original().to_vec()).unwrap())
+        .collect()
+}
+
+async fn ten() -> Batch {
+    let mut batcher = batcher(100, 1 << 20);
+    for records in [
+        &["0", "1", "2"][..],
+        &["3"],
+        &["4", "5", "6", "7", "8", "9"],
+    ] {
+        assert!(batcher.push(slice(records).await).is_none());
+    }
+    batcher.take().unwrap()
+}
+
+#[tokio::test]
+async fn a_batch_divides_anywhere_with_its_receipts() {
+    for middle in 0..=12 {
+        let (first, rest) = ten().await.split_at(middle);
+        assert_eq!(first.len(), middle.min(10));
+        let both = [ids(&first), ids(&rest)].concat();
+        assert!(both.into_iter().eq((0..10).map(|n| n.to_string())));
+        for batch in [first, rest] {
+            let records = batch.len() as u64;
+            assert_eq!(batch.into_receipts(SinkId(0)).records(), records);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_batch_is_sorted_by_record() {
+    let sorted = ten().await.sorted(|record| record.original()[0] % 3);
+    let classes: Vec<_> = sorted.iter().map(|(class, _)| *class).collect();
+    assert_eq!(classes, [0, 1, 2]);
+    let of = |class: usize| ids(&sorted[class].1);
+    assert_eq!(of(0), ["0", "3", "6", "9"]);
+    assert_eq!(of(1), ["1", "4", "7"]);
+    assert_eq!(of(2), ["2", "5", "8"]);
+    for (_, batch) in sorted {
+        let records = batch.len() as u64;
+        assert_eq!(batch.into_receipts(SinkId(0)).records(), records);
     }
 }

@@ -230,6 +230,12 @@ impl Ledgers {
         })
     }
 
+    /// Name of the source that the first of these receipts is of.
+    pub fn source(&self, receipts: &Receipts) -> Option<String> {
+        let run = receipts.runs.first()?;
+        Some(self.slot(run.ledger)?.source.clone())
+    }
+
     /// The watermark to store, when it has moved since the last [`Self::stored`].
     pub fn dirty(&self, id: LedgerId, generation: Generation) -> Option<(Position, u64)> {
         self.with(id, generation, |ledger| ledger.dirty()).flatten()

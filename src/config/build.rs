@@ -9,10 +9,11 @@ use super::view::View;
 use super::{
     BatchConfig, CategoriesConfig, CheckpointsConfig, Cloud, Config, CredentialConfig,
     DeadLettersConfig, Encoding, HealthConfig, LimitsConfig, OnStaleCheckpoint, OnUndecodable,
-    OnUnparsable, OwnershipConfig, RateConfig, RetryConfig, Secret, SinkConfig, SinkKind,
-    SourceAccess, SourceConfig, SourceTransport, StoreConfig, Unrouted,
+    OnUnparsable, OwnershipConfig, RateConfig, RefusalsConfig, RetryConfig, Secret, SinkConfig,
+    SinkKind, SourceAccess, SourceConfig, SourceTransport, StoreConfig, Unrouted,
 };
 use crate::compress::Compression;
+use crate::format::Success;
 
 mod sink_connection;
 
@@ -126,6 +127,7 @@ fn sink(view: &View<'_>) -> Option<SinkConfig> {
         batch: BatchConfig {
             records: usize::try_from(view.integer("batch.records")?).ok()?,
             bytes: view.bytes("batch.bytes")?,
+            compressed_bytes: view.bytes("batch.compressed_bytes"),
             age: view.duration("batch.age")?,
         },
         concurrency: usize::try_from(view.integer("concurrency")?).ok()?,
@@ -141,7 +143,22 @@ fn sink(view: &View<'_>) -> Option<SinkConfig> {
             bytes_per_second: view.bytes("rate.bytes_per_second"),
             burst: view.duration("rate.burst")?,
         },
+        success: Success {
+            statuses: statuses(&view.text("success.statuses")?),
+            body_contains: view.text("success.body_contains"),
+            body_excludes: view.text("success.body_excludes"),
+        },
+        refusals: RefusalsConfig {
+            max: view.integer("refusals_max")?,
+            without_witness: view.flag("dead_letter_without_witness")?,
+        },
     })
+}
+
+/// The statuses of a list that was checked.
+fn statuses(list: &str) -> Vec<u16> {
+    let statuses = list.split(',').map(|status| status.trim().parse());
+    statuses.filter_map(Result::ok).collect()
 }
 
 fn compression(view: &View<'_>) -> Option<Compression> {

@@ -31,8 +31,10 @@ pub mod directory;
 mod facts;
 pub mod memory;
 mod objects;
+mod writer;
 
 pub use facts::Facts;
+pub use writer::write_until_confirmed;
 
 /// Letters of one event that are written as objects of their own; more are written together.
 pub const SINGLE_LETTERS_MAX: usize = 8;
@@ -50,8 +52,8 @@ pub struct DeadLetter {
     pub sink: Option<String>,
     /// Why it is here, as a stable word (`undecodable`, `unsupported_body`, ...).
     pub reason: &'static str,
-    /// What the sink answered, in words without payload; `None` when none was asked. Cut to 1,000
-    /// bytes when it is stored.
+    /// What the sink answered; `None` when none was asked. It may quote the record: it belongs
+    /// beside the bytes, never into a log. Cut to 1,000 bytes when it is stored.
     pub answer: Option<String>,
     /// When it was first found to be one.
     pub first_seen: Timestamp,

@@ -1,157 +1,237 @@
 //! One batch from its records to its settled receipts.
+//!
+//! The batch is sent whole, and divided only when something in it is not taken. Each part is built,
+//! compressed and repeated by `part`; what is given up in the end goes through `bury`.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::flow::{Place, Setback};
-use super::http::Request;
-use super::request_id::RequestId;
-use super::response::{Verdict, judge};
+use super::halving::{Divide, Halving, Step};
+use super::refusals::{Held, WINDOW};
+use super::response::{Fault, Objection, RecordVerdict};
 use super::sink::SinkContext;
 use crate::batch::Batch;
 use crate::checkpoint::ledger::Settlement;
-use crate::compress::{Compressed, WriteBody};
-use crate::record::Slice;
+
+mod body;
+mod bury;
+mod part;
+
+use bury::bury;
 
 /// A delivery lost its records: a bug.
 #[derive(Debug)]
 pub(super) struct Unsettled;
 
-/// Delivers a batch: builds and compresses its body, sends the same bytes until the endpoint has
-/// them, settles. Returns without settling only when all partitions of the batch are lost.
+/// Delivers a batch: every record of it is accepted or confirmed as a dead letter in the end.
+/// Returns without settling only what belongs to partitions that are lost.
 ///
 /// # Cancel safety
 /// A dropped delivery leaves its records owed: they are read again by the next owner.
 pub(super) async fn deliver(
     batch: Batch,
-    mut place: Place,
+    place: Place,
     context: Arc<SinkContext>,
 ) -> Result<(), Unsettled> {
-    // Room first: whoever builds a body never waits for more.
-    let mut room = context
-        .bodies
-        .reserve(body_bytes_max(&batch, &context))
-        .await;
-    let (body, batch) = build(batch, &context).await.ok_or(Unsettled)?;
-    let id = RequestId::of(&batch, &body.bytes);
-    let wire_bytes = body.bytes.len() as u64;
-    room.shrink_to(wire_bytes);
+    let mut delivery = Delivery {
+        place,
+        context,
+        search: Halving::new(batch),
+        objected_at: None,
+        is_poisoned: false,
+        held: None,
+    };
     loop {
-        let slot = place.slot(wire_bytes, &context.draining).await;
-        if !batch
-            .slices()
-            .iter()
-            .map(Slice::receipts)
-            .any(|it| context.ledgers.are_wanted(it))
-        {
-            // Their next owner reads them again; sending them too would only make duplicates.
+        match delivery.search.next() {
+            Step::Send(part) => delivery.send(part).await?,
+            Step::Rest => delivery.conclude().await,
+        }
+        if delivery.search.is_done() {
             return Ok(());
         }
-        match attempt(&body, id, &context).await {
-            Verdict::Accepted => {
-                slot.accepted();
-                note_limit(&context);
-                let stats = &context.stats;
-                stats
-                    .records_accepted
-                    .fetch_add(batch.len() as u64, Ordering::Relaxed);
-                stats
-                    .bytes_plain
-                    .fetch_add(body.plain_bytes, Ordering::Relaxed);
-                stats.bytes_sent.fetch_add(wire_bytes, Ordering::Relaxed);
-                context
-                    .ledgers
-                    .settle(batch.into_receipts(context.id), Settlement::Delivered);
-                context.condition.accepts();
-                return Ok(());
-            }
-            Verdict::NotNow {
-                reason,
-                retry_after,
-                is_overload,
-            } => {
-                context.condition.fails(&reason);
-                slot.failed(Setback {
-                    is_overload,
-                    retry_after: retry_after.unwrap_or_default(),
-                    wait_min: Duration::ZERO,
-                });
-            }
-            Verdict::Refused { reason } => {
-                context.condition.refuses(&reason);
-                slot.failed(Setback {
-                    is_overload: false,
-                    retry_after: Duration::ZERO,
-                    // Nobody mends an address within a second: start slower, end at the same bound.
-                    wait_min: context.config.retry.initial,
-                });
-            }
-        }
-        note_limit(&context);
     }
 }
 
-fn note_limit(context: &SinkContext) {
-    let limit = context.flow.limit();
-    context.stats.concurrency.store(limit, Ordering::Relaxed);
+struct Delivery {
+    place: Place,
+    context: Arc<SinkContext>,
+    search: Halving<Batch, Charge>,
+    /// How many requests of the sink had been accepted when something was first refused.
+    objected_at: Option<u64>,
+    /// The batch failed for long while others passed: its parts get no long trial.
+    is_poisoned: bool,
+    /// It waits since nothing of what is left is taken.
+    held: Option<Held>,
 }
 
-/// More bytes than the body can have, however badly it compresses.
-fn body_bytes_max(batch: &Batch, context: &SinkContext) -> u64 {
-    let records = batch.records();
-    let plain: u64 = records
-        .map(|record| context.format.record_bytes_max(&record))
-        .sum();
-    // gzip adds 5 bytes per stored block, zstd 3 per 128 KiB.
-    (plain + context.format.frame_bytes()) / 64 * 65 + 256
+/// What a record is accused of.
+#[derive(Clone, Debug)]
+struct Charge {
+    /// A stable word, for the dead letter.
+    reason: &'static str,
+    objection: Objection,
 }
 
-async fn build(batch: Batch, context: &SinkContext) -> Option<(Compressed, Batch)> {
-    let batch = Arc::new(batch);
-    let body = loop {
-        let (records, format) = (Arc::clone(&batch), context.format.clone());
-        let bytes = batch
-            .records()
-            .map(|record| record.original().len() as u64 + 1)
-            .sum();
-        let write: WriteBody = Box::new(move |out| format.write(records.records(), out));
-        match context
-            .compressor
-            .compress(write, bytes, context.config.compression)
-            .await
-        {
-            Ok(body) => break body,
-            Err(error) => {
-                context.condition.fails(&error.to_string());
-                tokio::time::sleep(context.config.retry.max).await;
-            }
-        }
-    };
-    let batch = Arc::into_inner(batch);
-    if batch.is_none() {
-        tracing::error!(
-            event = "batch_shared",
-            "bug: a body was built and its writer kept"
-        );
+impl Divide for Batch {
+    fn count(&self) -> usize {
+        self.len()
     }
-    Some((body, batch?))
+
+    fn divide(self, records: usize) -> (Self, Self) {
+        self.split_at(records)
+    }
 }
 
-async fn attempt(body: &Compressed, id: RequestId, context: &SinkContext) -> Verdict {
-    let request = Request {
-        body: body.bytes.clone(),
-        content_type: context.format.content_type(),
-        id,
-        content_encoding: context.config.compression.content_encoding(),
-    };
-    context.stats.requests.fetch_add(1, Ordering::Relaxed);
-    let verdict = judge(&context.transport.send(request).await);
-    if verdict != Verdict::Accepted {
-        context
+impl Delivery {
+    /// The endpoint has a part.
+    fn accepted(&mut self, part: Batch) {
+        self.settle_accepted(part);
+        self.search.accepted();
+        self.mended();
+    }
+
+    fn settle_accepted(&self, part: Batch) {
+        let records = part.len() as u64;
+        self.context
             .stats
-            .requests_failed
-            .fetch_add(1, Ordering::Relaxed);
+            .records_accepted
+            .fetch_add(records, Ordering::Relaxed);
+        self.context.refusals.accepted(records);
+        self.settle(part, Settlement::Delivered);
+        self.context.condition.accepts();
     }
-    verdict
+
+    fn settle(&self, part: Batch, settlement: Settlement) {
+        let receipts = part.into_receipts(self.context.id);
+        self.context.ledgers.settle(receipts, settlement);
+    }
+
+    /// The endpoint does not take a part; so many requests had been accepted `before` it began to
+    /// say so.
+    fn refused(&mut self, part: Batch, fault: Fault, charge: Charge, before: u64) {
+        self.objected_at.get_or_insert(before);
+        self.search.refused(part, fault, charge);
+    }
+
+    /// The answer told of every record.
+    fn answered_per_record(&mut self, part: Batch, verdicts: Vec<RecordVerdict>) {
+        self.search.undecided();
+        let before = self.context.flow.accepted();
+        let mut verdicts = verdicts.into_iter();
+        let mut objections = Vec::new();
+        let sorted = part.sorted(|_record| match verdicts.next() {
+            Some(RecordVerdict::Accepted) => Class::Accepted,
+            Some(RecordVerdict::Faulty(objection)) => {
+                objections.push(objection);
+                Class::Faulty
+            }
+            Some(RecordVerdict::NotNow) | None => Class::Later,
+        });
+        let (mut faulty, mut later) = (Batch::default(), None);
+        for (class, records) in sorted {
+            match class {
+                Class::Accepted => {
+                    self.settle_accepted(records);
+                    self.search.witness();
+                    self.mended();
+                }
+                Class::Faulty => faulty = records,
+                Class::Later => later = Some(records),
+            }
+        }
+        for objection in objections {
+            let (record, others) = faulty.split_at(1);
+            faulty = others;
+            let charge = Charge::refused(Fault::Content, objection);
+            self.refused(record, Fault::Content, charge, before);
+        }
+        if let Some(records) = later {
+            self.search.again(records);
+        }
+    }
+
+    /// Something of what waited was accepted: what was refused before may be taken now.
+    fn mended(&mut self) {
+        if self.held.take().is_some() {
+            self.search.acquit();
+        }
+    }
+
+    /// Nothing is left to be sent: gives up what is guilty, and waits where that may not be.
+    async fn conclude(&mut self) {
+        let refusals = Arc::clone(&self.context.refusals);
+        let accepted = self.context.flow.accepted();
+        let is_witnessed = self.objected_at.is_some_and(|before| accepted > before);
+        if is_witnessed || !refusals.needs_witness() {
+            match self.held.take() {
+                // Somebody may have mended it meanwhile: what was refused before may be taken now.
+                Some(_) if is_witnessed => self.search.retry(),
+                _ => self.search.witness(),
+            }
+            if self.search.has_more() {
+                return;
+            }
+        }
+        let guilty = self.search.guilty();
+        if guilty.is_empty() {
+            // Nothing is accepted: it is not the records that are wrong.
+            let reason = self
+                .search
+                .accusation()
+                .map(|it| it.objection.reason.clone());
+            self.hold(&reason.unwrap_or_default());
+            self.search.retry();
+        } else if refusals.give_up(guilty.len() as u64) {
+            self.held = None;
+            bury(&self.context, guilty).await;
+        } else {
+            let reason = guilty.first().map(|(_, it)| it.objection.reason.as_str());
+            self.hold(&format!(
+                "more than {} of the last {WINDOW} records are refused ({}): see \
+                 `sinks.{}.refusals_max`",
+                refusals.max(),
+                reason.unwrap_or_default(),
+                self.context.name
+            ));
+            self.search.probe(guilty);
+        }
+    }
+
+    /// Waits for a while, and lets other batches go meanwhile: they may be taken.
+    fn hold(&mut self, reason: &str) {
+        match &self.held {
+            Some(held) => held.say(reason),
+            None => self.held = Some(self.context.refusals.hold(reason)),
+        }
+        self.place.park();
+        self.place.held_back(slowly(&self.context));
+    }
+}
+
+#[derive(PartialEq)]
+enum Class {
+    Accepted,
+    Faulty,
+    Later,
+}
+
+impl Charge {
+    fn refused(fault: Fault, objection: Objection) -> Self {
+        let reason = match fault {
+            Fault::Content => "refused",
+            Fault::Size => "too_large",
+        };
+        Self { reason, objection }
+    }
+}
+
+/// Nobody mends an address or an encoding within a second: start slower, end at the same bound.
+fn slowly(context: &SinkContext) -> Setback {
+    Setback {
+        is_overload: false,
+        retry_after: Duration::ZERO,
+        wait_min: context.config.retry.initial,
+    }
 }

@@ -12,20 +12,20 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
 use super::retry::Backoff;
 use crate::clock::Rng;
 use crate::config::{RetryConfig, SinkConfig};
 
 mod limit;
+mod place;
 mod rate;
 
 use limit::Limit;
+pub(super) use place::{Place, Setback, Slot};
 use rate::Bucket;
 
 /// The flow of one sink, shared by its deliveries.
@@ -42,6 +42,10 @@ struct State {
     in_flight: usize,
     /// Places that are held, waiting or in flight.
     places: usize,
+    /// Those among them that do not count against the batches under way.
+    parked: usize,
+    /// Requests that were accepted, ever.
+    accepted: u64,
     next_place: u64,
     /// Those that want a slot, by age.
     waiting: BTreeMap<u64, Waiter>,
@@ -79,17 +83,6 @@ struct Given {
     is_cut_short: bool,
 }
 
-/// Why an attempt was not accepted, as far as it matters for the next one.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Setback {
-    /// The endpoint cannot take as much, or is not there.
-    pub(super) is_overload: bool,
-    /// How long it asks everybody to wait.
-    pub(super) retry_after: Duration,
-    /// The least wait.
-    pub(super) wait_min: Duration,
-}
-
 impl Flow {
     /// All slots are free.
     pub fn new(config: &SinkConfig, rng: Arc<dyn Rng>) -> Self {
@@ -101,6 +94,8 @@ impl Flow {
                 limit: Limit::new(config.concurrency),
                 in_flight: 0,
                 places: 0,
+                parked: 0,
+                accepted: 0,
                 next_place: 0,
                 waiting: BTreeMap::new(),
                 attempts: 0,
@@ -130,6 +125,32 @@ impl Flow {
             ready_at: Instant::now(),
             backoff: Backoff::new(self.retry.initial, self.retry.max),
             was_cut_short: false,
+            is_parked: false,
+        }
+    }
+
+    /// Requests that were accepted since the start.
+    pub(super) fn accepted(&self) -> u64 {
+        self.lock().accepted
+    }
+
+    /// Deliveries that have been put aside: see [`Place::park`].
+    pub(super) fn parked(&self) -> usize {
+        self.lock().parked
+    }
+
+    /// Waits until [`Self::parked`] is another number than this.
+    ///
+    /// # Cancel safety
+    /// Safe.
+    pub(super) async fn parked_changed(&self, known: usize) {
+        loop {
+            let mut changed = std::pin::pin!(self.changed.notified());
+            changed.as_mut().enable();
+            if self.parked() != known {
+                return;
+            }
+            changed.await;
         }
     }
 
@@ -203,147 +224,5 @@ impl State {
             is_limit_reached: self.in_flight >= self.limit.now(),
             is_cut_short,
         })
-    }
-}
-
-/// The place of one batch among those of its sink.
-pub(super) struct Place {
-    flow: Arc<Flow>,
-    number: u64,
-    attempted: u64,
-    ready_at: Instant,
-    backoff: Backoff,
-    was_cut_short: bool,
-}
-
-impl Place {
-    /// Waits until a body of so many bytes may be sent. When the process is told to stop, a wait
-    /// for time is cut short once: one more attempt is worth it, a storm of them is not.
-    ///
-    /// # Cancel safety
-    /// Drop the place as well.
-    pub(super) async fn slot(&mut self, bytes: u64, draining: &CancellationToken) -> Slot<'_> {
-        let flow = Arc::clone(&self.flow);
-        let given = loop {
-            let mut changed = std::pin::pin!(flow.changed.notified());
-            changed.as_mut().enable();
-            let waiter = Waiter {
-                ready_at: self.ready_at,
-                attempted: self.attempted,
-                bytes,
-                is_urgent: draining.is_cancelled() && !self.was_cut_short,
-            };
-            let given = {
-                let mut state = flow.lock();
-                state.waiting.insert(self.number, waiter);
-                state.give(self.number, Instant::now())
-            };
-            let until = match given {
-                Ok(given) => break given,
-                Err(until) => until,
-            };
-            tokio::select! {
-                biased;
-                () = changed => {}
-                () = reach(until) => {}
-                () = draining.cancelled(), if !waiter.is_urgent && !self.was_cut_short => {}
-            }
-        };
-        self.was_cut_short |= given.is_cut_short;
-        self.attempted = flow.lock().attempts;
-        // There may be room for the next one too.
-        flow.changed.notify_waiters();
-        Slot {
-            place: self,
-            began: Instant::now(),
-            was_limit_reached: given.is_limit_reached,
-        }
-    }
-}
-
-async fn reach(moment: Option<Instant>) {
-    match moment {
-        Some(moment) => tokio::time::sleep_until(moment).await,
-        None => std::future::pending().await,
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut state = self.flow.lock();
-        state.places -= 1;
-        state.waiting.remove(&self.number);
-        drop(state);
-        self.flow.changed.notify_waiters();
-    }
-}
-
-/// The right to one attempt; free again when dropped.
-pub(super) struct Slot<'a> {
-    place: &'a mut Place,
-    began: Instant,
-    was_limit_reached: bool,
-}
-
-impl Slot<'_> {
-    /// The attempt was accepted.
-    pub(super) fn accepted(self) {
-        let mut state = self.place.flow.lock();
-        state.limit.accepted(self.was_limit_reached);
-        state.failed_in_row = 0;
-        state.outage = None;
-    }
-
-    /// The attempt was not accepted: says when this batch is tried again, and what that means for
-    /// the others.
-    pub(super) fn failed(self, setback: Setback) {
-        let Place {
-            flow,
-            backoff,
-            ready_at,
-            ..
-        } = &mut *self.place;
-        let now = Instant::now();
-        let wait = |backoff: &mut Backoff| backoff.next_from(setback.wait_min, flow.rng.as_ref());
-        let mut state = flow.lock();
-        let asked = setback.retry_after.min(flow.retry.retry_after_max);
-        if !asked.is_zero() {
-            state.held_until = state.held_until.max(Some(now + asked));
-        }
-        if setback.is_overload {
-            state.limit.overloaded(self.began, now);
-        }
-        state.failed_in_row += 1;
-        let is_whole = state.failed_in_row >= state.limit.now();
-        match &mut state.outage {
-            // While the sink fails as a whole, the wait is the sink's.
-            Some(outage) => {
-                *ready_at = now;
-                if self.began >= outage.since {
-                    outage.next_probe = now + wait(&mut outage.backoff);
-                }
-            }
-            none => {
-                *ready_at = now + wait(backoff);
-                if is_whole {
-                    let mut backoff = Backoff::new(flow.retry.initial, flow.retry.max);
-                    let next_probe = now + wait(&mut backoff);
-                    *none = Some(Outage {
-                        since: now,
-                        backoff,
-                        next_probe,
-                    });
-                }
-            }
-        }
-    }
-}
-
-impl Drop for Slot<'_> {
-    fn drop(&mut self) {
-        let mut state = self.place.flow.lock();
-        state.in_flight -= 1;
-        drop(state);
-        self.place.flow.changed.notify_waiters();
     }
 }

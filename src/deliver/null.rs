@@ -38,7 +38,7 @@ pub async fn run(mut queue: mpsc::Receiver<Slice>, context: Arc<SinkContext>) {
     let mut lines = Vec::new();
     while let Some(slice) = queue.recv().await {
         lines.clear();
-        context.format.write(slice.records(), &mut lines);
+        context.format.write(&mut slice.records(), &mut lines);
         let stats = &context.stats;
         stats
             .records_accepted

@@ -40,6 +40,7 @@ pub async fn run(context: Arc<SinkContext>) {
                 }
                 Verdict::NotNow { reason, .. } => context.condition.fails(&reason),
                 Verdict::Refused { reason } => context.condition.refuses(&reason),
+                Verdict::PerRecord(_) | Verdict::Faulty(..) => {}
             }
             backoff.next_from(retry.initial / 2, context.rng.as_ref())
         };
@@ -61,8 +62,8 @@ pub async fn reach_dead_letters(store: &dyn DeadLetterStore, condition: &Conditi
 }
 
 async fn probe(context: &SinkContext) -> Verdict {
-    let format = context.format.clone();
-    let write: WriteBody = Box::new(move |out| format.write(std::iter::empty(), out));
+    let format = Arc::clone(&context.format);
+    let write: WriteBody = Box::new(move |out| format.write(&mut std::iter::empty(), out));
     let compression = context.config.compression;
     let body = match context.compressor.compress(write, 0, compression).await {
         Ok(body) => body.bytes,
@@ -80,5 +81,6 @@ async fn probe(context: &SinkContext) -> Verdict {
         content_type: context.format.content_type(),
         content_encoding: compression.content_encoding(),
     };
-    judge_probe(&context.transport.send(request).await)
+    let answer = context.transport.send(request).await;
+    judge_probe(&answer, context.format.as_ref())
 }

@@ -1,8 +1,11 @@
 //! The one place where an endpoint's answer becomes a decision.
 
+use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
+
+use crate::format::Format;
 
 /// What an endpoint answered.
 #[derive(Clone, Debug)]
@@ -43,6 +46,8 @@ pub enum TransportError {
 pub enum Verdict {
     /// The endpoint has it.
     Accepted,
+    /// The answer tells of every record, in wire order.
+    PerRecord(Vec<RecordVerdict>),
     /// Not now: the same bytes again after a backoff, for ever.
     NotNow {
         /// Why, as a short text without payload.
@@ -57,50 +62,130 @@ pub enum Verdict {
         /// Why, as a short text without payload.
         reason: String,
     },
+    /// Something in the body is not taken: divide it until that is found.
+    Faulty(Fault, Objection),
 }
 
-/// Decides what follows from an attempt (docs/guarantees.md has the table).
+/// What became of one record of a request that was answered per record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RecordVerdict {
+    /// The endpoint has it.
+    Accepted,
+    /// Not now: it alone is sent again.
+    NotNow,
+    /// It is not taken, now or ever.
+    Faulty(Objection),
+}
+
+/// What is wrong with a body that an endpoint does not take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Some record in it: when a part of the body is accepted, that record is in the other part.
+    Content,
+    /// It is too large, or only together with others: of two parts, both may pass.
+    Size,
+}
+
+/// Why an endpoint does not take something.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Objection {
+    /// A short text without payload.
+    pub reason: String,
+    /// What the endpoint said of it. It may quote the record: it belongs beside the record's own
+    /// bytes, and never into a log.
+    pub quote: String,
+}
+
+impl Objection {
+    /// An answer's: its status, and the beginning of its body.
+    pub fn of(answer: &Answer) -> Self {
+        Self {
+            reason: reason(answer.status),
+            quote: printable(&answer.body),
+        }
+    }
+
+    /// The reason and the quotation.
+    pub fn in_full(&self) -> String {
+        match self.quote.is_empty() {
+            true => self.reason.clone(),
+            false => format!("{}: {}", self.reason, self.quote),
+        }
+    }
+}
+
+impl fmt::Debug for Objection {
+    // Without the quotation: payload never reaches a log.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Objection({:?})", self.reason)
+    }
+}
+
+/// Bytes of an answer that are quoted at most.
+const QUOTE_BYTES_MAX: usize = 500;
+
+fn printable(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(body.get(..QUOTE_BYTES_MAX).unwrap_or(body));
+    let words = text.split(|c: char| c.is_whitespace() || c.is_control());
+    let words: Vec<_> = words.filter(|word| !word.is_empty()).collect();
+    words.join(" ")
+}
+
+/// Statuses that say "taken over".
 ///
-/// Only statuses that say "taken over" count as acceptance. A 203 comes from a proxy that changed
-/// the answer, 206 and 226 belong to GET, 207 holds an answer per item, and 260 is how one log
-/// store says that it throws everything away.
-pub fn judge(attempt: &Result<Answer, TransportError>) -> Verdict {
-    let answer = match attempt {
-        Ok(answer) => answer,
-        Err(TransportError::Refused(reason)) => {
-            return Verdict::Refused {
-                reason: reason.clone(),
-            };
-        }
-        Err(error) => {
-            return Verdict::NotNow {
-                reason: error.to_string(),
-                retry_after: None,
-                is_overload: true,
-            };
-        }
-    };
-    let reason = || format!("status {}{}", answer.status, meaning(answer.status));
-    match answer.status {
-        200 | 201 | 202 | 204 | 205 => Verdict::Accepted,
-        // 400, 413 and 422 concern the data. Until batches are divided to find the record that is
-        // meant, nothing may be given up: they are retried and reported.
-        400 | 408 | 413 | 422 | 425 | 429 | 500..=599 => Verdict::NotNow {
-            reason: reason(),
-            retry_after: answer.retry_after,
-            is_overload: !matches!(answer.status, 400 | 413 | 422),
+/// A 203 comes from a proxy that changed the answer, 206 and 226 belong to GET, 207 holds an answer
+/// per item, and 260 is how one log store says that it throws everything away.
+pub const ACCEPTING: [u16; 5] = [200, 201, 202, 204, 205];
+
+/// Decides what follows from an attempt with so many records (docs/guarantees.md has the table).
+pub fn judge(
+    attempt: &Result<Answer, TransportError>,
+    format: &dyn Format,
+    records: usize,
+) -> Verdict {
+    match attempt {
+        Ok(answer) => format.judge(answer, records),
+        Err(TransportError::Refused(reason)) => Verdict::Refused {
+            reason: reason.clone(),
         },
-        _ => Verdict::Refused { reason: reason() },
+        Err(error) => Verdict::NotNow {
+            reason: error.to_string(),
+            retry_after: None,
+            is_overload: true,
+        },
+    }
+}
+
+/// What an answer means by its status alone.
+pub fn by_status(answer: &Answer) -> Verdict {
+    let reason = reason(answer.status);
+    match answer.status {
+        status if ACCEPTING.contains(&status) => Verdict::Accepted,
+        400 | 422 => Verdict::Faulty(Fault::Content, Objection::of(answer)),
+        413 => Verdict::Faulty(Fault::Size, Objection::of(answer)),
+        408 | 425 | 429 | 500..=599 => Verdict::NotNow {
+            reason,
+            retry_after: answer.retry_after,
+            is_overload: true,
+        },
+        _ => Verdict::Refused { reason },
     }
 }
 
 /// Decides what follows from a request without records. An endpoint that finds fault with such a
 /// body knows address and credentials all the same.
-pub fn judge_probe(attempt: &Result<Answer, TransportError>) -> Verdict {
-    match attempt {
-        Ok(answer) if matches!(answer.status, 400 | 411 | 413 | 422) => Verdict::Accepted,
-        _ => judge(attempt),
+pub fn judge_probe(attempt: &Result<Answer, TransportError>, format: &dyn Format) -> Verdict {
+    match judge(attempt, format, 0) {
+        Verdict::Faulty(..) | Verdict::PerRecord(_) => Verdict::Accepted,
+        Verdict::Refused { .. } if matches!(attempt, Ok(answer) if answer.status == 411) => {
+            Verdict::Accepted
+        }
+        verdict => verdict,
     }
+}
+
+fn reason(status: u16) -> String {
+    format!("status {status}{}", meaning(status))
 }
 
 fn meaning(status: u16) -> &'static str {
@@ -134,27 +219,51 @@ pub fn retry_after(value: &str, now: std::time::SystemTime) -> Option<Duration> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Encoding;
+    use crate::format::Plain;
 
-    fn verdict(status: u16) -> Verdict {
-        judge(&Ok(Answer {
+    fn plain() -> Plain {
+        Plain::new(Encoding::Ndjson, "", "")
+    }
+
+    fn answer(status: u16) -> Result<Answer, TransportError> {
+        Ok(Answer {
             status,
             retry_after: None,
-            body: Bytes::new(),
-        }))
+            body: Bytes::from_static(b"{\"secret\":\n \"s\"}"),
+        })
     }
 
     #[test]
     fn every_status_has_its_verdict() {
         for status in 100..=999_u16 {
-            let verdict = verdict(status);
+            let verdict = judge(&answer(status), &plain(), 1);
             match status {
                 200 | 201 | 202 | 204 | 205 => assert_eq!(verdict, Verdict::Accepted),
-                400 | 408 | 413 | 422 | 425 | 429 | 500..=599 => {
+                400 | 422 => assert!(matches!(verdict, Verdict::Faulty(Fault::Content, _))),
+                413 => assert!(matches!(verdict, Verdict::Faulty(Fault::Size, _))),
+                408 | 425 | 429 | 500..=599 => {
                     assert!(matches!(verdict, Verdict::NotNow { .. }), "{status}");
                 }
                 _ => assert!(matches!(verdict, Verdict::Refused { .. }), "{status}"),
             }
+            let probed = judge_probe(&answer(status), &plain());
+            match status {
+                400 | 411 | 413 | 422 => assert_eq!(probed, Verdict::Accepted),
+                _ => assert_eq!(probed, verdict),
+            }
         }
+    }
+
+    #[test]
+    fn what_an_endpoint_says_is_not_shown_in_passing() {
+        let verdict = judge(&answer(400), &plain(), 1);
+        assert!(!format!("{verdict:?}").contains("secret"), "{verdict:?}");
+        let Verdict::Faulty(_, objection) = verdict else {
+            panic!("{verdict:?}");
+        };
+        let said = objection.in_full();
+        assert!(said.starts_with("status 400 (") && said.ends_with(": {\"secret\": \"s\"}"));
     }
 
     #[test]
@@ -165,14 +274,18 @@ mod tests {
             TransportError::Broken("reset".into()),
             TransportError::NoToken("away".into()),
         ] {
-            assert!(matches!(judge(&Err(error)), Verdict::NotNow { .. }));
+            let verdict = judge(&Err(error), &plain(), 1);
+            assert!(matches!(verdict, Verdict::NotNow { .. }));
         }
     }
 
     #[test]
     fn a_refused_client_is_refused() {
         let refused = || Err(TransportError::Refused("no token".into()));
-        for verdict in [judge(&refused()), judge_probe(&refused())] {
+        for verdict in [
+            judge(&refused(), &plain(), 1),
+            judge_probe(&refused(), &plain()),
+        ] {
             let reason = "no token".to_owned();
             assert_eq!(verdict, Verdict::Refused { reason });
         }

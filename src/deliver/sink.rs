@@ -8,18 +8,21 @@ use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::condition::Condition;
+use super::dead_letter::DeadLetterStore;
 use super::delivery::{Unsettled, deliver};
 use super::flow::Flow;
 use super::http::Transport;
+use super::refusals::Refusals;
 use crate::batch::Batcher;
 use crate::budget::BodyShare;
 use crate::checkpoint::ledger::SinkId;
 use crate::checkpoint::ledgers::Ledgers;
-use crate::clock::Rng;
+use crate::clock::{Clock, Rng};
 use crate::compress::Compressor;
 use crate::config::SinkConfig;
 use crate::format::Format;
 use crate::record::Slice;
+use crate::telemetry::status::Status;
 
 /// What the deliveries of one sink share.
 pub struct SinkContext {
@@ -30,11 +33,19 @@ pub struct SinkContext {
     /// Its settings.
     pub config: SinkConfig,
     /// Its wire format.
-    pub format: Format,
+    pub format: Arc<dyn Format>,
     /// Sends requests.
     pub transport: Arc<dyn Transport>,
     /// Builds bodies; shared by all sinks.
     pub compressor: Arc<dyn Compressor>,
+    /// Where records go that are given up; shared by all sinks.
+    pub dead_letters: Arc<dyn DeadLetterStore>,
+    /// How many may be given up.
+    pub refusals: Arc<Refusals>,
+    /// Who waits for what.
+    pub status: Arc<Status>,
+    /// The time of day.
+    pub clock: Arc<dyn Clock>,
     /// Settles receipts; shared by all sinks.
     pub ledgers: Arc<Ledgers>,
     /// Jitter.
@@ -60,6 +71,8 @@ pub struct SinkStats {
     pub requests_failed: AtomicU64,
     /// Records in accepted requests.
     pub records_accepted: AtomicU64,
+    /// Records that were given up, and confirmed as dead letters.
+    pub records_dead_lettered: AtomicU64,
     /// Bytes of accepted bodies before compression.
     pub bytes_plain: AtomicU64,
     /// Bytes of accepted bodies on the wire.
@@ -103,7 +116,7 @@ async fn collect(
     mut queue: mpsc::Receiver<Slice>,
     context: &Arc<SinkContext>,
 ) -> Result<(), Unsettled> {
-    let mut batcher = Batcher::new(context.config.batch, context.format.clone());
+    let mut batcher = Batcher::new(context.config.batch, Arc::clone(&context.format));
     let mut deliveries = JoinSet::new();
     let mut open = true;
     while open {
@@ -141,8 +154,8 @@ async fn due(batcher: &Batcher) {
     }
 }
 
-/// Starts a delivery, as soon as fewer than `concurrency` are under way: those that wait for their
-/// slots hold memory too.
+/// Starts a delivery, as soon as fewer than `concurrency` are under way beside those that are put
+/// aside: those that wait for their slots hold memory too.
 async fn send(
     batcher: &mut Batcher,
     deliveries: &mut JoinSet<Result<(), Unsettled>>,
@@ -151,9 +164,15 @@ async fn send(
     let Some(batch) = batcher.take() else {
         return Ok(());
     };
-    while deliveries.len() >= context.config.concurrency {
-        if let Some(ended) = deliveries.join_next().await {
-            settled(ended)?;
+    loop {
+        let parked = context.flow.parked();
+        if deliveries.len() < context.config.concurrency + parked {
+            break;
+        }
+        tokio::select! {
+            biased;
+            Some(ended) = deliveries.join_next() => settled(ended)?,
+            () = context.flow.parked_changed(parked) => {}
         }
     }
     // Taken here, so that the places are in the order of the batches.

@@ -6,9 +6,9 @@ use std::time::Duration;
 use entra_forwarder::compress::Compression;
 use entra_forwarder::config::{
     BatchConfig, CheckpointsConfig, Config, DeadLettersConfig, Encoding, HealthConfig,
-    LimitsConfig, OnStaleCheckpoint, OnUndecodable, OnUnparsable, OwnershipConfig, RateConfig,
-    RetryConfig, Secret, SinkConfig, SinkConnection, SinkKind, SourceAccess, SourceConfig, Start,
-    StoreConfig, Unrouted,
+    LimitsConfig, OnStaleCheckpoint, OnUndecodable, OnUnparsable, OwnershipConfig, RetryConfig,
+    Secret, SinkConfig, SinkConnection, SinkKind, SourceAccess, SourceConfig, Start, StoreConfig,
+    Unrouted,
 };
 
 use super::operations::{Setup, SinkSetup, ms};
@@ -106,6 +106,7 @@ fn sink(index: usize, setup: &SinkSetup) -> SinkConfig {
         batch: BatchConfig {
             records: setup.records,
             bytes: setup.bytes,
+            compressed_bytes: None,
             age: ms(setup.age_ms),
         },
         concurrency: setup.concurrency,
@@ -116,7 +117,7 @@ fn sink(index: usize, setup: &SinkSetup) -> SinkConfig {
             max: Duration::from_secs(5),
             retry_after_max: Duration::from_secs(20),
         },
-        rate: RateConfig::default(),
+        ..SinkConfig::default()
     }
 }
 

@@ -38,6 +38,11 @@ pub(in crate::config) static SECTIONS: &[Section] = &[
         keys: sinks::KEYS,
     },
     Section {
+        path: "sinks.*.success",
+        doc: "Which answers of an endpoint are acceptances. See `docs/delivery.md`.",
+        keys: sinks::success::KEYS,
+    },
+    Section {
         path: "sinks.*.auth",
         doc: "By whose right a sink delivers. See `docs/sinks.md`.",
         keys: sinks::auth::KEYS,

@@ -28,6 +28,8 @@ pub(in crate::config) enum TextRule {
     AmqpUrl,
     /// The name of a request header that is free to set, or `off`.
     HeaderName,
+    /// HTTP statuses of success, with commas.
+    Statuses,
 }
 
 impl TextRule {
@@ -50,6 +52,7 @@ impl TextRule {
             Self::Tenant => "a tenant id, or a domain name of the tenant",
             Self::Path => "a path",
             Self::HeaderName => "the name of a header, such as \"X-Request-Id\"",
+            Self::Statuses => "statuses from 200 to 299 with commas between them",
             Self::AmqpUrl => {
                 "a URL of the form amqps://host:port, amqp://host:port or wss://host:port"
             }
@@ -66,6 +69,7 @@ impl TextRule {
             Self::Credential | Self::Unrouted => is_name(text),
             Self::ClientId => is_uuid(text),
             Self::Tenant => is_uuid(text) || (text.contains('.') && is_host(text)),
+            Self::Statuses => text.split(',').all(is_success),
             Self::Path => !text.is_empty() && !text.contains('\0'),
             Self::AmqpUrl => return amqp_url(text),
             Self::HeaderName => return header_name(text),
@@ -76,6 +80,11 @@ impl TextRule {
             Err(Mistake::new(shown_text(text)))
         }
     }
+}
+
+fn is_success(status: &str) -> bool {
+    let status = status.trim().parse::<u16>();
+    status.is_ok_and(|status| matches!(status, 200..=299))
 }
 
 /// Whether a text may name a source, a sink or a credential. An underscore at the end would make

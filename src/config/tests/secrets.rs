@@ -50,13 +50,15 @@ fn seen(text: &str, variables: &[(&str, &str)]) -> String {
 }
 
 /// Keys that take any text and say so, or that tell the path of a directory.
-const SHOWN: [&str; 8] = [
+const SHOWN: [&str; 10] = [
     "sinks.*.auth.client_id",
     "sinks.*.auth.scope",
     "sinks.*.auth.audience",
     "sinks.*.auth.prefix",
     "sinks.*.prefix",
     "sinks.*.suffix",
+    "sinks.*.success.body_contains",
+    "sinks.*.success.body_excludes",
     "checkpoints.directory",
     "dead_letters.directory",
 ];

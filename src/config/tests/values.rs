@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::super::{
-    CredentialConfig, DeadLettersConfig, Encoding, FileText, OnUndecodable, SourceAccess, Start,
-    StoreConfig, load, read_file,
+    CredentialConfig, DeadLettersConfig, Encoding, FileText, OnUndecodable, SinkConfig,
+    SourceAccess, Start, StoreConfig, load, read_file,
 };
 use super::{BASE, base_with, env, right, wrong};
 use crate::compress::Compression;
@@ -36,6 +36,11 @@ fn defaults() {
         (sink.encoding, sink.compression, sink.concurrency),
         (Encoding::Ndjson, Compression::Gzip { level: 6 }, 4)
     );
+    let defaults = SinkConfig {
+        endpoint: sink.endpoint.clone(),
+        ..SinkConfig::default()
+    };
+    assert_eq!(*sink, defaults);
     assert!(!sink.unwrap_office365);
     assert_eq!((sink.batch.records, sink.batch.bytes), (5000, 1 << 20));
     assert_eq!(sink.batch.age, Duration::from_secs(5));

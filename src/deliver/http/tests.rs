@@ -6,11 +6,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use super::*;
-use crate::compress::Compression;
-use crate::config::{
-    BatchConfig, Encoding, OAuth2Config, RateConfig, RetryConfig, Secret, SinkAuth, SinkConnection,
-    SinkProxy, TlsConfig,
-};
+use crate::config::{OAuth2Config, Secret, SinkAuth, SinkConnection, SinkProxy, TlsConfig};
 
 /// A server that reads one request per connection, keeps it, writes these bytes, and then closes
 /// or keeps the connection open.
@@ -73,13 +69,7 @@ fn with(
 ) -> Result<HttpTransport, BuildError> {
     let _installed_before = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let sink = SinkConfig {
-        kind: crate::config::SinkKind::Http,
-        categories: Default::default(),
         endpoint: Secret::new(endpoint),
-        encoding: Encoding::Ndjson,
-        unwrap_office365: false,
-        prefix: String::new(),
-        suffix: String::new(),
         headers: BTreeMap::from([
             (
                 "authorization".to_owned(),
@@ -88,21 +78,9 @@ fn with(
             ("x-index".to_owned(), Secret::new("entra")),
         ]),
         connection,
-        compression: Compression::Gzip { level: 6 },
-        batch: BatchConfig {
-            records: 1,
-            bytes: 1,
-            age: Duration::from_secs(1),
-        },
-        concurrency: 1,
         connect_timeout: timeout,
         timeout,
-        retry: RetryConfig {
-            initial: timeout,
-            max: timeout,
-            retry_after_max: timeout,
-        },
-        rate: RateConfig::default(),
+        ..SinkConfig::default()
     };
     HttpTransport::new("main", &sink, None)
 }

@@ -6,15 +6,16 @@ use super::*;
 use crate::budget::Budget;
 use crate::checkpoint::ledger::SinkId;
 use crate::checkpoint::ledgers::Ledgers;
-use crate::clock::SharedRng;
+use crate::clock::{SharedRng, SystemClock};
 use crate::compress::InlineCompressor;
 use crate::config::{FileText, load};
 use crate::deliver::condition::Condition;
+use crate::deliver::dead_letter::memory::MemoryDeadLetters;
 use crate::deliver::flow::Flow;
+use crate::deliver::refusals::Refusals;
 use crate::deliver::sink::SinkStats;
 use crate::envelope;
 use crate::event_hub::{Offset, PartitionId, Position, SequenceNumber};
-use crate::format::Format;
 use crate::record::{EventBody, Origin};
 
 const CONFIG: &str = r#"
@@ -39,10 +40,14 @@ fn context(ledgers: &Arc<Ledgers>) -> Arc<SinkContext> {
     Arc::new(SinkContext {
         id: SinkId(0),
         name: "shadow".into(),
-        format: Format::new(config.encoding, &config.prefix, &config.suffix),
+        format: crate::format::of(&config),
         config: config.clone(),
         transport: Arc::new(NullTransport),
         compressor: Arc::new(InlineCompressor),
+        dead_letters: Arc::new(MemoryDeadLetters::default()),
+        refusals: Arc::new(Refusals::new("shadow", Arc::default(), config.refusals)),
+        status: Arc::default(),
+        clock: Arc::new(SystemClock),
         ledgers: Arc::clone(ledgers),
         rng: Arc::new(SharedRng::seeded(1)),
         draining: CancellationToken::new(),

@@ -1,7 +1,6 @@
 //! What goes to the dead letters before any sink is asked.
 
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use bytes::Bytes;
 use smallvec::SmallVec;
@@ -9,8 +8,7 @@ use smallvec::SmallVec;
 use super::Stages;
 use crate::checkpoint::ledger::{Generation, LedgerError};
 use crate::checkpoint::ledgers::LedgerId;
-use crate::deliver::dead_letter::{COMPONENT, DeadLetter};
-use crate::deliver::retry::Backoff;
+use crate::deliver::dead_letter::{DeadLetter, write_until_confirmed};
 use crate::envelope::Records;
 use crate::event_hub::{PartitionId, Position};
 use crate::record::Origin;
@@ -88,12 +86,8 @@ impl Stages {
     }
 
     async fn write(&self, letters: &[DeadLetter]) {
-        let mut backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(60));
-        while let Err(error) = self.dead_letters.write(letters).await {
-            self.status.waits(COMPONENT, &error.to_string());
-            tokio::time::sleep(backoff.next(self.rng.as_ref())).await;
-        }
-        self.status.is_well(COMPONENT);
+        let (store, rng) = (self.dead_letters.as_ref(), self.rng.as_ref());
+        write_until_confirmed(store, letters, &self.status, rng).await;
         self.stats
             .dead_lettered
             .fetch_add(letters.len() as u64, Ordering::Relaxed);

@@ -14,11 +14,12 @@ use crate::clock::SharedRng;
 use crate::compress::{CompressionPool, Compressor, WriteBody};
 use crate::config::{Config, SinkConfig, SinkKind};
 use crate::deliver::dead_letter::DeadLetterError;
+use crate::deliver::halving::{Divide, Halving, Step};
 use crate::deliver::http::{HttpTransport, Request, Transport};
 use crate::deliver::request_id::RequestId;
-use crate::deliver::response::{Verdict, judge};
+use crate::deliver::response::{Fault, RecordVerdict, Verdict, judge};
 use crate::deliver::retry::Backoff;
-use crate::format::Format;
+use crate::format::{self, Format};
 
 /// Records that may be refused before the first one is accepted: more means a wrong configuration.
 const REFUSALS_MAX: u64 = 100;
@@ -38,7 +39,7 @@ pub(super) enum Stop {
 pub(super) struct Sender {
     name: String,
     config: SinkConfig,
-    format: Format,
+    format: Arc<dyn Format>,
     transport: HttpTransport,
     compressor: CompressionPool,
     rng: SharedRng,
@@ -64,8 +65,10 @@ pub(super) struct Outcome {
 /// What became of a request.
 enum Sent {
     Accepted,
-    /// The records are found fault with.
-    Refused(String),
+    /// Something in it is not taken.
+    Refused(Fault, String),
+    /// It is told of every record.
+    PerRecord(Vec<RecordVerdict>),
 }
 
 impl Sender {
@@ -91,7 +94,7 @@ impl Sender {
         let building = Budget::new(config.limits.memory_budget).building();
         Ok(Self {
             name: name.to_owned(),
-            format: Format::of(sink),
+            format: format::of(sink),
             transport,
             compressor: CompressionPool::within(building, sink.batch.bytes),
             config: sink.clone(),
@@ -141,32 +144,48 @@ impl Sender {
     pub(super) async fn deliver(&mut self, batch: Vec<Part>) -> Outcome {
         self.well_at = Instant::now();
         let mut outcome = Outcome::default();
-        let mut left = vec![batch];
-        while let Some(batch) = left.pop() {
-            let records: usize = batch.iter().map(Part::len).sum();
-            match self.send(&batch).await {
-                Ok(Sent::Accepted) => {
-                    self.has_accepted = true;
-                    let accepted = batch.into_iter().map(|part| {
-                        let records = part.len() as u64;
-                        (part.letter, records)
-                    });
-                    outcome.accepted.extend(accepted);
+        let mut search = Halving::new(Parts(batch));
+        while !search.is_done() {
+            let part = match search.next() {
+                Step::Send(part) => part,
+                Step::Rest if self.has_accepted && search.accusation().is_some() => {
+                    search.witness();
+                    continue;
                 }
-                Ok(Sent::Refused(_)) if records > 1 => {
-                    let (first, second) = halves(batch, records / 2);
-                    left.extend([second, first]);
-                }
-                Ok(Sent::Refused(why)) => {
-                    self.refusals += 1;
-                    let letters = batch.into_iter().map(|part| (part.letter, why.clone()));
-                    outcome.refused.extend(letters);
-                    if !self.has_accepted && self.refusals >= REFUSALS_MAX {
-                        outcome.stop = Some(self.unwell(format!(
-                            "it has refused {REFUSALS_MAX} records and accepted none ({why}): is it \
-                             configured as the endpoint expects?"
-                        )));
+                Step::Rest => {
+                    let refused = [search.guilty(), search.unproven()].concat();
+                    if let Some(stop) = self.refused(refused, &mut outcome) {
+                        outcome.stop = Some(stop);
                         break;
+                    }
+                    continue;
+                }
+            };
+            match self.send(&part).await {
+                Ok(Sent::Accepted) => {
+                    outcome.accept(part);
+                    self.has_accepted = true;
+                    search.accepted();
+                }
+                Ok(Sent::Refused(fault, why)) => search.refused(part, fault, why),
+                Ok(Sent::PerRecord(verdicts)) => {
+                    search.undecided();
+                    let mut later = Parts(Vec::new());
+                    for (record, verdict) in part.records().zip(verdicts) {
+                        match verdict {
+                            RecordVerdict::Accepted => {
+                                outcome.accept(record);
+                                self.has_accepted = true;
+                                search.witness();
+                            }
+                            RecordVerdict::Faulty(objection) => {
+                                search.refused(record, Fault::Content, objection.in_full());
+                            }
+                            RecordVerdict::NotNow => later.0.extend(record.0),
+                        }
+                    }
+                    if !later.0.is_empty() {
+                        search.again(later);
                     }
                 }
                 Err(stop) => {
@@ -178,35 +197,61 @@ impl Sender {
         outcome
     }
 
+    /// Notes what is refused; says why the rest should not be sent, if it should not.
+    fn refused(&mut self, refused: Vec<(Parts, String)>, outcome: &mut Outcome) -> Option<Stop> {
+        let mut last = None;
+        for (parts, why) in refused {
+            self.refusals += parts.count() as u64;
+            let letters = parts.0.into_iter().map(|part| (part.letter, why.clone()));
+            outcome.refused.extend(letters);
+            last = Some(why);
+        }
+        let why = last.filter(|_| !self.has_accepted && self.refusals >= REFUSALS_MAX)?;
+        Some(self.unwell(format!(
+            "it has refused {} records and accepted none ({why}): is it configured as the endpoint \
+             expects?",
+            self.refusals
+        )))
+    }
+
     /// Sends a request until its answer says something about the records.
-    async fn send(&mut self, batch: &[Part]) -> Result<Sent, Stop> {
-        let request = self.request(batch).await?;
+    async fn send(&mut self, parts: &Parts) -> Result<Sent, Stop> {
+        let request = self.request(&parts.0).await?;
         let mut backoff = Backoff::new(self.config.retry.initial, self.config.retry.max);
         loop {
             if self.stop.is_cancelled() {
                 return Err(Stop::Interrupted);
             }
             let attempt = self.transport.send(request.clone()).await;
-            let status = attempt.as_ref().map_or(0, |answer| answer.status);
-            let (reason, retry_after) = match (status, judge(&attempt)) {
-                (_, Verdict::Accepted) => {
-                    self.well_at = Instant::now();
-                    return Ok(Sent::Accepted);
+            let verdict = judge(&attempt, self.format.as_ref(), parts.count());
+            let said = match &verdict {
+                Verdict::Accepted => Some(Sent::Accepted),
+                Verdict::Faulty(fault, objection) => {
+                    Some(Sent::Refused(*fault, objection.in_full()))
                 }
-                (400 | 413 | 422, verdict) => {
-                    self.well_at = Instant::now();
-                    return Ok(Sent::Refused(reason_of(verdict)));
+                _ => None,
+            };
+            if let Some(said) = said {
+                self.well_at = Instant::now();
+                return Ok(said);
+            }
+            let (reason, retry_after) = match verdict {
+                Verdict::PerRecord(verdicts) if verdicts.len() == parts.count() => {
+                    // Where nothing is said, the whole is asked for again.
+                    if verdicts.iter().any(|it| *it != RecordVerdict::NotNow) {
+                        self.well_at = Instant::now();
+                        return Ok(Sent::PerRecord(verdicts));
+                    }
+                    ("it takes none of the records now".to_owned(), None)
                 }
                 // Nobody mends an address or a credential while a command waits.
-                (_, Verdict::Refused { reason }) => return Err(self.unwell(reason)),
-                (
-                    _,
-                    Verdict::NotNow {
-                        reason,
-                        retry_after,
-                        ..
-                    },
-                ) => (reason, retry_after),
+                Verdict::Refused { reason } => return Err(self.unwell(reason)),
+                Verdict::NotNow {
+                    reason,
+                    retry_after,
+                    ..
+                } => (reason, retry_after),
+                _ => ("the answer does not tell of every record".to_owned(), None),
             };
             let asked = retry_after.unwrap_or_default();
             let wait = backoff.next(&self.rng).max(asked);
@@ -223,13 +268,13 @@ impl Sender {
     }
 
     async fn request(&self, batch: &[Part]) -> Result<Request, Stop> {
-        let (parts, format) = (batch.to_vec(), self.format.clone());
+        let (parts, format) = (batch.to_vec(), Arc::clone(&self.format));
         let records = batch.iter().flat_map(Part::records);
         let bytes = records
             .map(|record| self.format.record_bytes_max(&record))
             .sum();
         let write: WriteBody =
-            Box::new(move |out| format.write(parts.iter().flat_map(Part::records), out));
+            Box::new(move |out| format.write(&mut parts.iter().flat_map(Part::records), out));
         let compression = self.config.compression;
         let body = self.compressor.compress(write, bytes, compression).await;
         let body = body.map_err(|error| self.unwell(error.to_string()))?;
@@ -250,32 +295,59 @@ impl Sender {
     }
 }
 
-fn reason_of(verdict: Verdict) -> String {
-    match verdict {
-        Verdict::Accepted => String::new(),
-        Verdict::NotNow { reason, .. } | Verdict::Refused { reason } => reason,
+/// Records of some letters that make one request.
+#[derive(Clone, Debug)]
+struct Parts(Vec<Part>);
+
+impl Parts {
+    /// Each record alone.
+    fn records(&self) -> impl Iterator<Item = Self> {
+        self.0.iter().flat_map(|part| {
+            (part.from..part.to).map(|place| {
+                Self(vec![Part {
+                    from: place,
+                    to: place + 1,
+                    ..part.clone()
+                }])
+            })
+        })
     }
 }
 
-/// The first `records` records, and the others.
-fn halves(batch: Vec<Part>, records: usize) -> (Vec<Part>, Vec<Part>) {
-    let (mut first, mut second) = (Vec::new(), Vec::new());
-    let mut left = records;
-    for part in batch {
-        let middle = part.from + left.min(part.len());
-        left -= middle - part.from;
-        if middle > part.from {
-            first.push(Part {
-                to: middle,
-                ..part.clone()
-            });
-        }
-        if middle < part.to {
-            second.push(Part {
-                from: middle,
-                ..part
-            });
-        }
+impl Divide for Parts {
+    fn count(&self) -> usize {
+        self.0.iter().map(Part::len).sum()
     }
-    (first, second)
+
+    fn divide(self, records: usize) -> (Self, Self) {
+        let (mut first, mut second) = (Vec::new(), Vec::new());
+        let mut left = records;
+        for part in self.0 {
+            let middle = part.from + left.min(part.len());
+            left -= middle - part.from;
+            if middle > part.from {
+                first.push(Part {
+                    to: middle,
+                    ..part.clone()
+                });
+            }
+            if middle < part.to {
+                second.push(Part {
+                    from: middle,
+                    ..part
+                });
+            }
+        }
+        (Self(first), Self(second))
+    }
+}
+
+impl Outcome {
+    fn accept(&mut self, parts: Parts) {
+        let accepted = parts.0.into_iter().map(|part| {
+            let records = part.len() as u64;
+            (part.letter, records)
+        });
+        self.accepted.extend(accepted);
+    }
 }

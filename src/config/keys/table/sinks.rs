@@ -4,8 +4,10 @@ use super::{HOUR, KIB, MIB, MINUTE, text};
 use crate::config::keys::Key;
 use crate::config::keys::Need::{Default, Optional, Required};
 use crate::config::kind::{Kind, SecretRule, TextRule};
+use crate::deliver::refusals::WINDOW;
 
 pub(super) mod auth;
+pub(super) mod success;
 pub(super) mod tls;
 
 pub(super) static KEYS: &[Key] = &[
@@ -156,6 +158,17 @@ pub(super) static KEYS: &[Key] = &[
         example: "1MiB",
     },
     Key {
+        path: "sinks.*.batch.compressed_bytes",
+        kind: Kind::Bytes {
+            min: KIB,
+            max: 64 * MIB,
+        },
+        need: Optional("not bounded"),
+        doc: "Most bytes of a body as it is sent, for endpoints that count those: a larger batch is \
+              halved before it is sent; a record that is larger alone becomes a dead letter.",
+        example: "1MB",
+    },
+    Key {
         path: "sinks.*.batch.age",
         kind: Kind::Duration {
             min_ms: 10,
@@ -255,5 +268,26 @@ pub(super) static KEYS: &[Key] = &[
         need: Default("1s"),
         doc: "How much of either rate may be sent at once after a pause: as much as this time allows.",
         example: "1s",
+    },
+    Key {
+        path: "sinks.*.refusals_max",
+        kind: Kind::Integer {
+            min: 0,
+            max: WINDOW,
+        },
+        need: Default("100"),
+        doc: "At most so many of the last 10,000 records become dead letters because the endpoint \
+              refuses them (400, 413, 422, poison). When more would, their batches wait, and the \
+              sink counts as misconfigured.",
+        example: "100",
+    },
+    Key {
+        path: "sinks.*.dead_letter_without_witness",
+        kind: Kind::Bool,
+        need: Default("false"),
+        doc: "Whether every record that is refused becomes a dead letter, also when nothing else is \
+              accepted, and without the bound of `refusals_max`: the way on when an endpoint will \
+              never take what is waiting.",
+        example: "false",
     },
 ];

@@ -1,0 +1,94 @@
+//! When failures are a batch's own fault, and not the endpoint's: the rule against poison.
+//!
+//! A firewall that dislikes a user agent, or a parser that answers 500 to one record, must not keep
+//! everything behind it waiting until the hub's retention deletes it.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// Failures of a whole batch in a row, and the time that they took, before it is suspected.
+const FAILURES: u32 = 8;
+const TIME: Duration = Duration::from_secs(5 * 60);
+/// Requests of the sink that were accepted meanwhile.
+const OTHERS: u64 = 3;
+/// The same for a part of a batch that is suspected already.
+const PART_FAILURES: u32 = 2;
+const PART_OTHERS: u64 = 1;
+/// The same for a single record of it.
+const RECORD_FAILURES: u32 = 3;
+
+/// The failures of one part in a row.
+#[derive(Debug, Default)]
+pub(super) struct Trial {
+    failures: u32,
+    /// When the first one was, and how many requests had been accepted by then.
+    first: Option<(Instant, u64)>,
+}
+
+impl Trial {
+    /// An attempt failed, when so many requests of the sink had been accepted.
+    pub(super) fn failed(&mut self, accepted: u64) {
+        self.failures = self.failures.saturating_add(1);
+        self.first.get_or_insert((Instant::now(), accepted));
+    }
+
+    /// How many requests of the sink had been accepted when it first failed.
+    pub(super) fn accepted_before(&self) -> u64 {
+        self.first.map_or(0, |(_, before)| before)
+    }
+
+    /// Whether it has failed for so long that others should be taken in its stead.
+    pub(super) fn is_stuck(&self) -> bool {
+        let began = self.first.map(|(moment, _)| moment);
+        self.failures >= FAILURES && began.is_some_and(|moment| moment.elapsed() >= TIME)
+    }
+
+    /// Whether the fault is in this part of so many records: others pass and it does not. A part of
+    /// a batch that is suspected (`is_part`) gets no long trial.
+    pub(super) fn is_guilty(&self, accepted: u64, records: usize, is_part: bool) -> bool {
+        let others = self.first.map_or(0, |(_, before)| accepted - before);
+        match (is_part, records) {
+            (false, _) => self.is_stuck() && others >= OTHERS,
+            (true, 1) => self.failures >= RECORD_FAILURES && others >= OTHERS,
+            (true, _) => self.failures >= PART_FAILURES && others >= PART_OTHERS,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn only_what_fails_for_long_while_others_pass_is_guilty() {
+        let mut trial = Trial::default();
+        for _ in 0..7 {
+            trial.failed(10);
+        }
+        tokio::time::advance(TIME).await;
+        assert!(!trial.is_stuck() && !trial.is_guilty(100, 5, false));
+        trial.failed(10);
+        assert!(trial.is_stuck());
+        assert!(!trial.is_guilty(12, 5, false), "two others are too few");
+        assert!(trial.is_guilty(13, 5, false));
+        let mut quick = Trial::default();
+        for _ in 0..100 {
+            quick.failed(0);
+        }
+        assert!(!quick.is_stuck() && !quick.is_guilty(1_000, 5, false));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn parts_of_a_suspected_batch_are_judged_sooner() {
+        let mut part = Trial::default();
+        part.failed(5);
+        assert!(!part.is_guilty(6, 2, true));
+        part.failed(5);
+        assert!(!part.is_guilty(5, 2, true), "nothing else passes");
+        assert!(part.is_guilty(6, 2, true));
+        assert!(!part.is_guilty(8, 1, true), "a record gets one more");
+        part.failed(6);
+        assert!(part.is_guilty(8, 1, true) && !part.is_guilty(7, 1, true));
+    }
+}
