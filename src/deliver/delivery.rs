@@ -221,7 +221,7 @@ impl Charge {
     fn refused(fault: Fault, objection: Objection) -> Self {
         let reason = match fault {
             Fault::Content => "refused",
-            Fault::Size => "too_large",
+            Fault::Size => "oversize",
         };
         Self { reason, objection }
     }

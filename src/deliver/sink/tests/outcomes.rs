@@ -109,7 +109,7 @@ fn bodies(letters: &[StoredLetter]) -> Vec<String> {
 
 #[tokio::test(start_paused = true)]
 async fn one_bad_record_is_found_and_the_others_are_delivered_once() {
-    for (status, reason) in [(400, "refused"), (422, "refused"), (413, "too_large")] {
+    for (status, reason) in [(400, "refused"), (422, "refused"), (413, "oversize")] {
         let picky = Picky::refusing(status, &[5]);
         let mut case = Case::of(Arc::clone(&picky) as _, config(16, 4));
         give(&mut case, 0..16, 3).await;
@@ -243,7 +243,7 @@ async fn a_body_that_is_too_large_as_it_is_sent_goes_in_parts() {
     assert_eq!(picky.accepted(), 60);
     let letters = case.letters.all();
     assert_eq!(bodies(&letters), [long]);
-    assert_eq!(letters[0].facts.reason, "too_large");
+    assert_eq!(letters[0].facts.reason, "oversize");
     for (_, records) in picky.requests.lock().unwrap().iter() {
         let plain: usize = records.iter().map(|record| record.len() + 1).sum();
         assert!(plain < 200, "{plain}");
