@@ -37,6 +37,13 @@ mod tests;
 mod text;
 mod view;
 
+/// What a destination declares its keys with.
+pub(crate) mod declare {
+    pub(crate) use super::keys::{Key, Need, Section, text};
+    pub(crate) use super::kind::{Kind, SecretRule, TextRule};
+    pub(crate) use super::view::View;
+}
+
 pub use cloud::Cloud;
 pub use example::example;
 pub use load::{FileText, Loaded, load, process_environment, read_file};

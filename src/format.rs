@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::config::SinkConfig;
-use crate::deliver::response::{Answer, Verdict, by_status};
+use crate::deliver::response::{Answer, BODY_BYTES_MAX, Verdict, by_status};
 use crate::record::Record;
 
 mod plain;
@@ -29,6 +29,25 @@ pub trait Format: fmt::Debug + Send + Sync {
     /// restart can then be recognised.
     fn write(&self, records: &mut dyn Iterator<Item = Record<'_>>, out: &mut Vec<u8>);
 
+    /// What records of one request have in common, where an endpoint wants that: those with another
+    /// value travel in other requests.
+    fn group(&self, record: &Record<'_>) -> Option<String> {
+        let _ = record;
+        None
+    }
+
+    /// Where a request with these records goes, as a URL relative to the endpoint; `None` is the
+    /// endpoint itself.
+    fn target(&self, records: &mut dyn Iterator<Item = Record<'_>>) -> Option<String> {
+        let _ = records;
+        None
+    }
+
+    /// Bytes of an answer's body that are of use.
+    fn answer_bytes_max(&self) -> usize {
+        BODY_BYTES_MAX
+    }
+
     /// What an answer to a body of so many records means. The status alone decides, unless the
     /// endpoint says more.
     fn judge(&self, answer: &Answer, records: usize) -> Verdict {
@@ -37,7 +56,17 @@ pub trait Format: fmt::Debug + Send + Sync {
     }
 }
 
+/// Formats that show the same settings are the same.
+impl PartialEq for dyn Format {
+    fn eq(&self, other: &Self) -> bool {
+        format!("{self:?}") == format!("{other:?}")
+    }
+}
+
 /// The format of a sink as it is configured.
 pub fn of(sink: &SinkConfig) -> Arc<dyn Format> {
-    Arc::new(Plain::of(sink))
+    match &sink.format {
+        Some(format) => Arc::clone(format),
+        None => Arc::new(Plain::of(sink)),
+    }
 }

@@ -45,6 +45,7 @@ pub mod clock;
 pub mod config;
 #[cfg(feature = "demo")]
 pub mod demo;
+mod destination;
 pub mod proxy;
 pub mod telemetry;
 pub mod trust;

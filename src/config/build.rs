@@ -13,6 +13,7 @@ use super::{
     SinkKind, SourceAccess, SourceConfig, SourceTransport, StoreConfig, Unrouted,
 };
 use crate::compress::Compression;
+use crate::destination;
 use crate::format::Success;
 
 mod sink_connection;
@@ -100,20 +101,16 @@ fn source(view: &View<'_>) -> Option<SourceConfig> {
 }
 
 fn sink(view: &View<'_>) -> Option<SinkConfig> {
-    let kind = match view.word("type")? {
-        "null" => SinkKind::Null,
-        _ => SinkKind::Http,
-    };
-    Some(SinkConfig {
-        kind,
+    let destination = destination::by_name(view.word("type")?)?;
+    let mut sink = SinkConfig {
+        kind: SinkKind::Http,
         categories: CategoriesConfig {
             include: view.globs("include_categories"),
             exclude: view.globs("exclude_categories"),
         },
-        endpoint: match kind {
-            SinkKind::Http => view.secret("endpoint")?,
-            SinkKind::Null => Secret::new(""),
-        },
+        endpoint: view.secret("endpoint").unwrap_or_else(|| Secret::new("")),
+        path: None,
+        format: None,
         encoding: match view.word("encoding")? {
             "json_array" => Encoding::JsonArray,
             _ => Encoding::Ndjson,
@@ -152,7 +149,9 @@ fn sink(view: &View<'_>) -> Option<SinkConfig> {
             max: view.integer("refusals_max")?,
             without_witness: view.flag("dead_letter_without_witness")?,
         },
-    })
+    };
+    (destination.complete)(view, &mut sink)?;
+    Some(sink)
 }
 
 /// The statuses of a list that was checked.

@@ -3,6 +3,7 @@
 use super::keys::{Key, Need, SECTIONS, keys};
 use super::kind::Kind;
 use super::show::quoted;
+use crate::destination;
 
 /// What stands before the keys.
 const HEAD: &str = "\
@@ -14,6 +15,7 @@ const HEAD: &str = "\
 ";
 
 /// One table of the example.
+#[derive(Clone, Copy)]
 struct Table {
     /// Section in the table of keys.
     section: &'static str,
@@ -25,7 +27,28 @@ struct Table {
     comments: bool,
 }
 
-/// The tables that are shown. Further tables of a section show only what differs.
+/// The tables that are shown, with those of the destinations.
+fn tables() -> impl Iterator<Item = Table> {
+    let of_destinations = destination::ALL
+        .iter()
+        .filter(|destination| !destination.section.keys.is_empty())
+        .map(|destination| Table {
+            section: destination.section.path,
+            name: "siem",
+            set: &[],
+            comments: true,
+        });
+    let (before, behind) = TABLES
+        .split_at_checked(BEFORE_DESTINATIONS)
+        .unwrap_or_default();
+    let (before, behind) = (before.iter().copied(), behind.iter().copied());
+    before.chain(of_destinations).chain(behind)
+}
+
+/// How many of [`TABLES`] stand before those of the destinations.
+const BEFORE_DESTINATIONS: usize = 7;
+
+/// The tables of everything else. Further tables of a section show only what differs.
 const TABLES: &[Table] = &[
     Table {
         section: "",
@@ -130,7 +153,7 @@ const TABLES: &[Table] = &[
 /// A file that sets every key.
 pub fn example() -> String {
     let mut text = HEAD.to_owned();
-    for table in TABLES {
+    for table in tables() {
         text.push('\n');
         if !table.section.is_empty() {
             let mut sections = SECTIONS.iter();
@@ -142,7 +165,7 @@ pub fn example() -> String {
             text.push_str(&format!("[{}]\n", table.section.replace('*', table.name)));
         }
         for key in keys().filter(|key| key.section() == table.section) {
-            line(&mut text, table, key);
+            line(&mut text, &table, key);
         }
     }
     text

@@ -10,24 +10,25 @@ use super::kind::Kind;
 mod table;
 
 pub(super) use table::SECTIONS;
+pub(crate) use table::text;
 
 /// One key.
-pub(super) struct Key {
+pub(crate) struct Key {
     /// Where it stands, e.g. `sources.*.event_hub`.
-    pub(super) path: &'static str,
+    pub(crate) path: &'static str,
     /// Which values it takes.
-    pub(super) kind: Kind,
+    pub(crate) kind: Kind,
     /// What happens when nobody sets it.
-    pub(super) need: Need,
+    pub(crate) need: Need,
     /// What it means, in one or more sentences.
-    pub(super) doc: &'static str,
+    pub(crate) doc: &'static str,
     /// A value, as plain text.
-    pub(super) example: &'static str,
+    pub(crate) example: &'static str,
 }
 
 /// What happens when nobody sets a key.
 #[derive(Clone, Copy)]
-pub(super) enum Need {
+pub(crate) enum Need {
     /// This value is used (plain text, read as if it stood in an environment variable).
     Default(&'static str),
     /// That is a mistake.
@@ -37,13 +38,13 @@ pub(super) enum Need {
 }
 
 /// One section of the file.
-pub(super) struct Section {
+pub(crate) struct Section {
     /// Where it stands, e.g. `sources.*`; empty for the keys outside of any section.
-    pub(super) path: &'static str,
+    pub(crate) path: &'static str,
     /// What it is for.
-    pub(super) doc: &'static str,
+    pub(crate) doc: &'static str,
     /// Its keys, in the order in which they are shown.
-    pub(super) keys: &'static [Key],
+    pub(crate) keys: &'static [Key],
 }
 
 /// What a path leads to.

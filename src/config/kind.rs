@@ -11,11 +11,12 @@ mod globs;
 mod secret;
 mod text;
 
-pub(super) use secret::SecretRule;
-pub(super) use text::{OWN_HEADERS, TextRule, is_name, namespace};
+pub(crate) use secret::SecretRule;
+pub(crate) use text::TextRule;
+pub(super) use text::{OWN_HEADERS, is_name, namespace};
 
 /// Which values a key takes.
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// Text that may be shown.
     Text(TextRule),
     /// Text that is never shown, by value or by file.
@@ -40,7 +41,7 @@ pub(super) enum Kind {
 
 /// A value that its kind accepted.
 #[derive(Clone)]
-pub(super) enum Typed {
+pub(crate) enum Typed {
     Text(String),
     Secret(Secret),
     Integer(u64),

@@ -21,7 +21,7 @@ const HEAD: &str = r#"# Configuration
 /// The reference of all keys, in Markdown.
 pub fn reference() -> String {
     let mut page = HEAD.to_owned();
-    for section in SECTIONS {
+    for section in SECTIONS.iter() {
         let title = match section.path {
             "" => "Top level".to_owned(),
             path => format!("`[{}]`", path.replace('*', "<name>")),

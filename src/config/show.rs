@@ -26,7 +26,7 @@ impl Effective {
     /// Keeps what may be shown, and nothing else.
     pub(super) fn new(settings: Settings) -> Self {
         let mut entries = Vec::new();
-        for section in SECTIONS {
+        for section in SECTIONS.iter() {
             let depth = section
                 .path
                 .split('.')

@@ -1,11 +1,12 @@
 //! What is set for one endpoint.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{CategoriesConfig, Secret, SinkConnection, SinkKind};
 use crate::compress::Compression;
-use crate::format::Success;
+use crate::format::{Format, Success};
 
 /// One endpoint.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,6 +18,10 @@ pub struct SinkConfig {
     /// URL that batches are posted to; may hold a secret, so it is never printed. Empty when
     /// nothing is sent.
     pub endpoint: Secret,
+    /// Path that is added to an endpoint without one.
+    pub path: Option<String>,
+    /// The wire format, of a destination that has one of its own; otherwise the next keys say it.
+    pub format: Option<Arc<dyn Format>>,
     /// How records become a body.
     pub encoding: Encoding,
     /// Whether Office 365 audit records are taken out of Defender's.
@@ -109,6 +114,8 @@ impl Default for SinkConfig {
             kind: SinkKind::Http,
             categories: CategoriesConfig::default(),
             endpoint: Secret::new(""),
+            path: None,
+            format: None,
             encoding: Encoding::Ndjson,
             unwrap_office365: false,
             prefix: String::new(),

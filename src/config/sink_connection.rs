@@ -31,7 +31,9 @@ pub enum SinkAuth {
     #[default]
     None,
     /// A fixed token.
-    Bearer {
+    Token {
+        /// The word before it, such as `Bearer`.
+        scheme: &'static str,
         /// The token alone.
         token: Secret,
     },

@@ -11,7 +11,7 @@ use super::settings::{Setting, Settings, missing};
 
 /// One section of the settings.
 #[derive(Clone)]
-pub(super) struct View<'a> {
+pub(crate) struct View<'a> {
     pub(super) settings: &'a Settings,
     base: Path,
 }
@@ -49,35 +49,41 @@ impl<'a> View<'a> {
         self.settings.is_tried(&self.path(key))
     }
 
-    pub(super) fn text(&self, key: &str) -> Option<String> {
+    /// Whether the key has a value that somebody set.
+    pub(crate) fn is_set(&self, key: &str) -> bool {
+        self.setting(key)
+            .is_some_and(|it| it.origin != Origin::Default)
+    }
+
+    pub(crate) fn text(&self, key: &str) -> Option<String> {
         match &self.setting(key)?.typed {
             Typed::Text(text) => Some(text.clone()),
             _ => None,
         }
     }
 
-    pub(super) fn secret(&self, key: &str) -> Option<Secret> {
+    pub(crate) fn secret(&self, key: &str) -> Option<Secret> {
         match &self.setting(key)?.typed {
             Typed::Secret(secret) => Some(secret.clone()),
             _ => None,
         }
     }
 
-    pub(super) fn word(&self, key: &str) -> Option<&'static str> {
+    pub(crate) fn word(&self, key: &str) -> Option<&'static str> {
         match &self.setting(key)?.typed {
             Typed::Word(word) => Some(word),
             _ => None,
         }
     }
 
-    pub(super) fn flag(&self, key: &str) -> Option<bool> {
+    pub(crate) fn flag(&self, key: &str) -> Option<bool> {
         match &self.setting(key)?.typed {
             Typed::Bool(flag) => Some(*flag),
             _ => None,
         }
     }
 
-    pub(super) fn integer(&self, key: &str) -> Option<u64> {
+    pub(crate) fn integer(&self, key: &str) -> Option<u64> {
         match &self.setting(key)?.typed {
             Typed::Integer(number) => Some(*number),
             _ => None,
@@ -85,21 +91,21 @@ impl<'a> View<'a> {
     }
 
     /// The globs of a list; none when it is wrong or not there.
-    pub(super) fn globs(&self, key: &str) -> Vec<String> {
+    pub(crate) fn globs(&self, key: &str) -> Vec<String> {
         match self.setting(key).map(|setting| &setting.typed) {
             Some(Typed::Globs(patterns)) => patterns.clone(),
             _ => Vec::new(),
         }
     }
 
-    pub(super) fn duration(&self, key: &str) -> Option<Duration> {
+    pub(crate) fn duration(&self, key: &str) -> Option<Duration> {
         match &self.setting(key)?.typed {
             Typed::Duration(duration) => Some(*duration),
             _ => None,
         }
     }
 
-    pub(super) fn bytes(&self, key: &str) -> Option<u64> {
+    pub(crate) fn bytes(&self, key: &str) -> Option<u64> {
         match &self.setting(key)?.typed {
             Typed::Bytes(size) => Some(*size),
             _ => None,

@@ -14,6 +14,7 @@ use super::response::{Fault, Objection, RecordVerdict};
 use super::sink::SinkContext;
 use crate::batch::Batch;
 use crate::checkpoint::ledger::Settlement;
+use crate::format::Format;
 
 mod body;
 mod bury;
@@ -37,8 +38,8 @@ pub(super) async fn deliver(
 ) -> Result<(), Unsettled> {
     let mut delivery = Delivery {
         place,
+        search: Halving::of(grouped(batch, context.format.as_ref())),
         context,
-        search: Halving::new(batch),
         objected_at: None,
         is_poisoned: false,
         held: None,
@@ -52,6 +53,20 @@ pub(super) async fn deliver(
             return Ok(());
         }
     }
+}
+
+/// Parts of which each can be one request.
+fn grouped(batch: Batch, format: &dyn Format) -> Vec<Batch> {
+    let is_one = {
+        let mut groups = batch.records().map(|record| format.group(&record));
+        let first = groups.next().flatten();
+        groups.all(|group| group == first)
+    };
+    if is_one {
+        return vec![batch];
+    }
+    let sorted = batch.sorted(|record| format.group(record));
+    sorted.into_iter().map(|(_, part)| part).collect()
 }
 
 struct Delivery {

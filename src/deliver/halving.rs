@@ -79,10 +79,15 @@ pub(crate) struct Halving<T, W> {
 }
 
 impl<T: Divide, W: Clone> Halving<T, W> {
-    /// Everything is still to be sent.
+    /// Everything is still to be sent, as one part.
     pub(crate) fn new(whole: T) -> Self {
+        Self::of(vec![whole])
+    }
+
+    /// Everything is still to be sent, in these parts.
+    pub(crate) fn of(parts: Vec<T>) -> Self {
         Self {
-            todo: vec![Todo::Send(whole)],
+            todo: parts.into_iter().rev().map(Todo::Send).collect(),
             suspects: Vec::new(),
             later: Vec::new(),
             guilty: Vec::new(),

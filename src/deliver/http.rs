@@ -13,8 +13,9 @@ use bytes::{Bytes, BytesMut};
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 
 use super::request_id::RequestId;
-use super::response::{Answer, BODY_BYTES_MAX, TransportError, retry_after};
+use super::response::{Answer, TransportError, retry_after};
 use crate::config::SinkConfig;
+use crate::format;
 use crate::trust;
 
 mod auth;
@@ -36,6 +37,8 @@ pub struct Request {
     pub body: Bytes,
     /// `Content-Type`, unless the configured headers set another one.
     pub content_type: &'static str,
+    /// Where it goes, relative to the endpoint; `None` is the endpoint itself.
+    pub target: Option<String>,
     /// What the endpoint can recognise a repetition by.
     pub id: RequestId,
     /// `Content-Encoding`: how the body is compressed; `None` when it is not.
@@ -99,6 +102,8 @@ impl HttpTransport {
                 answer: sink.timeout,
             },
             credential,
+            path: sink.path.clone(),
+            answer_bytes_max: format::of(sink).answer_bytes_max(),
         };
         let material = Material::of(sink);
         let watch = Watch::new(&material);
@@ -190,11 +195,12 @@ impl HttpTransport {
         {
             headers.insert(name, id);
         }
+        let url = connection.target(request.target.as_deref())?;
         let token = connection.auth.add(&mut headers, &request.body).await?;
         let attempt = async {
             let response = connection
                 .client
-                .post(connection.url.clone())
+                .post(url)
                 .headers(headers)
                 .body(request.body)
                 .send()
@@ -206,7 +212,7 @@ impl HttpTransport {
                 .get(RETRY_AFTER)
                 .and_then(|value| value.to_str().ok())
                 .and_then(|value| retry_after(value, std::time::SystemTime::now()));
-            let body = read_body(response).await?;
+            let body = read_body(response, self.fixed.answer_bytes_max).await?;
             Ok(Answer {
                 status,
                 retry_after,
@@ -241,8 +247,11 @@ impl Transport for HttpTransport {
     }
 }
 
-/// Reads at most [`BODY_BYTES_MAX`]; what is behind that is not waited for.
-async fn read_body(mut response: reqwest::Response) -> Result<Bytes, TransportError> {
+/// Reads at most `bytes_max`; what is behind that is not waited for.
+async fn read_body(
+    mut response: reqwest::Response,
+    bytes_max: usize,
+) -> Result<Bytes, TransportError> {
     let read = async {
         let mut body = BytesMut::new();
         while let Some(chunk) = response
@@ -250,9 +259,9 @@ async fn read_body(mut response: reqwest::Response) -> Result<Bytes, TransportEr
             .await
             .map_err(|error| transport_error(&error))?
         {
-            let room = BODY_BYTES_MAX - body.len();
+            let room = bytes_max - body.len();
             body.extend_from_slice(chunk.get(..room.min(chunk.len())).unwrap_or_default());
-            if body.len() == BODY_BYTES_MAX {
+            if body.len() == bytes_max {
                 break;
             }
         }

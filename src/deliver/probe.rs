@@ -79,6 +79,7 @@ async fn probe(context: &SinkContext) -> Verdict {
         id: RequestId::of_probe(&body),
         body,
         content_type: context.format.content_type(),
+        target: None,
         content_encoding: compression.content_encoding(),
     };
     let answer = context.transport.send(request).await;

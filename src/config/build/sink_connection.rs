@@ -50,7 +50,8 @@ pub(super) fn secrets(view: &View<'_>, table: &str) -> BTreeMap<String, Secret> 
 fn auth(view: &View<'_>) -> Option<SinkAuth> {
     let text = |key: &str| view.text(key).filter(|text| !text.is_empty());
     Some(match view.word("auth.type")? {
-        "bearer" => SinkAuth::Bearer {
+        "bearer" => SinkAuth::Token {
+            scheme: "Bearer",
             token: view.secret("auth.token")?,
         },
         "basic" => SinkAuth::Basic {

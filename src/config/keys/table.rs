@@ -1,7 +1,10 @@
 //! The table of keys: a file per section, an entry per key, in the order in which they are shown.
 
+use std::sync::LazyLock;
+
 use super::Section;
 use crate::config::kind::{Kind, TextRule};
+use crate::destination;
 
 mod checkpoints;
 mod credentials;
@@ -18,8 +21,15 @@ const MIB: u64 = 1024 * KIB;
 const MINUTE: u64 = 60_000;
 const HOUR: u64 = 60 * MINUTE;
 
-/// The sections, in the order in which they are shown.
-pub(in crate::config) static SECTIONS: &[Section] = &[
+/// The sections, in the order in which they are shown. Those of the destinations follow those of
+/// all sinks.
+pub(in crate::config) static SECTIONS: LazyLock<Vec<&'static Section>> = LazyLock::new(|| {
+    let own = destination::ALL.iter().map(|it| &it.section);
+    let own = own.filter(|section| !section.keys.is_empty());
+    SINKS.iter().chain(own).chain(OTHERS).collect()
+});
+
+static SINKS: &[Section] = &[
     Section {
         path: "",
         doc: "Keys outside of any section. In a file they stand before the first section.",
@@ -52,6 +62,9 @@ pub(in crate::config) static SECTIONS: &[Section] = &[
         doc: "Whom a sink trusts beside the operating system's authorities, and who it is itself.",
         keys: sinks::tls::KEYS,
     },
+];
+
+static OTHERS: &[Section] = &[
     Section {
         path: "credentials.*",
         doc: "Microsoft Entra identities that sources and the checkpoint store refer to, by a name \
@@ -85,6 +98,6 @@ pub(in crate::config) static SECTIONS: &[Section] = &[
     },
 ];
 
-const fn text(rule: TextRule) -> Kind {
+pub(crate) const fn text(rule: TextRule) -> Kind {
     Kind::Text(rule)
 }

@@ -12,7 +12,7 @@ use crate::config::connection_string::ConnectionString;
 
 /// What a secret must look like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::config) enum SecretRule {
+pub(crate) enum SecretRule {
     /// Anything but nothing.
     Any,
     /// A connection string of Event Hubs.

@@ -5,7 +5,7 @@ use crate::config::node::shown_text;
 
 /// What a text must look like.
 #[derive(Clone, Copy)]
-pub(in crate::config) enum TextRule {
+pub(crate) enum TextRule {
     /// Anything, nothing included.
     Any,
     /// An Event Hubs namespace.

@@ -2,15 +2,31 @@
 
 use super::{in_order, is_loopback};
 use crate::config::CategoriesConfig;
-use crate::config::keys::keys;
+use crate::config::keys::{Key, keys};
 use crate::config::kind::bytes;
 use crate::config::problem::{Origin, Problem};
 use crate::config::settings::Settings;
 use crate::config::view::View;
+use crate::destination::{self, Destination};
 use crate::filter;
 
 /// Keys that a sink takes which sends nothing.
-const OF_NULL: [&str; 3] = ["type", "include_categories", "exclude_categories"];
+const OF_NULL: [&str; 3] = [
+    "sinks.*.type",
+    "sinks.*.include_categories",
+    "sinks.*.exclude_categories",
+];
+
+/// Keys of sinks that send records as they are.
+const OF_PLAIN: [&str; 7] = [
+    "sinks.*.encoding",
+    "sinks.*.prefix",
+    "sinks.*.suffix",
+    "sinks.*.unwrap_office365",
+    "sinks.*.success.statuses",
+    "sinks.*.success.body_contains",
+    "sinks.*.success.body_excludes",
+];
 
 /// Checks the rules between the keys of a sink.
 pub(super) fn check(
@@ -19,10 +35,12 @@ pub(super) fn check(
     problems: &mut Vec<Problem>,
     warnings: &mut Vec<String>,
 ) {
-    match view.word("type") {
-        Some("null") => return unused(view, warnings),
-        Some("http") if !view.is_tried("endpoint") => problems.push(view.missing("endpoint")),
-        _ => {}
+    match view.word("type").and_then(destination::by_name) {
+        Some(destination) if destination.name == destination::NULL => {
+            return sends_nothing(view, warnings);
+        }
+        Some(destination) => destined(view, destination, problems, warnings),
+        None => {}
     }
     in_order(view, "retry.initial", 1, "retry.max", problems);
     in_order(view, "connect_timeout", 1, "timeout", problems);
@@ -55,22 +73,65 @@ pub(super) fn check(
     }
 }
 
-/// Warns about what a sink does not use that sends nothing.
-fn unused(view: &View<'_>, warnings: &mut Vec<String>) {
-    for key in keys().filter(|key| key.section() == "sinks.*") {
-        let name = key.short().trim_end_matches(".*");
-        let is_set = |key: &str| view.problem(key, "", "").origin.is_some();
-        let is_set = match key.short().ends_with(".*") {
-            true => view.below(name).any(|(_, it)| it.origin != Origin::Default),
-            false => is_set(name),
-        };
-        if is_set && !OF_NULL.contains(&name) {
-            warnings.push(format!(
-                "{} is not used: {} is \"null\"",
-                view.shown(name),
-                view.shown("type")
-            ));
+/// Checks that a destination has what it needs, and warns about what is another's.
+fn destined(
+    view: &View<'_>,
+    destination: &Destination,
+    problems: &mut Vec<Problem>,
+    warnings: &mut Vec<String>,
+) {
+    for alternatives in destination.needs {
+        if alternatives.iter().any(|key| view.is_tried(key)) {
+            continue;
         }
+        let Some((first, others)) = alternatives.split_first() else {
+            continue;
+        };
+        let mut problem = view.missing(first);
+        for other in others {
+            let hint = problem.hint.get_or_insert_default();
+            hint.push_str(&format!(", or set {}", view.shown(other)));
+        }
+        problems.push(problem);
+    }
+    let others = destination::ALL.iter();
+    let foreign = others
+        .filter(|it| it.name != destination.name)
+        .flat_map(|it| it.section.keys);
+    for key in foreign {
+        unused(view, key, warnings);
+    }
+    if !destination.is_plain {
+        for key in keys().filter(|key| OF_PLAIN.contains(&key.path)) {
+            unused(view, key, warnings);
+        }
+    }
+}
+
+/// Warns about what a sink does not use that sends nothing.
+fn sends_nothing(view: &View<'_>, warnings: &mut Vec<String>) {
+    for key in keys().filter(|key| key.path.starts_with("sinks.*.")) {
+        if !OF_NULL.contains(&key.path) {
+            unused(view, key, warnings);
+        }
+    }
+}
+
+/// Warns about a key that is set and not used by this type of sink.
+fn unused(view: &View<'_>, key: &Key, warnings: &mut Vec<String>) {
+    let short = key.path.strip_prefix("sinks.*.").unwrap_or(key.path);
+    let name = short.trim_end_matches(".*");
+    let is_set = match short.ends_with(".*") {
+        true => view.below(name).any(|(_, it)| it.origin != Origin::Default),
+        false => view.problem(name, "", "").origin.is_some(),
+    };
+    if is_set {
+        warnings.push(format!(
+            "{} is not used: {} is \"{}\"",
+            view.shown(name),
+            view.shown("type"),
+            view.word("type").unwrap_or_default()
+        ));
     }
 }
 

@@ -58,7 +58,7 @@ fn every_default_and_example_is_right() {
 
 #[test]
 fn every_key_stands_in_the_file_of_its_section() {
-    for section in SECTIONS {
+    for section in SECTIONS.iter() {
         for key in section.keys {
             assert_eq!(key.section(), section.path, "{}", key.path);
         }

@@ -180,8 +180,8 @@ fn sentences_about_the_environment() {
         ),
         (
             "SINKS__SIEM",
-            "{endpoint = 5}",
-            "ENTRA_FORWARDER__SINKS__SIEM: sinks.siem.endpoint is not text; its value is not shown, expected a URL that starts with https:// or http://; put it in quotes\nsinks.siem.type is missing, expected \"http\" or \"null\"; set it in the file or by ENTRA_FORWARDER__SINKS__SIEM__TYPE",
+            "{endpoint = 5, type = \"http\"}",
+            "ENTRA_FORWARDER__SINKS__SIEM: sinks.siem.endpoint is not text; its value is not shown, expected a URL that starts with https:// or http://; put it in quotes",
         ),
         (
             "SINK__SIEM__ENDPOINT",

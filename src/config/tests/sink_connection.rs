@@ -30,7 +30,7 @@ fn without_a_word_nothing_is_added_but_an_id() {
 #[test]
 fn every_type_is_read() {
     let found = connection("auth = { type = \"bearer\", token = \"t\" }").auth;
-    assert!(matches!(found, SinkAuth::Bearer { token } if token.expose() == "t"));
+    assert!(matches!(found, SinkAuth::Token { token, .. } if token.expose() == "t"));
     let found = connection("auth = { type = \"basic\", user = \"u\" }").auth;
     assert!(matches!(found, SinkAuth::Basic { user, password }
         if user.expose() == "u" && password.expose().is_empty()));

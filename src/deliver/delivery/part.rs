@@ -173,6 +173,7 @@ async fn attempt(built: &Built, context: &SinkContext) -> Verdict {
     let request = Request {
         body: built.body.bytes.clone(),
         content_type: context.format.content_type(),
+        target: context.format.target(&mut built.part.records()),
         id: built.id,
         content_encoding: context.config.compression.content_encoding(),
     };

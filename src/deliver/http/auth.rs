@@ -36,8 +36,8 @@ impl Auth {
         };
         Ok(match &connection.auth {
             SinkAuth::None => Self::None,
-            SinkAuth::Bearer { token } => {
-                Self::Fixed(value("token", &format!("Bearer {}", token.expose()))?)
+            SinkAuth::Token { scheme, token } => {
+                Self::Fixed(value("token", &format!("{scheme} {}", token.expose()))?)
             }
             SinkAuth::Basic { user, password } => Self::Fixed(value(
                 "user",

@@ -11,11 +11,16 @@ use super::BuildError;
 use super::auth::Auth;
 use super::client::{self, Times};
 use super::secrets::Material;
+use crate::deliver::response::TransportError;
 
 /// What stays while the secrets change.
 #[derive(Clone, Debug)]
 pub(super) struct Fixed {
     pub(super) times: Times,
+    /// Path of an endpoint that is given without one.
+    pub(super) path: Option<String>,
+    /// Bytes of an answer's body that are read at most.
+    pub(super) answer_bytes_max: usize,
     /// The credential of `auth.type = "entra"`.
     pub(super) credential: Option<Arc<dyn TokenCredential>>,
 }
@@ -56,6 +61,11 @@ impl Connection {
             .expose()
             .parse()
             .map_err(|error| BuildError(format!("`endpoint` is no URL: {error}")))?;
+        if let Some(path) = &fixed.path
+            && url.path() == "/"
+        {
+            url.set_path(path);
+        }
         let connection = &material.connection;
         if !connection.query.is_empty() {
             let mut query = url.query_pairs_mut();
@@ -74,6 +84,20 @@ impl Connection {
             url,
             material,
         })
+    }
+
+    /// Where a request goes: to the endpoint, or to a place relative to it, with the same query.
+    pub(super) fn target(&self, target: Option<&str>) -> Result<Url, TransportError> {
+        let Some(target) = target else {
+            return Ok(self.url.clone());
+        };
+        let joined = self.url.join(target);
+        let mut url = joined
+            .map_err(|_| TransportError::Refused("no URL can be made for this request".into()))?;
+        if url.query().is_none() {
+            url.set_query(self.url.query());
+        }
+        Ok(url)
     }
 }
 

@@ -17,6 +17,7 @@ use super::connection::{Fixed, sensitive};
 use super::tokens::{Token, TokenSource};
 use super::{BuildError, TransportError, read_body, text_of};
 use crate::config::{ClientAuthentication, OAuth2Config, SinkConnection};
+use crate::deliver::response::BODY_BYTES_MAX;
 
 /// Longest wait for one answer; whoever needs a token waits a little longer.
 const ANSWER_MAX: Duration = Duration::from_secs(15);
@@ -112,10 +113,12 @@ impl TokenSource for Client {
             .body(self.form.clone());
         let response = request.send().await.map_err(failed)?;
         let status = response.status().as_u16();
-        let body = read_body(response).await.map_err(|error| match error {
-            TransportError::Timeout => failed_answer("it was cut off"),
-            error => failed_answer(&error.to_string()),
-        })?;
+        let body = read_body(response, BODY_BYTES_MAX)
+            .await
+            .map_err(|error| match error {
+                TransportError::Timeout => failed_answer("it was cut off"),
+                error => failed_answer(&error.to_string()),
+            })?;
         read(status, &body)
     }
 }

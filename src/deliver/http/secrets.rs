@@ -45,7 +45,7 @@ impl Material {
         let mut one = |key: &str, secret| all.push((key.to_owned(), secret));
         match &mut connection.auth {
             SinkAuth::None | SinkAuth::Entra { .. } => {}
-            SinkAuth::Bearer { token } => one("auth.token", token),
+            SinkAuth::Token { token, .. } => one("auth.token", token),
             SinkAuth::Basic { user, password } => {
                 one("auth.user", user);
                 one("auth.password", password);

@@ -7,6 +7,7 @@ use tokio::task::JoinSet;
 
 use super::*;
 use crate::config::{OAuth2Config, Secret, SinkAuth, SinkConnection, SinkProxy, TlsConfig};
+use crate::deliver::response::BODY_BYTES_MAX;
 
 /// A server that reads one request per connection, keeps it, writes these bytes, and then closes
 /// or keeps the connection open.
@@ -91,6 +92,7 @@ async fn send(endpoint: &str, timeout: Duration) -> Result<Answer, TransportErro
 
 fn request() -> Request {
     Request {
+        target: None,
         body: Bytes::from_static(b"the body ... end"),
         content_type: "application/x-ndjson",
         id: RequestId::of_probe(b"the body ... end"),

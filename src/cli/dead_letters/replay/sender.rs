@@ -283,6 +283,9 @@ impl Sender {
             id: RequestId::of_records(records, &body.bytes),
             body: body.bytes,
             content_type: self.format.content_type(),
+            target: self
+                .format
+                .target(&mut batch.iter().flat_map(Part::records)),
             content_encoding: compression.content_encoding(),
         })
     }

@@ -5,6 +5,7 @@ use crate::config::keys::Key;
 use crate::config::keys::Need::{Default, Optional, Required};
 use crate::config::kind::{Kind, SecretRule, TextRule};
 use crate::deliver::refusals::WINDOW;
+use crate::destination;
 
 pub(super) mod auth;
 pub(super) mod success;
@@ -13,17 +14,19 @@ pub(super) mod tls;
 pub(super) static KEYS: &[Key] = &[
     Key {
         path: "sinks.*.type",
-        kind: Kind::Word(&["http", "null"]),
+        kind: Kind::Word(&destination::NAMES),
         need: Required,
-        doc: "Kind of the sink: `http` posts batches to a URL; `null` counts records and their bytes, \
-              sends nothing, and takes no other keys than the two lists of categories.",
+        doc: "Kind of the sink: `http` posts batches to any URL; `null` counts records and their \
+              bytes, sends nothing, and takes no other keys than the two lists of categories; the \
+              others are services and products, each with a table of its own keys: docs/sinks.",
         example: "http",
     },
     Key {
         path: "sinks.*.endpoint",
         kind: Kind::Secret(SecretRule::HttpUrl),
-        need: Optional("**required** for `http`"),
-        doc: "URL that batches are posted to. Treated as a secret, since it may carry a token.",
+        need: Optional("**required** for `http`; what a destination makes of its own keys"),
+        doc: "URL that batches are posted to. Where only the host is given, a destination adds its \
+              own path. Treated as a secret, since it may carry a token.",
         example: "https://siem.example.com/ingest",
     },
     Key {

@@ -1,0 +1,72 @@
+//! Destinations: what a sink can be, a file for each.
+//!
+//! A destination declares the keys of its own, and makes of them what the stages need: the endpoint,
+//! its headers, and a [`Format`](crate::format::Format). To add one, copy `datadog.rs`, its page in
+//! `docs/sinks/` and its tests in `tests/destinations/`, and name it in [`ALL`].
+
+use crate::config::declare::{Section, View};
+use crate::config::{SinkConfig, SinkKind};
+
+mod datadog;
+mod members;
+
+/// One kind of sink.
+pub(crate) struct Destination {
+    /// The word in `type`; that of its table of keys, too.
+    pub(crate) name: &'static str,
+    /// Its own keys; none of them is required, and none has a default, since every sink has them.
+    pub(crate) section: Section,
+    /// Keys below the sink that must be set: one of each row.
+    pub(crate) needs: &'static [&'static [&'static str]],
+    /// Whether records are sent as they are, as `encoding` and the keys beside it say.
+    pub(crate) is_plain: bool,
+    /// Fills in what follows from the keys. `None` when a key is wrong, which is reported before.
+    pub(crate) complete: fn(&View<'_>, &mut SinkConfig) -> Option<()>,
+}
+
+/// The word for a sink that sends nothing.
+pub(crate) const NULL: &str = "null";
+
+/// All of them, in the order in which they are shown.
+pub(crate) const ALL: &[Destination] = &[
+    Destination {
+        name: "http",
+        section: NO_KEYS,
+        needs: &[&["endpoint"]],
+        is_plain: true,
+        complete: |_, _| Some(()),
+    },
+    Destination {
+        name: NULL,
+        section: NO_KEYS,
+        needs: &[],
+        is_plain: true,
+        complete: |_, sink| {
+            sink.kind = SinkKind::Null;
+            Some(())
+        },
+    },
+    datadog::DATADOG,
+];
+
+/// The words in `type`.
+pub(crate) static NAMES: [&str; ALL.len()] = {
+    let mut names = [""; ALL.len()];
+    let mut index = 0;
+    while index < names.len() {
+        names[index] = ALL[index].name;
+        index += 1;
+    }
+    names
+};
+
+const NO_KEYS: Section = Section {
+    path: "",
+    doc: "",
+    keys: &[],
+};
+
+/// The destination of this word.
+pub(crate) fn by_name(name: &str) -> Option<&'static Destination> {
+    ALL.iter().find(|destination| destination.name == name)
+}

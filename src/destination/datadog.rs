@@ -1,0 +1,171 @@
+//! Datadog's logs intake.
+//!
+//! Records are sent as Datadog's own forwarder for Azure sends them: each in its own object, with
+//! `ddsource`, `service` and `ddtags` beside its members, so that the pipelines, dashboards and
+//! rules of the integration "Microsoft Entra ID" consume them.
+//!
+//! **Sources**: intake, limits and codes: <https://docs.datadoghq.com/api/latest/logs/#send-logs>;
+//! `ddsource`: the forwarder makes it of the resource provider, with `activedirectory` for `aadiam`
+//! (<https://github.com/DataDog/datadog-serverless-functions/tree/master/azure/activity_logs_monitoring>).
+
+use std::sync::Arc;
+
+use super::Destination;
+use super::members::Members;
+use crate::config::declare::{Key, Kind, Need, SecretRule, Section, TextRule, View, text};
+use crate::config::{Secret, SinkConfig};
+use crate::deliver::response::{Answer, Verdict, by_status};
+use crate::format::Format;
+use crate::record::{Field, Record};
+
+pub(super) const DATADOG: Destination = Destination {
+    name: "datadog",
+    section: Section {
+        path: "sinks.*.datadog",
+        doc: "Keys of `type = \"datadog\"`: docs/sinks/datadog.md.",
+        keys: KEYS,
+    },
+    needs: &[&["datadog.api_key"], &["datadog.site", "endpoint"]],
+    is_plain: false,
+    complete,
+};
+
+static KEYS: &[Key] = &[
+    Key {
+        path: "sinks.*.datadog.api_key",
+        kind: Kind::Secret(SecretRule::Token),
+        need: Need::Optional("**required** for `datadog`"),
+        doc: "API key, from Organization Settings.",
+        example: "<api-key>",
+    },
+    Key {
+        path: "sinks.*.datadog.site",
+        kind: Kind::Word(&[
+            "datadoghq.com",
+            "us3.datadoghq.com",
+            "us5.datadoghq.com",
+            "datadoghq.eu",
+            "ap1.datadoghq.com",
+            "ap2.datadoghq.com",
+            "ddog-gov.com",
+        ]),
+        need: Need::Optional("**required** for `datadog`, or `endpoint`"),
+        doc: "Site of the organization, as in the address of its pages.",
+        example: "datadoghq.eu",
+    },
+    Key {
+        path: "sinks.*.datadog.service",
+        kind: text(TextRule::Any),
+        need: Need::Optional("`azure`, as the integration expects it"),
+        doc: "The `service` of every record. Not a secret: it is shown.",
+        example: "azure",
+    },
+    Key {
+        path: "sinks.*.datadog.tags",
+        kind: text(TextRule::Any),
+        need: Need::Optional("none"),
+        doc: "Tags of every record beside its tenant and category, with commas between them. Not a \
+              secret: it is shown.",
+        example: "env:prod,team:soc",
+    },
+];
+
+/// Records in a request, its bytes before compression, and bytes of one record: documented limits.
+const RECORDS_MAX: usize = 1_000;
+const BYTES_MAX: u64 = 5_000_000;
+
+fn complete(view: &View<'_>, sink: &mut SinkConfig) -> Option<()> {
+    if let Some(site) = view.word("datadog.site")
+        && !view.is_set("endpoint")
+    {
+        sink.endpoint = Secret::new(format!("https://http-intake.logs.{site}"));
+    }
+    sink.path = Some("/api/v2/logs".to_owned());
+    let key = view.secret("datadog.api_key")?;
+    sink.headers.insert("dd-api-key".to_owned(), key);
+    sink.batch.records = sink.batch.records.min(RECORDS_MAX);
+    sink.batch.bytes = sink.batch.bytes.min(BYTES_MAX);
+    sink.format = Some(Arc::new(Datadog {
+        service: view.text("datadog.service").unwrap_or("azure".to_owned()),
+        tags: view.text("datadog.tags"),
+    }));
+    Some(())
+}
+
+/// The wire format: a JSON array of records, each with Datadog's members before its own.
+#[derive(Debug)]
+struct Datadog {
+    service: String,
+    tags: Option<String>,
+}
+
+impl Datadog {
+    fn write_record(&self, record: &Record<'_>, out: &mut Vec<u8>) {
+        let mut fields = record.read(&[Field::ResourceId, Field::Category, Field::Tenant]);
+        let provider = fields
+            .resource_provider()
+            .unwrap_or_default()
+            .to_lowercase();
+        let product = match provider.strip_prefix("microsoft.").unwrap_or(&provider) {
+            "aadiam" | "" => "activedirectory",
+            product => product,
+        };
+        let mut tags = Vec::new();
+        tags.extend(fields.category().map(|it| format!("category:{}", tag(&it))));
+        let tenant = fields.tenant();
+        tags.extend(tenant.map(|it| format!("tenant_id:{}", tag(it.id.as_str()))));
+        tags.extend(self.tags.clone());
+        let mut members = Members::open(out);
+        members
+            .member("ddsource", &format!("azure.{product}"))
+            .member("service", &self.service)
+            .member("ddtags", &tags.join(","))
+            .member("entra_forwarder_id", &record.stable_id().to_string());
+        members.close_with(record);
+    }
+}
+
+/// A value in a list of tags: a comma would end it.
+fn tag(value: &str) -> String {
+    value
+        .chars()
+        .take(200)
+        .map(|c| if c == ',' { '_' } else { c })
+        .collect()
+}
+
+/// Bytes that Datadog's members add at most: two tags of 200 characters that may take six bytes
+/// each, the product, and the id.
+const MEMBERS_BYTES: u64 = 4_096;
+
+impl Format for Datadog {
+    fn content_type(&self) -> &'static str {
+        "application/json"
+    }
+
+    fn frame_bytes(&self) -> u64 {
+        2
+    }
+
+    fn record_bytes_max(&self, record: &Record<'_>) -> u64 {
+        let tags = self.tags.as_ref().map_or(0, String::len);
+        let own = 6 * (self.service.len() + tags) as u64;
+        record.json_bytes_max() + own + MEMBERS_BYTES
+    }
+
+    fn write(&self, records: &mut dyn Iterator<Item = Record<'_>>, out: &mut Vec<u8>) {
+        out.push(b'[');
+        for (index, record) in records.enumerate() {
+            if index > 0 {
+                out.push(b',');
+            }
+            self.write_record(&record, out);
+        }
+        out.push(b']');
+    }
+
+    /// 403 is a wrong key; everything else is as usual.
+    fn judge(&self, answer: &Answer, _records: usize) -> Verdict {
+        by_status(answer)
+    }
+}

@@ -1,0 +1,15 @@
+//! Every destination: what it sends, and what becomes of what its endpoint answers.
+//!
+//! `golden` compares bodies with files in `golden/`, each of which names its source of truth;
+//! `UPDATE_EXPECTED=1` writes them anew. The stand-ins hold the documented limits and answer as
+//! documented.
+#![cfg(test)]
+
+#[path = "../support/server.rs"]
+mod server;
+
+mod datadog;
+mod golden;
+mod pages;
+mod stand_in;
+mod world;

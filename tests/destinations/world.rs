@@ -1,0 +1,176 @@
+//! A sink of a configuration, without the hub before it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use entra_forwarder::budget::Budget;
+use entra_forwarder::checkpoint::ledger::{Generation, SinkBalance, SinkId};
+use entra_forwarder::checkpoint::ledgers::{LedgerId, Ledgers};
+use entra_forwarder::clock::{SharedRng, SystemClock};
+use entra_forwarder::compress::CompressionPool;
+use entra_forwarder::config::{Config, FileText, SinkConfig, load};
+use entra_forwarder::deliver::condition::Condition;
+use entra_forwarder::deliver::dead_letter::StoredLetter;
+use entra_forwarder::deliver::dead_letter::memory::MemoryDeadLetters;
+use entra_forwarder::deliver::flow::Flow;
+use entra_forwarder::deliver::http::HttpTransport;
+use entra_forwarder::deliver::refusals::Refusals;
+use entra_forwarder::deliver::sink::{SinkContext, SinkStats, run};
+use entra_forwarder::envelope;
+use entra_forwarder::event_hub::{Offset, PartitionId, Position, SequenceNumber, Timestamp};
+use entra_forwarder::format;
+use entra_forwarder::record::{EventBody, HubName, Origin, Record, Slice};
+use entra_forwarder::telemetry::status::Status;
+use smallvec::smallvec;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// What every configuration needs beside its sinks.
+const BASE: &str = r#"
+[sources.entra]
+connection_string = "Endpoint=sb://contoso.servicebus.windows.net/;SharedAccessKeyName=listen;SharedAccessKey=bm8gc2VjcmV0;EntityPath=logs"
+consumer_group = "forwarder"
+[checkpoints]
+store = "directory"
+directory = "/var/lib/entra-forwarder"
+"#;
+
+/// A configuration of these sinks that is right, and gives no warning.
+pub(crate) fn config(sinks: &str) -> Config {
+    let file = FileText {
+        name: "test".into(),
+        text: format!("{BASE}{sinks}"),
+    };
+    let loaded = load(Some(file), []).unwrap_or_else(|problems| panic!("{problems}\n{sinks}"));
+    assert_eq!(loaded.warnings, Vec::<String>::new(), "{sinks}");
+    loaded.config
+}
+
+/// What is wrong with the configuration of these sinks.
+pub(crate) fn wrong(sinks: &str) -> String {
+    let file = FileText {
+        name: "test".into(),
+        text: format!("{BASE}{sinks}"),
+    };
+    load(Some(file), []).expect_err(sinks).to_string()
+}
+
+/// The event of the given number.
+pub(crate) fn origin(sequence: i64) -> Origin {
+    Origin {
+        hub: Arc::new(HubName::new("contoso.servicebus.windows.net", "logs")),
+        partition: PartitionId::new("3"),
+        position: Position {
+            sequence: SequenceNumber(sequence),
+            offset: Offset::new("4711"),
+            enqueued_at: Timestamp::parse_rfc3339("2026-01-31T12:00:05.678Z"),
+        },
+    }
+}
+
+/// The body that the only sink of a configuration makes of an event, not compressed.
+pub(crate) fn body(sinks: &str, event: &[u8]) -> Vec<u8> {
+    let config = config(sinks);
+    let sink = config.sinks.values().next().unwrap();
+    let format = format::of(sink);
+    let (records, origin) = (
+        envelope::split(&Bytes::copy_from_slice(event), 0),
+        origin(42),
+    );
+    let mut records = records.all().map(|piece| Record::new(piece, &origin));
+    let mut out = Vec::new();
+    format.write(&mut records, &mut out);
+    out
+}
+
+/// A running sink.
+pub(crate) struct World {
+    ledgers: Arc<Ledgers>,
+    letters: MemoryDeadLetters,
+    pub(crate) status: Arc<Status>,
+    ledger: (LedgerId, Generation),
+    queue: mpsc::Sender<Slice>,
+    running: JoinSet<()>,
+    next: i64,
+}
+
+impl World {
+    /// Starts the only sink of this configuration.
+    pub(crate) fn start(sinks: &str) -> Self {
+        let mut config = config(sinks);
+        let (name, mut sink) = config.sinks.pop_first().unwrap();
+        sink.retry.initial = Duration::from_millis(10);
+        sink.retry.max = Duration::from_millis(50);
+        Self::of(&name, sink)
+    }
+
+    fn of(name: &str, sink: SinkConfig) -> Self {
+        let _installed_before = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let ledgers = Arc::new(Ledgers::new(1));
+        let (status, letters) = (Arc::<Status>::default(), MemoryDeadLetters::new());
+        let context = Arc::new(SinkContext {
+            id: SinkId(0),
+            name: name.to_owned(),
+            format: format::of(&sink),
+            transport: Arc::new(HttpTransport::new(name, &sink, None).unwrap()),
+            compressor: Arc::new(CompressionPool::new(1)),
+            dead_letters: Arc::new(letters.clone()),
+            refusals: Arc::new(Refusals::new(name, Arc::clone(&status), sink.refusals)),
+            status: Arc::clone(&status),
+            clock: Arc::new(SystemClock),
+            ledgers: Arc::clone(&ledgers),
+            rng: Arc::new(SharedRng::seeded(1)),
+            draining: CancellationToken::new(),
+            condition: Arc::new(Condition::new(name, Arc::clone(&status))),
+            stats: SinkStats::starting_with(sink.concurrency),
+            bodies: Budget::new(128 << 20).bodies(1),
+            flow: Arc::new(Flow::new(&sink, Arc::new(SharedRng::seeded(2)))),
+            config: sink,
+        });
+        let id = ledgers.add("entra", &PartitionId::new("3"));
+        let ledger = (id, ledgers.start(id, None));
+        let (queue, slices) = mpsc::channel(16);
+        let mut running = JoinSet::new();
+        running.spawn(run(slices, context));
+        Self {
+            ledgers,
+            letters,
+            status,
+            ledger,
+            queue,
+            running,
+            next: 0,
+        }
+    }
+
+    /// Gives the sink an event with this body.
+    pub(crate) async fn give(&mut self, event: &[u8]) {
+        let records = envelope::split(&Bytes::copy_from_slice(event), 0);
+        let (count, origin) = (records.len() as u32, origin(self.next));
+        self.next += 1;
+        let (id, generation) = self.ledger;
+        let position = origin.position.clone();
+        let receipts = self
+            .ledgers
+            .open(id, generation, position, 1, count, smallvec![count])
+            .unwrap();
+        let permit = Budget::new(128 << 20).reserve(1).await;
+        let body = Arc::new(EventBody::new(records, origin, permit));
+        for receipts in receipts {
+            let slice = Slice::whole(Arc::clone(&body), receipts);
+            self.queue.send(slice).await.unwrap();
+        }
+    }
+
+    /// Ends the input, and waits until every record is delivered or a dead letter.
+    pub(crate) async fn end(mut self) -> (SinkBalance, Vec<StoredLetter>) {
+        drop(self.queue);
+        let ended = async { while self.running.join_next().await.is_some() {} };
+        let ended = tokio::time::timeout(Duration::from_secs(60), ended).await;
+        let status = self.status.waiting();
+        ended.unwrap_or_else(|_| panic!("not delivered within a minute: {status:?}"));
+        (self.ledgers.balance().sinks[0], self.letters.all())
+    }
+}
