@@ -179,7 +179,8 @@ impl Delivery {
         let refusals = Arc::clone(&self.context.refusals);
         let accepted = self.context.flow.accepted();
         let is_witnessed = self.objected_at.is_some_and(|before| accepted > before);
-        if is_witnessed || !refusals.needs_witness() {
+        let is_provable = is_witnessed || !refusals.needs_witness();
+        if is_provable && self.search.accusation().is_some() {
             match self.held.take() {
                 // Somebody may have mended it meanwhile: what was refused before may be taken now.
                 Some(_) if is_witnessed => self.search.retry(),
