@@ -127,6 +127,20 @@ impl Delivery {
     /// say so.
     fn refused(&mut self, part: Batch, fault: Fault, charge: Charge, before: u64) {
         self.objected_at.get_or_insert(before);
+        if part.len() > 1 {
+            let divided = self.context.stats.divided.fetch_add(1, Ordering::Relaxed) + 1;
+            // Whoever sends too much does so again and again: said at 1, 10, 100, ...
+            if fault == Fault::Size && divided == 10_u64.pow(divided.ilog10()) {
+                let (sink, reason) = (&self.context.name, &charge.objection.reason);
+                tracing::warn!(
+                    event = "batch_divided",
+                    sink,
+                    divided,
+                    "sink {sink} does not take a batch of {} records in one piece: {reason}",
+                    part.len()
+                );
+            }
+        }
         self.search.refused(part, fault, charge);
     }
 
