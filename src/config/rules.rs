@@ -217,6 +217,11 @@ fn unused(view: &View<'_>, key: &str, fits: &str, warnings: &mut Vec<String>) {
     }
 }
 
+/// Whether what is sent to this URL travels unencrypted over a network.
+pub(crate) fn is_clear(url: &url::Url) -> bool {
+    url.scheme() == "http" && !is_loopback(url)
+}
+
 /// Whether the URL leads to this machine.
 fn is_loopback(url: &url::Url) -> bool {
     let host = url.host_str().unwrap_or_default();

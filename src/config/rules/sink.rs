@@ -1,6 +1,6 @@
 //! Rules of one sink, and of what all of them select.
 
-use super::{in_order, is_loopback};
+use super::{in_order, is_clear};
 use crate::config::CategoriesConfig;
 use crate::config::keys::keys;
 use crate::config::kind::bytes;
@@ -47,7 +47,7 @@ pub(super) fn check(
     let url = view
         .secret("endpoint")
         .and_then(|endpoint| url::Url::parse(endpoint.expose()).ok());
-    if url.is_some_and(|url| url.scheme() == "http" && !is_loopback(&url)) {
+    if url.as_ref().is_some_and(is_clear) {
         warnings.push(format!(
             "{} starts with http://: records and headers travel unencrypted",
             view.shown("endpoint")

@@ -1,6 +1,6 @@
 //! What fits together in how a sink is reached, and by whose right.
 
-use super::{identity, is_loopback};
+use super::{identity, is_clear};
 use crate::config::build::key_encoding;
 use crate::config::problem::Problem;
 use crate::config::view::View;
@@ -106,7 +106,7 @@ fn check_clear(
     let clear = |view: &View<'_>, key: &str| {
         let url = view.secret(key)?;
         let url = url::Url::parse(url.expose()).ok()?;
-        (url.scheme() == "http" && !is_loopback(&url)).then_some(())
+        is_clear(&url).then_some(())
     };
     if kind == "entra" && clear(sink, "endpoint").is_some() {
         problems.push(sink.problem(
