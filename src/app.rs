@@ -38,6 +38,7 @@ use crate::deliver::http::Transport;
 use crate::deliver::null;
 use crate::deliver::probe;
 use crate::deliver::refusals::Refusals;
+use crate::deliver::rotation;
 use crate::deliver::sink::{self, SinkContext, SinkStats};
 use crate::event_hub::Source;
 use crate::filter::Filter;
@@ -243,6 +244,7 @@ impl App {
         for sink in &self.sinks {
             conditions.push(Arc::clone(&sink.condition));
             self.probes.spawn(probe::run(Arc::clone(sink)));
+            self.probes.spawn(rotation::run(Arc::clone(sink)));
         }
         Arc::new(Admission::new(conditions))
     }
