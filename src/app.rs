@@ -197,6 +197,8 @@ impl App {
         config: &Config,
         seams: &Seams,
     ) -> Vec<mpsc::Sender<crate::record::Slice>> {
+        let sinks = config.sinks.values();
+        let sending = sinks.filter(|sink| sink.kind == SinkKind::Http).count();
         let mut queues = Vec::new();
         for (id, ((name, sink), transport)) in
             config.sinks.iter().zip(&seams.transports).enumerate()
@@ -217,7 +219,7 @@ impl App {
                 draining: self.draining.clone(),
                 condition: Arc::new(Condition::new(name, Arc::clone(&self.status))),
                 stats: SinkStats::starting_with(sink.concurrency),
-                bodies: self.budget.bodies(config.sinks.len()),
+                bodies: self.budget.bodies(sending),
                 flow: Arc::new(Flow::new(sink, Arc::clone(&seams.rng))),
             });
             let (queue, slices) = mpsc::channel(SINK_QUEUE);

@@ -237,13 +237,10 @@ fn hubs(
 
 /// The bodies that are being built have a share of the memory budget.
 fn compressor(config: &Config) -> CompressionPool {
-    let largest = config
-        .sinks
-        .values()
-        .map(|sink| sink.batch.bytes)
-        .max()
-        .unwrap_or(1);
-    CompressionPool::within(Budget::new(config.limits.memory_budget).building(), largest)
+    let sinks = config.sinks.values();
+    let sending = sinks.filter(|sink| sink.kind == SinkKind::Http);
+    let bodies = sending.map(|sink| (sink.batch.bytes, sink.compression));
+    CompressionPool::within(Budget::new(config.limits.memory_budget).building(), bodies)
 }
 
 type Stores = (Arc<dyn CheckpointStore>, Arc<dyn DeadLetterArchive>);

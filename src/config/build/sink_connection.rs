@@ -10,7 +10,7 @@ use crate::config::{
 };
 
 /// Header with the signature when none is named.
-const SIGNATURE_HEADER: &str = "x-signature-256";
+pub(in crate::config) const SIGNATURE_HEADER: &str = "x-signature-256";
 /// What stands before a signature when nothing else is given.
 const SIGNATURE_PREFIX: &str = "sha256=";
 
