@@ -50,6 +50,7 @@ pub use load::{FileText, Loaded, load, process_environment, read_file};
 pub use problem::{Origin, Problem, Problems};
 pub use reference::reference;
 pub use routing::{CategoriesConfig, SinkKind, Unrouted};
+pub(crate) use rules::is_clear;
 pub use schema::schema;
 pub use secret::{Secret, SecretFile, SecretFileError};
 pub use show::Effective;

@@ -18,7 +18,7 @@ use crate::format::Success;
 
 mod sink_connection;
 
-pub(super) use sink_connection::key_encoding;
+pub(super) use sink_connection::{SIGNATURE_HEADER, key_encoding};
 
 /// Builds the whole configuration.
 pub(super) fn build(settings: &Settings) -> Option<Config> {

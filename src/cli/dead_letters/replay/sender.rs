@@ -96,7 +96,7 @@ impl Sender {
             name: name.to_owned(),
             format: format::of(sink),
             transport,
-            compressor: CompressionPool::within(building, sink.batch.bytes),
+            compressor: CompressionPool::within(building, [(sink.batch.bytes, sink.compression)]),
             config: sink.clone(),
             rng: SharedRng::from_entropy(),
             patience,

@@ -157,7 +157,7 @@ pub(super) static KEYS: &[Key] = &[
         },
         need: Default("1MiB"),
         doc: "A batch is closed at this size before compression; a single larger record goes alone. \
-              At most an eighth of `limits.memory_budget`.",
+              At most a sixteenth of `limits.memory_budget`.",
         example: "1MiB",
     },
     Key {
