@@ -25,7 +25,10 @@ async fn streams_that_fail_and_records_that_are_refused() {
     let script = Script::new(|number, records| match number {
         1 => Reply::status(503).header("retry-after", "0"),
         4 => Reply::status(401),
-        2 | 5 | 9 => Reply::fault(200, Fault::Silent(Close)),
+        2 | 5 | 9 => Reply {
+            fault: Fault::Silent(Close),
+            ..judged(records)
+        },
         _ => judged(records),
     });
     let shared = script.clone();

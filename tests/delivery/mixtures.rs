@@ -7,7 +7,7 @@ use std::panic::AssertUnwindSafe;
 use entra_forwarder::clock::{Rng, SharedRng};
 use futures::FutureExt;
 
-use crate::bench::{Bench, Way, config, marked};
+use crate::bench::{Bench, Way, impatient, marked};
 use crate::endpoint::{Knock, Script};
 use crate::records::{fate, judged};
 use crate::reply::Ending::{self, Close, Hang, Reset};
@@ -69,9 +69,9 @@ async fn mixture(seed: u64) {
         })
         .collect();
     let records = marked(100 + below(&rng, 200), &marks);
-    let config = config(1 + below(&rng, 60), 1 + below(&rng, 5));
+    let config = impatient(1 + below(&rng, 60), 1 + below(&rng, 5));
     // Until then it goes wrong; then everything that is left passes.
-    let mends_at = below(&rng, 80);
+    let mends_at = below(&rng, 60);
     let (script, trust) = (script(seed, mends_at), Trust::new());
     let acceptor = (way == Way::Tls).then(|| trust.acceptor("localhost"));
     let server = script.serve(acceptor).await;
@@ -126,7 +126,7 @@ async fn mixtures() {
     let count = number("DELIVERY_SEEDS").unwrap_or(20);
     let seeds: Vec<u64> = (first..first + count).collect();
     // A few side by side: most of the time goes by waiting.
-    for some in seeds.chunks(5) {
+    for some in seeds.chunks(10) {
         let runs = some.iter().map(|seed| async move {
             let run = AssertUnwindSafe(mixture(*seed)).catch_unwind().await;
             run.unwrap_or_else(|panic| {
