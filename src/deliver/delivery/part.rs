@@ -103,17 +103,8 @@ impl Delivery {
                 }
             };
             note_limit(&context);
-            let accepted = context.flow.accepted();
-            trial.failed(accepted, broke);
-            if trial.may_be_too_large(wire_bytes, built.part.len()) {
-                let charge = Charge::unanswered(failure);
-                self.refused(built.part, Fault::Size, charge, trial.accepted_before());
-                return None;
-            }
-            if trial.is_guilty(accepted, built.part.len(), self.is_poisoned) {
-                self.is_poisoned = true;
-                self.place.park();
-                let charge = Charge::poison(failure);
+            trial.failed(context.flow.accepted(), broke);
+            if let Some(charge) = self.charge(&built, trial, failure) {
                 self.refused(built.part, Fault::Size, charge, trial.accepted_before());
                 return None;
             }
@@ -122,6 +113,21 @@ impl Delivery {
                 return Some(built.part);
             }
         }
+    }
+
+    /// What a part that fails is accused of, if it should be divided.
+    fn charge(&mut self, built: &Built, trial: &Trial, failure: String) -> Option<Charge> {
+        let (records, bytes) = (built.part.len(), built.body.bytes.len() as u64);
+        if trial.may_be_too_large(bytes, records) {
+            return Some(Charge::unanswered(failure));
+        }
+        let accepted = self.context.flow.accepted();
+        if trial.is_guilty(accepted, records, self.is_poisoned) {
+            self.is_poisoned = true;
+            self.place.park();
+            return Some(Charge::poison(failure));
+        }
+        None
     }
 }
 
