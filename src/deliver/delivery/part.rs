@@ -10,7 +10,7 @@ use super::{Charge, Delivery, Unsettled, slowly};
 use crate::batch::Batch;
 use crate::deliver::flow::{Setback, Slot};
 use crate::deliver::http::Request;
-use crate::deliver::response::{Fault, Objection, RecordVerdict, Verdict, judge};
+use crate::deliver::response::{Fault, Objection, RecordVerdict, TransportError, Verdict, judge};
 use crate::deliver::sink::SinkContext;
 use crate::deliver::trial::Trial;
 
@@ -56,7 +56,8 @@ impl Delivery {
                 self.search.undecided();
                 return None;
             }
-            let failure = match attempt(&built, &context).await {
+            let (verdict, broke) = attempt(&built, &context).await;
+            let failure = match verdict {
                 Verdict::Accepted => {
                     slot.accepted();
                     note_accepted(&context, &built);
@@ -102,12 +103,8 @@ impl Delivery {
                 }
             };
             note_limit(&context);
-            let accepted = context.flow.accepted();
-            trial.failed(accepted);
-            if trial.is_guilty(accepted, built.part.len(), self.is_poisoned) {
-                self.is_poisoned = true;
-                self.place.park();
-                let charge = Charge::poison(failure);
+            trial.failed(context.flow.accepted(), broke);
+            if let Some(charge) = self.charge(&built, trial, failure) {
                 self.refused(built.part, Fault::Size, charge, trial.accepted_before());
                 return None;
             }
@@ -117,9 +114,30 @@ impl Delivery {
             }
         }
     }
+
+    /// What a part that fails is accused of, if it should be divided.
+    fn charge(&mut self, built: &Built, trial: &Trial, failure: String) -> Option<Charge> {
+        let (records, bytes) = (built.part.len(), built.body.bytes.len() as u64);
+        if trial.may_be_too_large(bytes, records) {
+            return Some(Charge::unanswered(failure));
+        }
+        let accepted = self.context.flow.accepted();
+        if trial.is_guilty(accepted, records, self.is_poisoned) {
+            self.is_poisoned = true;
+            self.place.park();
+            return Some(Charge::poison(failure));
+        }
+        None
+    }
 }
 
 impl Charge {
+    /// There is no answer, and it is large.
+    fn unanswered(reason: String) -> Self {
+        let quote = String::new();
+        Self::refused(Fault::Size, Objection { reason, quote })
+    }
+
     /// It fails, and others pass.
     fn poison(reason: String) -> Self {
         let quote = String::new();
@@ -169,7 +187,8 @@ fn note_limit(context: &SinkContext) {
     context.stats.concurrency.store(limit, Ordering::Relaxed);
 }
 
-async fn attempt(built: &Built, context: &SinkContext) -> Verdict {
+/// Gives what follows, and whether the connection broke before there was a whole answer.
+async fn attempt(built: &Built, context: &SinkContext) -> (Verdict, bool) {
     let request = Request {
         body: built.body.bytes.clone(),
         content_type: context.format.content_type(),
@@ -180,9 +199,10 @@ async fn attempt(built: &Built, context: &SinkContext) -> Verdict {
     let stats = &context.stats;
     stats.requests.fetch_add(1, Ordering::Relaxed);
     let answer = context.transport.send(request).await;
+    let broke = matches!(answer, Err(TransportError::Broken(_)));
     let verdict = judge(&answer, context.format.as_ref(), built.part.len());
     if verdict != Verdict::Accepted {
         stats.requests_failed.fetch_add(1, Ordering::Relaxed);
     }
-    verdict
+    (verdict, broke)
 }
