@@ -18,6 +18,7 @@ use crate::checkpoint::ledger::Settlement;
 mod body;
 mod bury;
 mod part;
+mod screen;
 
 use bury::bury;
 

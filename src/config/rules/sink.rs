@@ -57,10 +57,13 @@ pub(super) fn check(
 
 /// Warns about what a sink does not use that sends nothing.
 fn unused(view: &View<'_>, warnings: &mut Vec<String>) {
-    for key in keys().filter(|key| key.section() == "sinks.*") {
-        let name = key.short().trim_end_matches(".*");
+    for key in keys() {
+        let Some(short) = key.path.strip_prefix("sinks.*.") else {
+            continue;
+        };
+        let name = short.trim_end_matches(".*");
         let is_set = |key: &str| view.problem(key, "", "").origin.is_some();
-        let is_set = match key.short().ends_with(".*") {
+        let is_set = match short.ends_with(".*") {
             true => view.below(name).any(|(_, it)| it.origin != Origin::Default),
             false => is_set(name),
         };
