@@ -206,7 +206,7 @@ impl App {
             let context = Arc::new(SinkContext {
                 id: SinkId(id),
                 name: name.clone(),
-                format: format::of(sink),
+                format: format::of(sink, Arc::clone(&seams.clock)),
                 config: sink.clone(),
                 transport: Arc::clone(transport),
                 compressor: Arc::clone(&seams.compressor),

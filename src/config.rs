@@ -54,7 +54,10 @@ pub(crate) use rules::is_clear;
 pub use schema::schema;
 pub use secret::{Secret, SecretFile, SecretFileError};
 pub use show::Effective;
-pub use sink::{BatchConfig, Encoding, RateConfig, RefusalsConfig, RetryConfig, SinkConfig};
+pub use sink::{
+    BatchConfig, Encoding, OnOld, OnOversize, RateConfig, RecordLimits, RefusalsConfig,
+    RetryConfig, SinkConfig,
+};
 pub use sink_connection::{
     ClientAuthentication, Digits, HttpVersion, KeyEncoding, OAuth2Config, SignatureConfig,
     SinkAuth, SinkConnection, SinkProxy, TlsConfig,

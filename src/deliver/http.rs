@@ -13,9 +13,8 @@ use bytes::{Bytes, BytesMut};
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 
 use super::request_id::RequestId;
-use super::response::{Answer, TransportError, retry_after};
+use super::response::{Answer, BODY_BYTES_MAX, TransportError, retry_after};
 use crate::config::SinkConfig;
-use crate::format;
 
 mod auth;
 mod client;
@@ -115,7 +114,8 @@ impl HttpTransport {
             },
             credentials,
             path: sink.path.clone(),
-            answer_bytes_max: format::of(sink).answer_bytes_max(),
+            answer_bytes_max: (sink.format.as_ref())
+                .map_or(BODY_BYTES_MAX, |format| format.answer_bytes_max()),
         };
         let material = Material::of(sink);
         let watching = Watching::new(&material);

@@ -124,7 +124,7 @@ impl Bench {
         config.connection.tls.ca = Some(Secret::new(trust.pem()));
         config.connection.proxy = Some(SinkProxy::None);
         let http = HttpTransport::new("siem", &config, None).unwrap();
-        let format = entra_forwarder::format::of(&config);
+        let format = entra_forwarder::format::of(&config, Arc::new(SystemClock));
         let client = Arc::new(Client::new(http, Arc::clone(&format)));
         let ledgers = Arc::new(Ledgers::new(1));
         let (status, letters) = (Arc::<Status>::default(), MemoryDeadLetters::new());

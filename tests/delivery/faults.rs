@@ -101,7 +101,7 @@ async fn refusals_without_end() {
             let records = marked(12, &[(5, "bad")]);
             let reason = match status {
                 400 => Some("refused"),
-                413 => Some("too_large"),
+                413 => Some("oversize"),
                 _ => None,
             };
             let bad = records[5].clone();

@@ -11,7 +11,7 @@ use crate::reply::Reply;
 
 /// The marks of records, and what they are refused with.
 const MARKS: [(&str, u16, &str); 3] = [
-    ("too large", 413, "too_large"),
+    ("too large", 413, "oversize"),
     ("malformed", 400, "refused"),
     ("invalid", 422, "refused"),
 ];

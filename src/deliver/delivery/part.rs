@@ -22,7 +22,10 @@ impl Delivery {
         let mut next = Some(part);
         while let Some(part) = next.take() {
             self.place.ready(&context.draining).await;
-            let built = Built::of(part, &context).await?;
+            let Some(screened) = self.screen(part).await else {
+                return Ok(());
+            };
+            let built = Built::of(screened, &context).await?;
             let bytes = built.body.bytes.len() as u64;
             match context.config.batch.compressed_bytes {
                 Some(most) if bytes > most => self.too_large(built.part, bytes, most).await,
@@ -45,7 +48,8 @@ impl Delivery {
         }
     }
 
-    /// Repeats the same bytes. Gives the part back when it should free its memory between attempts.
+    /// Repeats the same bytes. Gives the part back when it should free its memory between attempts,
+    /// and when a record in it has come of age: those bytes may not be sent any more.
     async fn attempts(&mut self, built: Built, trial: &mut Trial) -> Option<Batch> {
         let context = Arc::clone(&self.context);
         loop {
@@ -55,6 +59,9 @@ impl Delivery {
                 // Their next owner reads them again; sending them too would only make duplicates.
                 self.search.undecided();
                 return None;
+            }
+            if built.is_outdated(context.clock.as_ref()) {
+                return Some(built.part);
             }
             let (verdict, broke) = attempt(&built, &context).await;
             let failure = match verdict {
@@ -89,11 +96,7 @@ impl Delivery {
                     is_overload,
                 } => {
                     context.condition.fails(&reason);
-                    slot.failed(Setback {
-                        is_overload,
-                        retry_after: retry_after.unwrap_or_default(),
-                        wait_min: Duration::ZERO,
-                    });
+                    slot.failed(as_asked(is_overload, retry_after));
                     reason
                 }
                 Verdict::Refused { reason } => {
@@ -128,6 +131,15 @@ impl Delivery {
             return Some(Charge::poison(failure));
         }
         None
+    }
+}
+
+/// Waits as the endpoint asks for.
+fn as_asked(is_overload: bool, retry_after: Option<Duration>) -> Setback {
+    Setback {
+        is_overload,
+        retry_after: retry_after.unwrap_or_default(),
+        wait_min: Duration::ZERO,
     }
 }
 
