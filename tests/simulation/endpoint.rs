@@ -117,11 +117,7 @@ impl Endpoint {
     /// the process makes of it.
     fn objection(&self, records: &[RecordKey], bytes: u64) -> Option<(Option<u16>, Outcome)> {
         let refused = |status, is_whim| {
-            let reason = if status == 413 {
-                "too_large"
-            } else {
-                "refused"
-            };
+            let reason = if status == 413 { "oversize" } else { "refused" };
             (Some(status), Outcome::Refused { reason, is_whim })
         };
         let whim = self.script.lock().unwrap().whim;

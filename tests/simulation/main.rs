@@ -95,7 +95,7 @@ const COVERED: [&str; 58] = [
     "record too large for its sink",
     "poison sent",
     "given up as refused",
-    "given up as too_large",
+    "given up as oversize",
     "given up as poison",
     "good record given up",
     "batch held back",

@@ -31,7 +31,7 @@ impl Dislike {
     pub(crate) fn reason(self) -> &'static str {
         match self {
             Self::Content(_) => "refused",
-            Self::Size | Self::Oversize => "too_large",
+            Self::Size | Self::Oversize => "oversize",
             Self::Poison(_) => "poison",
         }
     }

@@ -161,7 +161,7 @@ impl Verdicts {
         at.letters += 1;
         let known = at.records.entry(record).or_default();
         known.is_done = true;
-        if dislike == Some(Dislike::Oversize) && reason == "too_large" {
+        if dislike == Some(Dislike::Oversize) && reason == "oversize" {
             self.journal.count("record too large for its sink", 1);
             return;
         }
