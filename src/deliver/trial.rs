@@ -10,6 +10,8 @@ use tokio::time::Instant;
 /// Failures of a whole batch in a row, and the time that they took, before it is suspected.
 const FAILURES: u32 = 8;
 const TIME: Duration = Duration::from_secs(5 * 60);
+/// Failures in a row after which it is put aside.
+const STUCK_FAILURES: u32 = 3;
 /// Requests of the sink that were accepted meanwhile.
 const OTHERS: u64 = 3;
 /// The same for a part of a batch that is suspected already.
@@ -50,8 +52,13 @@ impl Trial {
         self.first.map_or(0, |(_, before)| before)
     }
 
-    /// Whether it has failed for so long that others should be taken in its stead.
+    /// Whether it has failed so often that others should be taken in its stead: as long as it has
+    /// one of few places, nobody can tell whether it fails alone.
     pub(super) fn is_stuck(&self) -> bool {
+        self.failures >= STUCK_FAILURES
+    }
+
+    fn is_suspect(&self) -> bool {
         let began = self.first.map(|(moment, _)| moment);
         self.failures >= FAILURES && began.is_some_and(|moment| moment.elapsed() >= TIME)
     }
@@ -69,7 +76,7 @@ impl Trial {
     pub(super) fn is_guilty(&self, accepted: u64, records: usize, is_part: bool) -> bool {
         let others = self.first.map_or(0, |(_, before)| accepted - before);
         match (is_part, records) {
-            (false, _) => self.is_stuck() && others >= OTHERS,
+            (false, _) => self.is_suspect() && others >= OTHERS,
             (true, 1) => self.failures >= RECORD_FAILURES && others >= OTHERS,
             (true, _) => self.failures >= PART_FAILURES && others >= PART_OTHERS,
         }
@@ -87,16 +94,15 @@ mod tests {
             trial.failed(10, false);
         }
         tokio::time::advance(TIME).await;
-        assert!(!trial.is_stuck() && !trial.is_guilty(100, 5, false));
+        assert!(trial.is_stuck() && !trial.is_guilty(100, 5, false));
         trial.failed(10, false);
-        assert!(trial.is_stuck());
         assert!(!trial.is_guilty(12, 5, false), "two others are too few");
         assert!(trial.is_guilty(13, 5, false));
         let mut quick = Trial::default();
         for _ in 0..100 {
             quick.failed(0, false);
         }
-        assert!(!quick.is_stuck() && !quick.is_guilty(1_000, 5, false));
+        assert!(!quick.is_guilty(1_000, 5, false));
     }
 
     #[tokio::test]

@@ -155,7 +155,11 @@ impl CheckpointStore for StoreHandle {
             .call(Call::Read, move |store| Ok(store.read(&id)))
             .await?;
         self.gate.has_read();
-        self.verdicts.resumed(&self.process, index(partition));
+        // Before its first claim a process reads in order to learn whether this is a first start.
+        let whose = (partition.clone(), self.process.clone());
+        if self.store.lock().claimed_at.contains_key(&whose) {
+            self.verdicts.resumed(&self.process, index(partition));
+        }
         if let Some(checkpoint) = stored.as_ref().and_then(StoredCheckpoint::checkpoint) {
             self.may_resume(partition, checkpoint);
         }
