@@ -7,6 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::config::SinkConfig;
+use crate::deliver::http::Transport;
 use crate::deliver::response::{Answer, BODY_BYTES_MAX, Verdict, by_status};
 use crate::record::Record;
 
@@ -41,6 +42,11 @@ pub trait Format: fmt::Debug + Send + Sync {
     fn target(&self, records: &mut dyn Iterator<Item = Record<'_>>) -> Option<String> {
         let _ = records;
         None
+    }
+
+    /// What sends its requests, where one of them takes more than one exchange with the endpoint.
+    fn transport(&self, inner: Arc<dyn Transport>) -> Arc<dyn Transport> {
+        inner
     }
 
     /// Bytes of an answer's body that are of use.
