@@ -3,6 +3,9 @@
 
 use std::sync::Arc;
 
+use entra_forwarder::app::outside::{Outside, places};
+use entra_forwarder::deliver::http::Request;
+use entra_forwarder::deliver::request_id::RequestId;
 use serde_json::{Value, json};
 
 use crate::splunk_hec::{Hec, Shared, at, give};
@@ -189,4 +192,38 @@ async fn nothing_is_sent_to_a_token_without_acknowledgement() {
         .iter()
         .position(|it| it.target.ends_with("/event"));
     assert!(first_events.unwrap() >= 5, "nothing was sent before");
+}
+
+#[tokio::test]
+async fn running_and_replaying_wait_for_it() {
+    let _installed_before = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let hec = acknowledging();
+    let shared = Arc::clone(&hec);
+    let server = StandIn::start(move |request| {
+        let mut hec = shared.lock().unwrap();
+        match question(request) {
+            Some(number) => answer(&mut hec, number, true),
+            None => hec.take(request),
+        }
+    })
+    .await;
+    let config = config(&at(&server, ACKNOWLEDGE));
+    let (seams, hubs) = Outside::reach(&config, None).unwrap().split();
+    let sink = ("siem", &config.sinks["siem"]);
+    let replaying = places::transport(&config, sink, None).unwrap();
+    for (n, transport) in [&seams.transports[0], &replaying].into_iter().enumerate() {
+        let body = json!({"time": 1, "event": {"n": n}, "fields": {}}).to_string();
+        let request = Request {
+            id: RequestId::of_probe(body.as_bytes()),
+            body: body.into(),
+            content_type: "application/json",
+            target: None,
+            content_encoding: None,
+        };
+        let answer = transport.send(request).await.unwrap();
+        assert_eq!(answer.status, 200);
+        // Indexed, and not waiting to be.
+        assert_eq!(hec.lock().unwrap().counts().len(), n + 1);
+    }
+    hubs.close().await;
 }
