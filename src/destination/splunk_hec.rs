@@ -116,7 +116,13 @@ static KEYS: &[Key] = &[
     },
 ];
 
+/// Bytes of a request when nothing is set: what old releases take, and Splunk's own function sends.
+const BYTES: u64 = 1_000_000;
+
 fn complete(view: &View<'_>, sink: &mut SinkConfig) -> Option<()> {
+    if !view.is_set("batch.bytes") {
+        sink.batch.bytes = BYTES;
+    }
     sink.path = Some("/services/collector/event".to_owned());
     sink.connection.auth = SinkAuth::Token {
         scheme: "Splunk",

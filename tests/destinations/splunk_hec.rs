@@ -153,6 +153,10 @@ fn what_must_be_set() {
     let sink = config(SINK).sinks.remove("siem").unwrap();
     assert_eq!(sink.path.as_deref(), Some("/services/collector/event"));
     assert_eq!(sink.headers.len(), 0);
+    assert_eq!(sink.batch.bytes, 1_000_000);
+    let larger = SINK.replace("records = 25", "records = 25\nbytes = \"4MiB\"");
+    let sink = config(&larger).sinks.remove("siem").unwrap();
+    assert_eq!(sink.batch.bytes, 4 << 20);
     let problems = wrong("[sinks.siem]\ntype = \"splunk_hec\"\n");
     for key in ["splunk_hec.token", "endpoint"] {
         assert!(problems.contains(key), "{key}: {problems}");
