@@ -7,8 +7,11 @@
 use crate::config::declare::{Section, View};
 use crate::config::{RecordLimits, SinkConfig, SinkKind};
 
+mod coralogix;
 mod datadog;
 mod members;
+mod name;
+mod splunk_hec;
 
 /// One kind of sink.
 pub(crate) struct Destination {
@@ -48,6 +51,8 @@ pub(crate) const ALL: &[Destination] = &[
         },
     },
     datadog::DATADOG,
+    coralogix::CORALOGIX,
+    splunk_hec::SPLUNK_HEC,
 ];
 
 /// The words in `type`.

@@ -29,6 +29,7 @@ use crate::deliver::null::NullTransport;
 use crate::event_hub::Source;
 use crate::event_hub::client::{Access, EventHubSource, Settings, Timeouts};
 use crate::event_hub::runtime::AmqpRuntime;
+use crate::format;
 
 pub mod places;
 
@@ -76,7 +77,7 @@ impl Outside {
                 transports.push(Arc::new(NullTransport));
                 continue;
             }
-            transports.push(Arc::new(http_transport(name, sink, &credentials)?));
+            transports.push(http_transport(name, sink, &credentials)?);
         }
         let amqp = AmqpRuntime::start().map_err(|error| at("sources")(&error))?;
         let hubs = hubs(config, &credentials, &amqp)?;
@@ -190,7 +191,7 @@ fn http_transport(
     name: &str,
     sink: &SinkConfig,
     credentials: &Credentials,
-) -> Result<HttpTransport, OutsideError> {
+) -> Result<Arc<dyn Transport>, OutsideError> {
     let credentials = match &sink.connection.auth {
         SinkAuth::Entra { credential, .. } => {
             let place = format!("sinks.{name}.auth.credential");
@@ -198,7 +199,9 @@ fn http_transport(
         }
         _ => None,
     };
-    HttpTransport::new(name, sink, credentials).map_err(|error| at(format!("sinks.{name}"))(&error))
+    let http = HttpTransport::new(name, sink, credentials);
+    let http = http.map_err(|error| at(format!("sinks.{name}"))(&error))?;
+    Ok(format::of(sink, Arc::new(SystemClock)).transport(Arc::new(http)))
 }
 
 fn hubs(

@@ -8,8 +8,11 @@
 #[path = "../support/server.rs"]
 mod server;
 
+mod coralogix;
 mod datadog;
 mod golden;
 mod pages;
+mod splunk_acknowledge;
+mod splunk_hec;
 mod stand_in;
 mod world;

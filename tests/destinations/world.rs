@@ -79,9 +79,16 @@ pub(crate) fn body(sinks: &str, event: &[u8]) -> Vec<u8> {
         envelope::split(&Bytes::copy_from_slice(event), 0),
         origin(42),
     );
-    let mut records = records.all().map(|piece| Record::new(piece, &origin));
+    // Batches are measured by what a record adds at most.
+    let all = || records.all().map(|piece| Record::new(piece, &origin));
+    for record in all() {
+        let mut alone = Vec::new();
+        format.write(&mut std::iter::once(record), &mut alone);
+        let most = format.frame_bytes() + format.record_bytes_max(&record);
+        assert!(alone.len() as u64 <= most, "{} > {most}", alone.len());
+    }
     let mut out = Vec::new();
-    format.write(&mut records, &mut out);
+    format.write(&mut all(), &mut out);
     out
 }
 
@@ -114,7 +121,8 @@ impl World {
             id: SinkId(0),
             name: name.to_owned(),
             format: format::of(&sink, Arc::new(SystemClock)),
-            transport: Arc::new(HttpTransport::new(name, &sink, None).unwrap()),
+            transport: format::of(&sink, Arc::new(SystemClock))
+                .transport(Arc::new(HttpTransport::new(name, &sink, None).unwrap())),
             compressor: Arc::new(CompressionPool::new(1)),
             dead_letters: Arc::new(letters.clone()),
             refusals: Arc::new(Refusals::new(name, Arc::clone(&status), sink.refusals)),

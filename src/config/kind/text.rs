@@ -32,10 +32,6 @@ pub(crate) enum TextRule {
     /// HTTP statuses of success, with commas.
     Statuses,
     /// A template over a record.
-    #[cfg_attr(
-        not(test),
-        allow(dead_code, reason = "for the names of endpoints to come")
-    )]
     Template,
 }
 

@@ -15,7 +15,7 @@ use crate::compress::{CompressionPool, Compressor, WriteBody};
 use crate::config::{Config, SinkConfig, SinkKind};
 use crate::deliver::dead_letter::DeadLetterError;
 use crate::deliver::halving::{Divide, Halving, Step};
-use crate::deliver::http::{HttpTransport, Request, Transport};
+use crate::deliver::http::{Request, Transport};
 use crate::deliver::request_id::RequestId;
 use crate::deliver::response::{Fault, RecordVerdict, Verdict, judge};
 use crate::deliver::retry::Backoff;
@@ -41,7 +41,7 @@ pub(super) struct Sender {
     name: String,
     config: SinkConfig,
     format: Arc<dyn Format>,
-    transport: HttpTransport,
+    transport: Arc<dyn Transport>,
     compressor: CompressionPool,
     rng: SharedRng,
     patience: Duration,
