@@ -9,6 +9,7 @@ use crate::config::{SinkConfig, SinkKind};
 
 mod datadog;
 mod members;
+mod otlp;
 
 /// One kind of sink.
 pub(crate) struct Destination {
@@ -47,6 +48,7 @@ pub(crate) const ALL: &[Destination] = &[
         },
     },
     datadog::DATADOG,
+    otlp::OTLP,
 ];
 
 /// The words in `type`.

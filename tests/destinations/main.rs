@@ -5,11 +5,14 @@
 //! documented.
 #![cfg(test)]
 
+#[path = "../support/python.rs"]
+mod python;
 #[path = "../support/server.rs"]
 mod server;
 
 mod datadog;
 mod golden;
+mod otlp;
 mod pages;
 mod stand_in;
 mod world;

@@ -79,9 +79,14 @@ pub(crate) fn body(sinks: &str, event: &[u8]) -> Vec<u8> {
         envelope::split(&Bytes::copy_from_slice(event), 0),
         origin(42),
     );
-    let mut records = records.all().map(|piece| Record::new(piece, &origin));
+    let records: Vec<_> = records.all().map(|it| Record::new(it, &origin)).collect();
     let mut out = Vec::new();
-    format.write(&mut records, &mut out);
+    format.write(&mut records.iter().copied(), &mut out);
+    let most: u64 = records.iter().map(|it| format.record_bytes_max(it)).sum();
+    assert!(
+        out.len() as u64 <= format.frame_bytes() + most,
+        "{format:?}"
+    );
     out
 }
 
