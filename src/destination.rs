@@ -7,6 +7,7 @@
 use crate::config::declare::{Section, View};
 use crate::config::{SinkConfig, SinkKind};
 
+mod azure_monitor;
 mod datadog;
 mod members;
 mod otlp;
@@ -48,6 +49,7 @@ pub(crate) const ALL: &[Destination] = &[
         },
     },
     datadog::DATADOG,
+    azure_monitor::AZURE_MONITOR,
     otlp::OTLP,
 ];
 

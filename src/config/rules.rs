@@ -40,6 +40,10 @@ pub(super) fn check(settings: &mut Settings, problems: &mut Vec<Problem>) -> Vec
             problems,
             &mut warnings,
         );
+        identity::check_reference(
+            &View::new(settings, &["sinks", &name, "azure_monitor"]),
+            problems,
+        );
         sink_connection::check(
             &View::new(settings, &["sinks", &name]),
             &View::new(settings, &["sinks", &name, "auth"]),

@@ -10,6 +10,7 @@ mod python;
 #[path = "../support/server.rs"]
 mod server;
 
+mod azure_monitor;
 mod datadog;
 mod golden;
 mod otlp;
