@@ -15,6 +15,7 @@ use super::gate::Gate;
 use super::hub::index;
 use super::journal::Rule;
 use super::store::{Call, Fault, Store};
+use super::verdicts::Verdicts;
 
 /// Longest wait for an answer, as the store promises it.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -23,6 +24,7 @@ pub(crate) struct StoreHandle {
     pub(crate) store: Arc<Store>,
     pub(crate) process: String,
     pub(crate) gate: Arc<Gate>,
+    pub(crate) verdicts: Arc<Verdicts>,
 }
 
 impl StoreHandle {
@@ -153,6 +155,7 @@ impl CheckpointStore for StoreHandle {
             .call(Call::Read, move |store| Ok(store.read(&id)))
             .await?;
         self.gate.has_read();
+        self.verdicts.resumed(&self.process, index(partition));
         if let Some(checkpoint) = stored.as_ref().and_then(StoredCheckpoint::checkpoint) {
             self.may_resume(partition, checkpoint);
         }
