@@ -55,6 +55,7 @@ pub(crate) const ALL: &[Destination] = &[
 ];
 
 /// The words in `type`.
+#[expect(clippy::indexing_slicing, reason = "checked when it is compiled")]
 pub(crate) static NAMES: [&str; ALL.len()] = {
     let mut names = [""; ALL.len()];
     let mut index = 0;

@@ -52,8 +52,7 @@ pub trait Format: fmt::Debug + Send + Sync {
 
     /// Where a request with these records goes, as a URL relative to the endpoint; `None` is the
     /// endpoint itself.
-    fn target(&self, records: &mut dyn Iterator<Item = Record<'_>>) -> Option<String> {
-        let _ = records;
+    fn target(&self, _records: &mut dyn Iterator<Item = Record<'_>>) -> Option<String> {
         None
     }
 

@@ -50,7 +50,7 @@ pub(super) fn check(settings: &mut Settings, problems: &mut Vec<Problem>) -> Vec
             &mut warnings,
         );
         identity::check_reference(
-            &View::new(settings, &["sinks", &name, "azure_monitor"]),
+            &View::new(settings, &["sinks", name.as_str(), "azure_monitor"]),
             problems,
         );
         sink_connection::check(

@@ -43,7 +43,7 @@ fn the_keys() {
     let more = "type = \"azure_monitor\"\nbatch.bytes = \"60MiB\"\n\
                 batch.compressed_bytes = \"2MiB\"\ncompression = \"zstd\"";
     let large = SINK.replace("type = \"azure_monitor\"", more);
-    let large = format!("{large}[limits]\nmemory_budget = \"512MiB\"\n");
+    let large = format!("{large}[limits]\nmemory_budget = \"1GiB\"\n");
     let sink = config(&large).sinks.remove("siem").unwrap();
     let batch = (sink.batch.bytes, sink.batch.compressed_bytes);
     assert_eq!(batch, (48 << 20, Some(1 << 20)));
@@ -125,6 +125,22 @@ fn no_value_is_longer_than_azure_monitor_keeps() {
         text.push_str(part);
     }
     assert_eq!(text, record);
+}
+
+#[test]
+fn the_page_declares_every_column_and_no_other() {
+    let page = include_str!("../../docs/sinks/azure_monitor.md");
+    let rule = page.split("```json\n").nth(1).unwrap();
+    let rule: Value = serde_json::from_str(rule.split("```").next().unwrap()).unwrap();
+    let columns = &rule["properties"]["streamDeclarations"]["Custom-EntraRecords"]["columns"];
+    let columns = columns.as_array().unwrap().iter();
+    let declared: BTreeSet<_> = columns.map(|it| it["name"].as_str().unwrap()).collect();
+    let record = r#"{"time":"2026-01-31T11:58:07Z","tenantId":"11111111-2222-4333-8444-555555555555","category":"c","operationName":"o","resultType":"0","correlationId":"i","level":4}"#;
+    let event = format!("{{\"records\":[{record}]}}");
+    let mut found = rows(SINK, &event);
+    found.extend(rows(&format!("{SINK}record = \"text\"\n"), &event));
+    let sent = found.iter().flat_map(|row| row.as_object().unwrap().keys());
+    assert_eq!(sent.map(String::as_str).collect::<BTreeSet<_>>(), declared);
 }
 
 #[test]
