@@ -139,6 +139,12 @@ impl Format for Otlp {
         }
     }
 
+    /// Receivers may say of every record why it was rejected; of a message that is cut, nothing can
+    /// be read.
+    fn answer_bytes_max(&self) -> usize {
+        1 << 20
+    }
+
     fn judge(&self, answer: &Answer, records: usize) -> Verdict {
         answer::judge(answer, records)
     }

@@ -15,5 +15,6 @@ mod datadog;
 mod golden;
 mod otlp;
 mod pages;
+mod sizes;
 mod stand_in;
 mod world;
