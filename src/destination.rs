@@ -7,10 +7,12 @@
 use crate::config::declare::{Section, View};
 use crate::config::{RecordLimits, SinkConfig, SinkKind};
 
+mod azure_monitor;
 mod coralogix;
 mod datadog;
 mod members;
 mod name;
+mod otlp;
 mod splunk_hec;
 
 /// One kind of sink.
@@ -51,11 +53,14 @@ pub(crate) const ALL: &[Destination] = &[
         },
     },
     datadog::DATADOG,
+    azure_monitor::AZURE_MONITOR,
+    otlp::OTLP,
     coralogix::CORALOGIX,
     splunk_hec::SPLUNK_HEC,
 ];
 
 /// The words in `type`.
+#[expect(clippy::indexing_slicing, reason = "checked when it is compiled")]
 pub(crate) static NAMES: [&str; ALL.len()] = {
     let mut names = [""; ALL.len()];
     let mut index = 0;

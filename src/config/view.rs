@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use super::Secret;
 use super::given::Path;
 use super::keys;
 use super::kind::Typed;
 use super::problem::{Origin, Problem};
 use super::settings::{Setting, Settings, missing};
+use super::{Cloud, Secret};
 
 /// One section of the settings.
 #[derive(Clone)]
@@ -53,6 +53,12 @@ impl<'a> View<'a> {
     pub(crate) fn is_set(&self, key: &str) -> bool {
         self.setting(key)
             .is_some_and(|it| it.origin != Origin::Default)
+    }
+
+    /// The cloud that the configuration names, wherever the section is.
+    pub(crate) fn cloud(&self) -> Cloud {
+        let word = Self::new(self.settings, &[]).word("cloud");
+        word.map(Cloud::of_word).unwrap_or_default()
     }
 
     pub(crate) fn text(&self, key: &str) -> Option<String> {

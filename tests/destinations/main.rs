@@ -5,13 +5,18 @@
 //! documented.
 #![cfg(test)]
 
+#[path = "../support/python.rs"]
+mod python;
 #[path = "../support/server.rs"]
 mod server;
 
+mod azure_monitor;
 mod coralogix;
 mod datadog;
 mod golden;
+mod otlp;
 mod pages;
+mod sizes;
 mod splunk_acknowledge;
 mod splunk_hec;
 mod stand_in;
