@@ -15,10 +15,10 @@
 //! 10. [`checkpoint`] knows what is settled, and stores the watermark.
 //!
 //! Around them: [`app`] builds and joins the stages, [`config`] says what they do, [`budget`]
-//! bounds their memory, [`proxy`] and [`trust`] hold for every connection over HTTP or TLS,
-//! [`clock`] and the traits of the stages are the seams behind which the simulation stands, and
-//! [`telemetry`] says how it goes. What must stay true of all of it is in `docs/architecture.md`,
-//! what is promised in `docs/guarantees.md`.
+//! bounds their memory, [`template`] makes names of what records say, [`proxy`] and [`trust`] hold
+//! for every connection over HTTP or TLS, [`clock`] and the traits of the stages are the seams
+//! behind which the simulation stands, and [`telemetry`] says how it goes. What must stay true of
+//! all of it is in `docs/architecture.md`, what is promised in `docs/guarantees.md`.
 
 pub mod event_hub;
 pub mod partition;
@@ -48,4 +48,5 @@ pub mod demo;
 mod destination;
 pub mod proxy;
 pub mod telemetry;
+pub mod template;
 pub mod trust;

@@ -18,17 +18,19 @@ mod keys;
 mod moment;
 mod office365;
 mod own_id;
+mod path;
 mod scan;
 mod severity;
 mod tenant;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod time;
 mod value;
 
 pub use fields::{Field, Fields};
 pub use identity::{ContentKey, StableId};
 pub use json::MARK;
+pub use path::{Path, Segment};
 pub use severity::Severity;
 pub use tenant::{Tenant, TenantId};
 pub use time::{EventTime, TimeSource};

@@ -11,6 +11,7 @@ mod mistakes;
 mod routing;
 mod secrets;
 mod sink_connection;
+mod templates;
 mod values;
 
 /// A right configuration to change in one place.

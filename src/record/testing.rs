@@ -7,10 +7,10 @@ use crate::envelope;
 use crate::event_hub::Timestamp;
 
 /// When the events of these records were enqueued: 2026-11-21T08:15:30.125Z.
-pub(super) const ENQUEUED: Timestamp = Timestamp(1_795_248_930_125);
+pub(crate) const ENQUEUED: Timestamp = Timestamp(1_795_248_930_125);
 
 /// Looks at the only record of a body.
-pub(super) fn with<T>(body: &str, look: impl FnOnce(Record<'_>) -> T) -> T {
+pub(crate) fn with<T>(body: &str, look: impl FnOnce(Record<'_>) -> T) -> T {
     let mut origin = Origin::any();
     origin.position.enqueued_at = Some(ENQUEUED);
     let records = envelope::split(&Bytes::from(body.to_owned()), 0);

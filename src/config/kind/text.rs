@@ -2,6 +2,7 @@
 
 use super::Mistake;
 use crate::config::node::shown_text;
+use crate::template::Template;
 
 /// What a text must look like.
 #[derive(Clone, Copy)]
@@ -30,6 +31,12 @@ pub(crate) enum TextRule {
     HeaderName,
     /// HTTP statuses of success, with commas.
     Statuses,
+    /// A template over a record.
+    #[cfg_attr(
+        not(test),
+        allow(dead_code, reason = "for the names of endpoints to come")
+    )]
+    Template,
 }
 
 impl TextRule {
@@ -53,6 +60,7 @@ impl TextRule {
             Self::Path => "a path",
             Self::HeaderName => "the name of a header, such as \"X-Request-Id\"",
             Self::Statuses => "statuses from 200 to 299 with commas between them",
+            Self::Template => "a template such as \"entra-{{ category | lower }}\"",
             Self::AmqpUrl => {
                 "a URL of the form amqps://host:port, amqp://host:port or wss://host:port"
             }
@@ -73,12 +81,22 @@ impl TextRule {
             Self::Path => !text.is_empty() && !text.contains('\0'),
             Self::AmqpUrl => return amqp_url(text),
             Self::HeaderName => return header_name(text),
+            Self::Template => return template(text),
         };
         if right {
             Ok(text.to_owned())
         } else {
             Err(Mistake::new(shown_text(text)))
         }
+    }
+}
+
+/// A template as it is written; it names something, so there is something.
+fn template(text: &str) -> Result<String, Mistake> {
+    match Template::compile(text) {
+        Ok(_) if text.is_empty() => Err(Mistake::new(shown_text(text))),
+        Ok(_) => Ok(text.to_owned()),
+        Err(error) => Err(Mistake::new(shown_text(text)).hint(error.to_string())),
     }
 }
 
