@@ -8,6 +8,7 @@ use crate::config::declare::{Section, View};
 use crate::config::{SinkConfig, SinkKind};
 
 mod datadog;
+mod elasticsearch;
 mod members;
 
 /// One kind of sink.
@@ -47,6 +48,7 @@ pub(crate) const ALL: &[Destination] = &[
         },
     },
     datadog::DATADOG,
+    elasticsearch::ELASTICSEARCH,
 ];
 
 /// The words in `type`.

@@ -9,6 +9,7 @@
 mod server;
 
 mod datadog;
+mod elasticsearch;
 mod golden;
 mod pages;
 mod stand_in;
