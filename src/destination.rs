@@ -9,6 +9,7 @@ use crate::config::{SinkConfig, SinkKind};
 
 mod datadog;
 mod elasticsearch;
+mod loki;
 mod members;
 
 /// One kind of sink.
@@ -49,6 +50,7 @@ pub(crate) const ALL: &[Destination] = &[
     },
     datadog::DATADOG,
     elasticsearch::ELASTICSEARCH,
+    loki::LOKI,
 ];
 
 /// The words in `type`.

@@ -11,6 +11,7 @@ mod server;
 mod datadog;
 mod elasticsearch;
 mod golden;
+mod loki;
 mod pages;
 mod stand_in;
 mod world;
