@@ -140,6 +140,8 @@ fn the_vendors_document_holds_the_record_as_it_came() {
 struct Cluster {
     stored: Arc<Mutex<BTreeMap<(String, String), Value>>>,
     throttled: Arc<Mutex<BTreeSet<String>>>,
+    /// What it says of every record beside what it was asked for.
+    padding: Option<String>,
 }
 
 impl Cluster {
@@ -163,7 +165,15 @@ impl Cluster {
         let pairs = pairs(&request.body);
         let items: Vec<_> = pairs.into_iter().map(|it| self.item(&it.0, it.1)).collect();
         let errors = items.iter().any(|it| it.get("error").is_some());
-        let items: Vec<_> = items.iter().map(|it| json!({ "create": it })).collect();
+        let items: Vec<_> = items
+            .into_iter()
+            .map(|mut item| {
+                if let Some(padding) = &self.padding {
+                    item["_shards"] = padding.as_str().into();
+                }
+                json!({ "create": item })
+            })
+            .collect();
         (200, json!({"errors": errors, "items": items}).to_string())
     }
 
@@ -232,4 +242,26 @@ async fn each_record_has_its_own_answer() {
     let (balance, _letters) = world.end().await;
     assert_eq!((balance.delivered, balance.dead_lettered), (1_002, 1));
     assert_eq!(cluster.stored.lock().unwrap().len(), 1_001);
+}
+
+#[tokio::test]
+async fn an_answer_that_is_too_long_costs_a_repetition_and_no_more() {
+    let cluster = Cluster {
+        padding: Some("x".repeat(1_000)),
+        ..Cluster::default()
+    };
+    let serving = cluster.clone();
+    let server = StandIn::start(move |request| serving.answer(request)).await;
+    let mut world = World::start(&against(&server.url(), ""));
+    let records: Vec<_> = (0..3_000).map(|n| format!("{{\"m\":{n}}}")).collect();
+    let event = format!("{{\"records\":[{}]}}", records.join(","));
+    world.give(event.as_bytes()).await;
+    let (balance, _letters) = world.end().await;
+    assert_eq!((balance.delivered, balance.dead_lettered), (3_000, 0));
+    assert_eq!(cluster.stored.lock().unwrap().len(), 3_000);
+    let lines = |arrival: &Arrival| pairs(&arrival.body).len();
+    let sent: Vec<_> = server.arrivals().iter().map(lines).collect();
+    // Of the first request two megabytes tell of some two thousand records.
+    assert!(sent.iter().sum::<usize>() < 5_000, "{sent:?}");
+    assert!(sent.len() > 1, "{sent:?}");
 }
