@@ -5,7 +5,7 @@
 //! `docs/sinks/` and its tests in `tests/destinations/`, and name it in [`ALL`].
 
 use crate::config::declare::{Section, View};
-use crate::config::{SinkConfig, SinkKind};
+use crate::config::{RecordLimits, SinkConfig, SinkKind};
 
 mod datadog;
 mod elasticsearch;
@@ -45,6 +45,7 @@ pub(crate) const ALL: &[Destination] = &[
         is_plain: true,
         complete: |_, sink| {
             sink.kind = SinkKind::Null;
+            sink.record = RecordLimits::default();
             Some(())
         },
     },

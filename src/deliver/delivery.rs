@@ -19,6 +19,7 @@ use crate::format::Format;
 mod body;
 mod bury;
 mod part;
+mod screen;
 
 use bury::bury;
 
@@ -127,6 +128,20 @@ impl Delivery {
     /// say so.
     fn refused(&mut self, part: Batch, fault: Fault, charge: Charge, before: u64) {
         self.objected_at.get_or_insert(before);
+        if part.len() > 1 {
+            let divided = self.context.stats.divided.fetch_add(1, Ordering::Relaxed) + 1;
+            // Whoever sends too much does so again and again: said at 1, 10, 100, ...
+            if fault == Fault::Size && divided == 10_u64.pow(divided.ilog10()) {
+                let (sink, reason) = (&self.context.name, &charge.objection.reason);
+                tracing::warn!(
+                    event = "batch_divided",
+                    sink,
+                    divided,
+                    "sink {sink} does not take a batch of {} records in one piece: {reason}",
+                    part.len()
+                );
+            }
+        }
         self.search.refused(part, fault, charge);
     }
 
@@ -179,7 +194,8 @@ impl Delivery {
         let refusals = Arc::clone(&self.context.refusals);
         let accepted = self.context.flow.accepted();
         let is_witnessed = self.objected_at.is_some_and(|before| accepted > before);
-        if is_witnessed || !refusals.needs_witness() {
+        let is_provable = is_witnessed || !refusals.needs_witness();
+        if is_provable && self.search.accusation().is_some() {
             match self.held.take() {
                 // Somebody may have mended it meanwhile: what was refused before may be taken now.
                 Some(_) if is_witnessed => self.search.retry(),

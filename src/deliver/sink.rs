@@ -71,6 +71,8 @@ pub struct SinkStats {
     pub requests_failed: AtomicU64,
     /// Records in accepted requests.
     pub records_accepted: AtomicU64,
+    /// Requests whose records had to be divided.
+    pub divided: AtomicU64,
     /// Records that were given up, and confirmed as dead letters.
     pub records_dead_lettered: AtomicU64,
     /// Bytes of accepted bodies before compression.

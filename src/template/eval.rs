@@ -87,7 +87,9 @@ impl<'v> Value<'v> {
 
     fn moment(nanoseconds: i128) -> Option<Self> {
         let moment = OffsetDateTime::from_unix_timestamp_nanos(nanoseconds).ok()?;
-        Some(Self::Moment(moment))
+        // RFC 3339 has no other years.
+        let is_written = (0..=9999).contains(&moment.year());
+        is_written.then_some(Self::Moment(moment))
     }
 
     fn into_text(self) -> Option<Cow<'v, str>> {

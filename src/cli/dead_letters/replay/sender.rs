@@ -10,7 +10,7 @@ use super::Loaded;
 use super::prepare::Part;
 use crate::app::outside::places;
 use crate::budget::Budget;
-use crate::clock::SharedRng;
+use crate::clock::{Clock, SharedRng, SystemClock};
 use crate::compress::{CompressionPool, Compressor, WriteBody};
 use crate::config::{Config, SinkConfig, SinkKind};
 use crate::deliver::dead_letter::DeadLetterError;
@@ -20,6 +20,7 @@ use crate::deliver::request_id::RequestId;
 use crate::deliver::response::{Fault, RecordVerdict, Verdict, judge};
 use crate::deliver::retry::Backoff;
 use crate::format::{self, Format};
+use crate::record::Record;
 
 /// Records that may be refused before the first one is accepted: more means a wrong configuration.
 const REFUSALS_MAX: u64 = 100;
@@ -94,9 +95,9 @@ impl Sender {
         let building = Budget::new(config.limits.memory_budget).building();
         Ok(Self {
             name: name.to_owned(),
-            format: format::of(sink),
+            format: format::of(sink, Arc::new(SystemClock)),
             transport,
-            compressor: CompressionPool::within(building, sink.batch.bytes),
+            compressor: CompressionPool::within(building, [(sink.batch.bytes, sink.compression)]),
             config: sink.clone(),
             rng: SharedRng::from_entropy(),
             patience,
@@ -144,7 +145,11 @@ impl Sender {
     pub(super) async fn deliver(&mut self, batch: Vec<Part>) -> Outcome {
         self.well_at = Instant::now();
         let mut outcome = Outcome::default();
-        let mut search = Halving::new(Parts(batch));
+        let batch = self.screen(Parts(batch), &mut outcome);
+        if batch.count() == 0 {
+            return outcome;
+        }
+        let mut search = Halving::new(batch);
         while !search.is_done() {
             let part = match search.next() {
                 Step::Send(part) => part,
@@ -195,6 +200,28 @@ impl Sender {
             }
         }
         outcome
+    }
+
+    /// Notes what the sink's own limits do not let pass, and gives the rest.
+    fn screen(&self, batch: Parts, outcome: &mut Outcome) -> Parts {
+        if self.config.record.is_unlimited() {
+            return batch;
+        }
+        let now = SystemClock.now();
+        let mut rest = Parts(Vec::new());
+        for record in batch.records() {
+            let check = |it: Record<'_>| self.format.check(&it, now).err();
+            let unfit = record.0.iter().flat_map(Part::records).find_map(check);
+            match unfit {
+                None => rest.0.extend(record.0),
+                Some(unfit) => {
+                    let letters = record.0.iter().map(|part| Arc::clone(&part.letter));
+                    let refused = letters.map(|letter| (letter, unfit.to_string()));
+                    outcome.refused.extend(refused);
+                }
+            }
+        }
+        rest
     }
 
     /// Notes what is refused; says why the rest should not be sent, if it should not.
