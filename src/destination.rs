@@ -11,6 +11,7 @@ mod datadog;
 mod elasticsearch;
 mod loki;
 mod members;
+mod shaped;
 
 /// One kind of sink.
 pub(crate) struct Destination {

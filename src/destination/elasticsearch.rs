@@ -21,11 +21,13 @@ use serde::de::IgnoredAny;
 use serde_json::json;
 
 use super::Destination;
-use super::members::{Members, rfc3339, text_bytes_max};
+use super::members::{Members, rfc3339};
+use super::shaped::Shaped;
 use crate::config::declare::{Key, Kind, Need, SecretRule, Section, TextRule, View, text};
 use crate::config::{Secret, SinkAuth, SinkConfig};
 use crate::deliver::response::{Answer, Verdict};
-use crate::format::Format;
+use crate::event_hub::Timestamp;
+use crate::format::{Format, Unfit};
 use crate::record::{Field, Record};
 use names::Names;
 
@@ -129,6 +131,7 @@ fn complete(view: &View<'_>, sink: &mut SinkConfig) -> Option<()> {
             true => Document::Raw,
             false => Document::Vendor { keeps_original },
         },
+        shaped: Shaped::of(sink),
         accepts_dropped: view.word("elasticsearch.dropped") == Some("accept"),
     }));
     Some(())
@@ -139,6 +142,7 @@ fn complete(view: &View<'_>, sink: &mut SinkConfig) -> Option<()> {
 struct Bulk {
     names: Names,
     document: Document,
+    shaped: Shaped,
     /// Whether a record that a pipeline drops counts as delivered.
     accepts_dropped: bool,
 }
@@ -158,20 +162,21 @@ const TIME: &str = "@timestamp";
 const ID: &str = "entra_forwarder_id";
 
 impl Bulk {
-    fn write_record(&self, record: &Record<'_>, out: &mut Vec<u8>) {
-        let mut fields = record.read(&[Field::Category, Field::Time]);
-        let index = self.names.of(record, &mut fields);
+    fn write_record(&self, record: &Record<'_>, now: Timestamp, out: &mut Vec<u8>) {
+        let index = self.names.of(record);
         let id = record.stable_id().to_string();
         let mut action = Members::open(out);
         action.member("create", &json!({"_index": index, "_id": id}));
         action.close();
         out.push(b'\n');
         let start = out.len();
-        let time = rfc3339(&mut fields);
+        let json = self.shaped.json(record, now);
+        let written = &record.written_as(&json);
+        let time = rfc3339(&mut written.read(&[Field::Time]));
         let mut members = Members::open(out);
         match self.document {
             Document::Vendor { keeps_original } => {
-                members.member(TIME, &time).text("message", record);
+                members.member(TIME, &time).text("message", written);
                 if let Some((kind, dataset, namespace)) = names::data_stream(&index) {
                     let parts = json!({"type": kind, "dataset": dataset, "namespace": namespace});
                     members.member("data_stream", &parts);
@@ -183,13 +188,13 @@ impl Bulk {
             }
             Document::Raw => {
                 // A member that stands there twice is refused.
-                if !has_member(record, TIME) {
+                if !has_member(written, TIME) {
                     members.member(TIME, &time);
                 }
-                if !has_member(record, ID) {
+                if !has_member(written, ID) {
                     members.member(ID, &id);
                 }
-                members.close_with(record);
+                members.close_with(written);
             }
         }
         // In JSON a line break can only stand between tokens.
@@ -230,14 +235,19 @@ impl Format for Bulk {
     fn record_bytes_max(&self, record: &Record<'_>) -> u64 {
         MEMBERS_BYTES
             + match self.document {
-                Document::Vendor { .. } => text_bytes_max(record),
-                Document::Raw => record.json_bytes_max(),
+                Document::Vendor { .. } => self.shaped.text_bytes_max(record),
+                Document::Raw => self.shaped.bytes_max(record),
             }
     }
 
+    fn check(&self, record: &Record<'_>, now: Timestamp) -> Result<Option<Timestamp>, Unfit> {
+        self.shaped.check(record, now)
+    }
+
     fn write(&self, records: &mut dyn Iterator<Item = Record<'_>>, out: &mut Vec<u8>) {
+        let now = self.shaped.now();
         for record in records {
-            self.write_record(&record, out);
+            self.write_record(&record, now, out);
         }
     }
 

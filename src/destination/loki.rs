@@ -20,11 +20,13 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::Destination;
-use super::members::{Members, text_bytes_max, write, write_text};
+use super::members::{Members, write, write_text};
+use super::shaped::Shaped;
 use crate::config::declare::{Key, Kind, Need, Section, TextRule, View, text};
 use crate::config::{Secret, SinkConfig};
 use crate::deliver::response::{Answer, Fault, Objection, Verdict, by_status};
-use crate::format::Format;
+use crate::event_hub::Timestamp;
+use crate::format::{Format, Unfit};
 use crate::record::{Field, Record, Severity};
 use crate::template::{Bounded, Template};
 
@@ -110,6 +112,7 @@ fn complete(view: &View<'_>, sink: &mut SinkConfig) -> Option<()> {
     }
     sink.format = Some(Arc::new(Loki {
         labels,
+        shaped: Shaped::of(sink),
         has_metadata: view.flag("loki.structured_metadata") != Some(false),
     }));
     Some(())
@@ -134,11 +137,18 @@ fn label(text: &str) -> String {
 #[derive(Debug)]
 struct Loki {
     labels: Vec<(String, Bounded)>,
+    shaped: Shaped,
     has_metadata: bool,
 }
 
-/// One line, and its time in nanoseconds.
-type Line<'a> = (i64, Record<'a>);
+/// One line.
+struct Line<'a> {
+    /// Nanoseconds since 1970.
+    time: i64,
+    record: Record<'a>,
+    /// As what it leaves.
+    json: Vec<u8>,
+}
 
 impl Loki {
     /// The labels of a record, as a JSON object.
@@ -161,11 +171,22 @@ impl Loki {
         object
     }
 
-    fn write_line(&self, (time, record): &Line<'_>, out: &mut Vec<u8>) {
+    fn line<'a>(&self, record: Record<'a>, now: Timestamp) -> Line<'a> {
+        let json = self.shaped.json(&record, now);
+        let time = record.written_as(&json).time();
+        Line {
+            time: time.map_or(0, |(time, _)| time.nanoseconds()),
+            record,
+            json,
+        }
+    }
+
+    fn write_line(&self, line: &Line<'_>, out: &mut Vec<u8>) {
+        let record = &line.record;
         out.push(b'[');
-        write(&time.to_string(), out);
+        write(&line.time.to_string(), out);
         out.push(b',');
-        write_text(record, out);
+        write_text(&record.written_as(&line.json), out);
         if self.has_metadata {
             out.push(b',');
             let mut fields = record.read(&[Field::Severity, Field::CorrelationId]);
@@ -213,26 +234,31 @@ impl Format for Loki {
     }
 
     fn record_bytes_max(&self, record: &Record<'_>) -> u64 {
-        text_bytes_max(record) + self.labels(record).len() as u64 + LINE_BYTES
+        self.shaped.text_bytes_max(record) + self.labels(record).len() as u64 + LINE_BYTES
+    }
+
+    fn check(&self, record: &Record<'_>, now: Timestamp) -> Result<Option<Timestamp>, Unfit> {
+        self.shaped.check(record, now)
     }
 
     fn write(&self, records: &mut dyn Iterator<Item = Record<'_>>, out: &mut Vec<u8>) {
+        let now = self.shaped.now();
         let mut streams: Vec<(Vec<u8>, Vec<Line<'_>>)> = Vec::new();
         let mut places = HashMap::new();
         for record in records {
-            let time = record.time().map_or(0, |(time, _)| time.nanoseconds());
             let labels = self.labels(&record);
+            let line = self.line(record, now);
             let next = streams.len();
             let place = *places.entry(labels.clone()).or_insert(next);
             match streams.get_mut(place) {
-                Some((_, lines)) => lines.push((time, record)),
-                None => streams.push((labels, vec![(time, record)])),
+                Some((_, lines)) => lines.push(line),
+                None => streams.push((labels, vec![line])),
             }
         }
         out.extend_from_slice(OPEN);
         for (index, (labels, mut lines)) in streams.into_iter().enumerate() {
             // Without unordered writes, what is older than the line before is refused.
-            lines.sort_by_key(|(time, _)| *time);
+            lines.sort_by_key(|line| line.time);
             out.extend_from_slice(if index > 0 {
                 b",{\"stream\":"
             } else {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::golden;
 use crate::stand_in::{Answer, Arrival, StandIn};
-use crate::world::{World, body, check_bounds, config, wrong};
+use crate::world::{World, body, check_bounds, config, unfit, wrong};
 
 const SINK: &str = r#"
 [sinks.siem]
@@ -264,4 +264,38 @@ async fn an_answer_that_is_too_long_costs_a_repetition_and_no_more() {
     // Of the first request two megabytes tell of some two thousand records.
     assert!(sent.iter().sum::<usize>() < 5_000, "{sent:?}");
     assert!(sent.len() > 1, "{sent:?}");
+}
+
+#[test]
+fn the_sinks_own_limits_hold_here_too() {
+    let limits = |sinks: &str, limits: &str| {
+        let kind = "type = \"elasticsearch\"\n";
+        sinks.replace(kind, &format!("{kind}{limits}\n"))
+    };
+    let event = format!(
+        "{{\"records\":[{{\"time\":\"2025-12-02T03:04:05Z\",\"long\":\"{}\"}}]}}",
+        "x".repeat(5_000)
+    );
+    let cut = "max_record_bytes = \"2KiB\"\non_oversize = \"truncate\"\nmax_record_age = \"1d\"\non_old = \"restamp\"";
+    for sinks in [limits(SINK, cut), limits(&raw(""), cut)] {
+        check_bounds(&sinks, event.as_bytes());
+        let (action, document) = &lines(&sinks, &event)[0];
+        let whole = &lines(SINK, &event)[0];
+        assert_eq!(action["create"]["_id"], whole.0["create"]["_id"]);
+        assert!(
+            document["@timestamp"].as_str() > Some("2025-12-03"),
+            "{document}"
+        );
+        assert!(document.to_string().len() < 3_000);
+        assert!(document.to_string().contains("entra_forwarder_truncated"));
+    }
+    assert_eq!(
+        unfit(&limits(SINK, "max_record_bytes = \"2KiB\""), &event),
+        ["oversize"]
+    );
+    assert_eq!(
+        unfit(&limits(SINK, "max_record_age = \"1d\""), &event),
+        ["too_old"]
+    );
+    assert!(unfit(&limits(SINK, "max_record_bytes = \"1MiB\""), &event).is_empty());
 }

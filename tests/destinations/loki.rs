@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::golden;
 use crate::stand_in::{Answer, Arrival, StandIn};
-use crate::world::{World, body, check_bounds, config, wrong};
+use crate::world::{World, body, check_bounds, config, unfit, wrong};
 
 const SINK: &str = r#"
 [sinks.siem]
@@ -231,4 +231,38 @@ async fn status_260_is_no_acceptance() {
     assert_eq!((balance.delivered, balance.dead_lettered), (1, 0));
     assert_eq!(store.lines.lock().unwrap().len(), 1);
     assert_eq!(server.arrivals().len(), 5);
+}
+
+#[test]
+fn the_sinks_own_limits_hold_here_too() {
+    let limits = "max_record_bytes = \"2KiB\"\non_oversize = \"truncate\"\nmax_record_age = \"1d\"\non_old = \"restamp\"\n";
+    let sinks = SINK.replace("type = \"loki\"\n", &format!("type = \"loki\"\n{limits}"));
+    let long = "\\\"x".repeat(2_000);
+    let event = format!(
+        "{{\"records\":[{{\"time\":\"2025-12-02T03:04:05Z\",\"category\":\"A\",\"long\":\"{long}\"}}]}}"
+    );
+    let found = streams(&sinks, &event);
+    assert_eq!(found[0]["stream"]["category"], "A");
+    let [time, line, metadata] = &found[0]["values"][0].as_array().unwrap()[..] else {
+        panic!("{found:?}");
+    };
+    let time: i64 = time.as_str().unwrap().parse().unwrap();
+    // A day after the record's own time, at least.
+    assert!(time > 1_764_731_045_000_000_000, "{time}");
+    let line = line.as_str().unwrap();
+    assert!(
+        line.len() <= 2_048 && line.contains("entra_forwarder_truncated"),
+        "{line}"
+    );
+    let plain = &streams(SINK, &event)[0]["values"][0];
+    assert_eq!(
+        metadata["entra_forwarder_id"],
+        plain[2]["entra_forwarder_id"]
+    );
+    let asked = sinks
+        .replace("truncate", "dead_letter")
+        .replace("restamp", "dead_letter");
+    assert_eq!(unfit(&asked, &event), ["too_old"]);
+    let asked = asked.replace("max_record_age = \"1d\"\n", "");
+    assert_eq!(unfit(&asked, &event), ["oversize"]);
 }

@@ -89,7 +89,7 @@ pub(crate) fn body(sinks: &str, event: &[u8]) -> Vec<u8> {
 /// so of what is no record, too.
 pub(crate) fn check_bounds(sinks: &str, event: &[u8]) {
     let config = config(sinks);
-    let format = format::of(config.sinks.values().next().unwrap());
+    let format = format::of(config.sinks.values().next().unwrap(), Arc::new(SystemClock));
     let others = [
         &b"plain \x01 \"text\""[..],
         b"\xff\x00\x1f",
@@ -117,6 +117,18 @@ pub(crate) fn check_bounds(sinks: &str, event: &[u8]) {
         let mut records = records.all().map(|piece| Record::new(piece, &origin));
         assert!(written(&mut records) <= all + format.frame_bytes());
     }
+}
+
+/// Why records of an event may not leave by the limits of the only sink of a configuration.
+pub(crate) fn unfit(sinks: &str, event: &str) -> Vec<&'static str> {
+    let config = config(sinks);
+    let format = format::of(config.sinks.values().next().unwrap(), Arc::new(SystemClock));
+    let records = envelope::split(&Bytes::copy_from_slice(event.as_bytes()), 0);
+    let (origin, now) = (origin(42), std::time::SystemTime::now().into());
+    let checks = records
+        .all()
+        .filter_map(|piece| format.check(&Record::new(piece, &origin), now).err());
+    checks.map(|unfit| unfit.reason()).collect()
 }
 
 /// A running sink.

@@ -1,6 +1,6 @@
 //! Which index or data stream a record goes to.
 
-use crate::record::{Fields, Record};
+use crate::record::Record;
 use crate::template::{Bounded, OTHER, Template};
 
 /// How records are given to indices.
@@ -40,10 +40,10 @@ impl Names {
     }
 
     /// The name for a record: always one that is allowed.
-    pub(super) fn of(&self, record: &Record<'_>, fields: &mut Fields<'_>) -> String {
+    pub(super) fn of(&self, record: &Record<'_>) -> String {
         match self {
             Self::Vendor(namespace) => {
-                let category = fields.category();
+                let category = record.category();
                 format!("logs-{}-{namespace}", dataset(category.as_deref()))
             }
             Self::Template(template, other) => {
