@@ -10,9 +10,12 @@ use crate::config::{RecordLimits, SinkConfig, SinkKind};
 mod azure_monitor;
 mod coralogix;
 mod datadog;
+mod elasticsearch;
+mod loki;
 mod members;
 mod name;
 mod otlp;
+mod shaped;
 mod splunk_hec;
 
 /// One kind of sink.
@@ -52,10 +55,12 @@ pub(crate) const ALL: &[Destination] = &[
             Some(())
         },
     },
-    datadog::DATADOG,
     azure_monitor::AZURE_MONITOR,
-    otlp::OTLP,
     coralogix::CORALOGIX,
+    datadog::DATADOG,
+    elasticsearch::ELASTICSEARCH,
+    loki::LOKI,
+    otlp::OTLP,
     splunk_hec::SPLUNK_HEC,
 ];
 

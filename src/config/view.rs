@@ -1,5 +1,6 @@
 //! Checked values of one section, by the names of its keys.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::given::Path;
@@ -116,6 +117,16 @@ impl<'a> View<'a> {
             Typed::Bytes(size) => Some(*size),
             _ => None,
         }
+    }
+
+    /// The texts of the keys below a table, by name.
+    pub(crate) fn texts(&self, table: &str) -> BTreeMap<String, String> {
+        let all = self.below(table);
+        all.filter_map(|(name, setting)| match &setting.typed {
+            Typed::Text(text) => Some((name.to_owned(), text.clone())),
+            _ => None,
+        })
+        .collect()
     }
 
     /// The values of the keys below a table.

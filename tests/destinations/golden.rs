@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::world::body;
+use crate::world::{body, check_bounds};
 
 /// Compares what the only sink of a configuration makes of `records.json` (a record of every
 /// category) with `golden/<name>`, of which the first lines, up to an empty one, name the source of
@@ -15,6 +15,7 @@ pub(crate) fn check(name: &str, sinks: &str) {
     let version = format!("\"version\":\"{}\"", env!("CARGO_PKG_VERSION"));
     let body = body.replace(&version, "\"version\":\"...\"");
     compare(&folder.join("golden").join(name), &body);
+    check_bounds(sinks, &records);
 }
 
 /// Compares text with a file below its head.
