@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::flow::{Place, Setback};
+use super::flow::{PARKED_MAX, Place, Setback};
 use super::halving::{Divide, Halving, Step};
 use super::refusals::{Held, WINDOW};
 use super::response::{Fault, Objection, RecordVerdict};
@@ -236,7 +236,7 @@ impl Delivery {
             Some(held) => held.say(reason),
             None => self.held = Some(self.context.refusals.hold(reason)),
         }
-        self.place.park();
+        self.place.park(PARKED_MAX);
         self.place.held_back(slowly(&self.context));
     }
 }

@@ -25,7 +25,7 @@ mod place;
 mod rate;
 
 use limit::Limit;
-pub(super) use place::{Place, Setback, Slot};
+pub(super) use place::{PARKED_MAX, Place, STUCK_MAX, Setback, Slot};
 use rate::Bucket;
 
 /// The flow of one sink, shared by its deliveries.

@@ -58,7 +58,8 @@ impl Trial {
         self.failures >= STUCK_FAILURES
     }
 
-    fn is_suspect(&self) -> bool {
+    /// Whether it has failed for so long that only others can tell whether it is its own fault.
+    pub(super) fn is_suspect(&self) -> bool {
         let began = self.first.map(|(moment, _)| moment);
         self.failures >= FAILURES && began.is_some_and(|moment| moment.elapsed() >= TIME)
     }

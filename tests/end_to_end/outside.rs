@@ -167,7 +167,11 @@ async fn an_endpoint_that_refuses_loses_nothing() {
         });
         let forwarder = scene.settings().start();
         eventually("repetitions", || scene.endpoint.count() >= 8).await;
-        let said = reasons(&forwarder, "sink main").await;
+        let component = match status {
+            400 | 413 => "refusals of sink main",
+            _ => "sink main",
+        };
+        let said = reasons(&forwarder, component).await;
         assert_eq!(said.len(), 1, "{said:?}");
         assert!(said[0].contains(&format!("status {status}")), "{said:?}");
         // It is said again for nobody, and it is no reason to be restarted.
@@ -178,7 +182,7 @@ async fn an_endpoint_that_refuses_loses_nothing() {
         let forwarder = forwarder.stop().await;
         assert_eq!(scene.endpoint.accepted(), scene.hub.produced());
         let recovered = forwarder.logged("recovered");
-        let of_sink = recovered.iter().filter(|it| it["component"] == "sink main");
+        let of_sink = recovered.iter().filter(|it| it["component"] == component);
         assert_eq!(of_sink.count(), 1);
         scene.assert_orderly();
     }

@@ -70,7 +70,7 @@ async fn failures_of_hub_and_endpoint_show_none() {
         description: "no".to_owned(),
     }));
     scene.endpoint.script(|number| match number % 9 {
-        0 => Reply::Status(400),
+        0 => Reply::Echo(404),
         1 => Reply::With(
             302,
             "location",

@@ -8,7 +8,7 @@ use super::body::Built;
 use super::bury::bury;
 use super::{Charge, Delivery, Unsettled, slowly};
 use crate::batch::Batch;
-use crate::deliver::flow::{Setback, Slot};
+use crate::deliver::flow::{PARKED_MAX, STUCK_MAX, Setback, Slot};
 use crate::deliver::http::Request;
 use crate::deliver::response::{Fault, Objection, RecordVerdict, TransportError, Verdict, judge};
 use crate::deliver::sink::SinkContext;
@@ -111,9 +111,13 @@ impl Delivery {
                 self.refused(built.part, Fault::Size, charge, trial.accepted_before());
                 return None;
             }
-            if trial.is_stuck() || self.is_poisoned {
-                self.place.park();
+            if trial.is_suspect() || self.is_poisoned {
+                self.place.park(PARKED_MAX);
+                // Its body may be all that there is room for.
                 return Some(built.part);
+            }
+            if trial.is_stuck() {
+                self.place.park(STUCK_MAX);
             }
         }
     }
@@ -127,7 +131,7 @@ impl Delivery {
         let accepted = self.context.flow.accepted();
         if trial.is_guilty(accepted, records, self.is_poisoned) {
             self.is_poisoned = true;
-            self.place.park();
+            self.place.park(PARKED_MAX);
             return Some(Charge::poison(failure));
         }
         None

@@ -34,14 +34,17 @@ pub(in crate::deliver) struct Place {
 }
 
 /// Most deliveries that are put aside.
-const PARKED_MAX: usize = 16;
+pub(in crate::deliver) const PARKED_MAX: usize = 16;
+/// Most of them as long as nobody knows whether it is their own fault: in an outage each of them is
+/// a batch more in memory.
+pub(in crate::deliver) const STUCK_MAX: usize = 4;
 
 impl Place {
-    /// Puts the delivery aside, if few enough are: its batch is in the way of others that may pass,
-    /// so another one may be taken in its stead.
-    pub(in crate::deliver) fn park(&mut self) {
+    /// Puts the delivery aside, if fewer than `most` are: its batch is in the way of others that may
+    /// pass, so another one may be taken in its stead.
+    pub(in crate::deliver) fn park(&mut self, most: usize) {
         let mut state = self.flow.lock();
-        if !self.is_parked && state.parked < PARKED_MAX {
+        if !self.is_parked && state.parked < most {
             self.is_parked = true;
             state.parked += 1;
         }
