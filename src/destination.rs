@@ -7,6 +7,7 @@
 use crate::config::declare::{Section, View};
 use crate::config::{SinkConfig, SinkKind};
 
+mod azure_blob;
 mod datadog;
 mod members;
 
@@ -27,6 +28,9 @@ pub(crate) struct Destination {
 /// The word for a sink that sends nothing.
 pub(crate) const NULL: &str = "null";
 
+/// The word for a sink that writes blobs, and posts to no URL.
+pub(crate) const AZURE_BLOB: &str = "azure_blob";
+
 /// All of them, in the order in which they are shown.
 pub(crate) const ALL: &[Destination] = &[
     Destination {
@@ -46,6 +50,7 @@ pub(crate) const ALL: &[Destination] = &[
             Some(())
         },
     },
+    azure_blob::AZURE_BLOB,
     datadog::DATADOG,
 ];
 

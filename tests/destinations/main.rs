@@ -8,6 +8,7 @@
 #[path = "../support/server.rs"]
 mod server;
 
+mod azure_blob;
 mod datadog;
 mod golden;
 mod pages;

@@ -52,6 +52,7 @@ mod token_server;
 #[path = "../support/trust.rs"]
 mod trust;
 
+mod archive;
 mod black_hole;
 mod broker;
 mod checkpoints;

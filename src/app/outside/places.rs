@@ -8,7 +8,7 @@ use crate::checkpoint::blob::Container;
 use crate::checkpoint::layouts::Place;
 use crate::config::{Config, DeadLettersConfig, Secret, SinkConfig, StoreConfig};
 use crate::deliver::dead_letter::DeadLetterArchive;
-use crate::deliver::http::HttpTransport;
+use crate::deliver::http::Transport;
 
 /// Where the store of the configuration keeps its positions.
 ///
@@ -66,9 +66,9 @@ pub fn transport(
     config: &Config,
     (name, sink): (&str, &SinkConfig),
     default_client_id: Option<&str>,
-) -> Result<HttpTransport, OutsideError> {
+) -> Result<Arc<dyn Transport>, OutsideError> {
     let credentials = Credentials::make(config, default_client_id)?;
-    super::http_transport(name, sink, &credentials)
+    super::transport(name, sink, &credentials)
 }
 
 /// A container by its URL, or a directory by its path. `credential` names one of the configuration.

@@ -1,5 +1,6 @@
 //! Sends records to one sink, as the forwarder does.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use crate::compress::{CompressionPool, Compressor, WriteBody};
 use crate::config::{Config, SinkConfig, SinkKind};
 use crate::deliver::dead_letter::DeadLetterError;
 use crate::deliver::halving::{Divide, Halving, Step};
-use crate::deliver::http::{HttpTransport, Request, Transport};
+use crate::deliver::http::{Request, Transport};
 use crate::deliver::request_id::RequestId;
 use crate::deliver::response::{Fault, RecordVerdict, Verdict, judge};
 use crate::deliver::retry::Backoff;
@@ -40,7 +41,7 @@ pub(super) struct Sender {
     name: String,
     config: SinkConfig,
     format: Arc<dyn Format>,
-    transport: HttpTransport,
+    transport: Arc<dyn Transport>,
     compressor: CompressionPool,
     rng: SharedRng,
     patience: Duration,
@@ -107,12 +108,11 @@ impl Sender {
         })
     }
 
-    /// Divides letters into requests, within the limits of the sink. A record that is larger than
-    /// they allow has a request of its own.
+    /// Divides letters into requests, within the limits of the sink, and of one group each. A record
+    /// that is larger than they allow has a request of its own.
     pub(super) fn batches(&self, letters: &[Arc<Loaded>]) -> Vec<Vec<Part>> {
         let limits = self.config.batch;
-        let (mut batches, mut open) = (Vec::new(), Vec::<Part>::new());
-        let (mut records, mut bytes) = (0, self.format.frame_bytes());
+        let (mut batches, mut groups) = (Vec::new(), BTreeMap::<_, Open>::new());
         for letter in letters {
             let whole = Part {
                 letter: Arc::clone(letter),
@@ -120,23 +120,16 @@ impl Sender {
                 to: letter.records.len(),
             };
             for (place, record) in whole.records().enumerate() {
+                let open = groups.entry(self.format.group(&record)).or_default();
                 let more = self.format.record_bytes_max(&record);
-                if records > 0 && (records == limits.records || bytes + more > limits.bytes) {
-                    batches.push(std::mem::take(&mut open));
-                    (records, bytes) = (0, self.format.frame_bytes());
+                let bytes = self.format.frame_bytes() + open.bytes + more;
+                if open.records > 0 && (open.records == limits.records || bytes > limits.bytes) {
+                    batches.push(std::mem::take(open).parts);
                 }
-                (records, bytes) = (records + 1, bytes + more);
-                match open.last_mut() {
-                    Some(part) if Arc::ptr_eq(&part.letter, letter) => part.to = place + 1,
-                    _ => open.push(Part {
-                        letter: Arc::clone(letter),
-                        from: place,
-                        to: place + 1,
-                    }),
-                }
+                open.push(letter, place, more);
             }
         }
-        batches.extend((!open.is_empty()).then_some(open));
+        batches.extend(groups.into_values().map(|open| open.parts));
         batches
     }
 
@@ -294,6 +287,32 @@ impl Sender {
         Stop::Unwell {
             sink: self.name.clone(),
             why,
+        }
+    }
+}
+
+/// A request that is not full.
+#[derive(Default)]
+struct Open {
+    parts: Vec<Part>,
+    records: usize,
+    bytes: u64,
+}
+
+impl Open {
+    /// Adds the record at this place of a letter.
+    fn push(&mut self, letter: &Arc<Loaded>, place: usize, bytes: u64) {
+        self.records += 1;
+        self.bytes += bytes;
+        match self.parts.last_mut() {
+            Some(part) if Arc::ptr_eq(&part.letter, letter) && part.to == place => {
+                part.to = place + 1;
+            }
+            _ => self.parts.push(Part {
+                letter: Arc::clone(letter),
+                from: place,
+                to: place + 1,
+            }),
         }
     }
 }
