@@ -38,6 +38,7 @@ use crate::deliver::http::Transport;
 use crate::deliver::null;
 use crate::deliver::probe;
 use crate::deliver::refusals::Refusals;
+use crate::deliver::rotation;
 use crate::deliver::sink::{self, SinkContext, SinkStats};
 use crate::event_hub::Source;
 use crate::filter::Filter;
@@ -196,6 +197,8 @@ impl App {
         config: &Config,
         seams: &Seams,
     ) -> Vec<mpsc::Sender<crate::record::Slice>> {
+        let sinks = config.sinks.values();
+        let sending = sinks.filter(|sink| sink.kind == SinkKind::Http).count();
         let mut queues = Vec::new();
         for (id, ((name, sink), transport)) in
             config.sinks.iter().zip(&seams.transports).enumerate()
@@ -203,7 +206,7 @@ impl App {
             let context = Arc::new(SinkContext {
                 id: SinkId(id),
                 name: name.clone(),
-                format: format::of(sink),
+                format: format::of(sink, Arc::clone(&seams.clock)),
                 config: sink.clone(),
                 transport: Arc::clone(transport),
                 compressor: Arc::clone(&seams.compressor),
@@ -216,7 +219,7 @@ impl App {
                 draining: self.draining.clone(),
                 condition: Arc::new(Condition::new(name, Arc::clone(&self.status))),
                 stats: SinkStats::starting_with(sink.concurrency),
-                bodies: self.budget.bodies(config.sinks.len()),
+                bodies: self.budget.bodies(sending),
                 flow: Arc::new(Flow::new(sink, Arc::clone(&seams.rng))),
             });
             let (queue, slices) = mpsc::channel(SINK_QUEUE);
@@ -245,6 +248,7 @@ impl App {
         for sink in &self.sinks {
             conditions.push(Arc::clone(&sink.condition));
             self.probes.spawn(probe::run(Arc::clone(sink)));
+            self.probes.spawn(rotation::run(Arc::clone(sink)));
         }
         Arc::new(Admission::new(conditions))
     }

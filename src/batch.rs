@@ -78,6 +78,20 @@ impl Batch {
         sorted
     }
 
+    /// Each record alone, in wire order.
+    pub fn into_singles(self) -> impl Iterator<Item = Self> {
+        self.slices.into_iter().flat_map(|slice| {
+            let mut rest = Some(slice);
+            std::iter::from_fn(move || {
+                let (one, others) = rest.take()?.split_at(1);
+                rest = (!others.is_empty()).then_some(others);
+                let mut single = Self::default();
+                single.push(one);
+                Some(single)
+            })
+        })
+    }
+
     fn push(&mut self, slice: Slice) {
         if !slice.is_empty() {
             self.records += slice.len();

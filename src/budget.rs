@@ -117,7 +117,7 @@ impl Budget {
         (needed > self.total).then(|| format!("{}MiB", needed.div_ceil(1 << 20)))
     }
 
-    /// The part of one of so many sinks in what there is for compressed bodies.
+    /// The part of one of so many sinks that send something in what there is for compressed bodies.
     pub fn bodies(&self, sinks: usize) -> BodyShare {
         BodyShare::new(self.total / 8 / sinks.max(1) as u64)
     }

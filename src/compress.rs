@@ -65,12 +65,25 @@ impl CompressionPool {
     }
 
     /// As many as there are cores for this process, as the container's limit tells them, and as
-    /// fit into `budget_bytes` when each takes up to `body_bytes` plain and as many compressed.
-    pub fn within(budget_bytes: u64, body_bytes: u64) -> Self {
+    /// fit into `budget_bytes` when each may be any of these `bodies`, but at least one.
+    pub fn within(budget_bytes: u64, bodies: impl IntoIterator<Item = (u64, Compression)>) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let fitting = budget_bytes / (2 * body_bytes.max(1));
-        Self::new(cores.min(usize::try_from(fitting).unwrap_or(usize::MAX)))
+        Self::new(cores.min(fitting(budget_bytes, bodies)))
     }
+}
+
+/// Memory that building a body of so many plain bytes takes: plain, compressed, and the encoder.
+pub fn bytes_to_build(body_bytes: u64, compression: Compression) -> u64 {
+    body_bytes
+        .saturating_mul(2)
+        .saturating_add(compression.encoder_bytes(body_bytes))
+}
+
+fn fitting(budget_bytes: u64, bodies: impl IntoIterator<Item = (u64, Compression)>) -> usize {
+    let needs = bodies.into_iter();
+    let needs = needs.map(|(bytes, compression)| bytes_to_build(bytes, compression));
+    let fitting = budget_bytes / needs.max().unwrap_or(1).max(1);
+    usize::try_from(fitting).unwrap_or(usize::MAX)
 }
 
 #[async_trait]
@@ -152,6 +165,15 @@ mod tests {
             assert_eq!(results[0].plain_bytes, size as u64);
             assert_eq!(results[0].bytes, results[1].bytes);
         }
+    }
+
+    #[test]
+    fn the_encoder_counts() {
+        let fitting = |compression| fitting(16 << 20, [(1 << 20, compression)]);
+        assert_eq!(fitting(Compression::None), 8);
+        assert_eq!(fitting(GZIP), 7);
+        assert!(fitting(Compression::Zstd { level: 3 }) < 7);
+        assert_eq!(fitting(Compression::Zstd { level: 19 }), 0);
     }
 
     #[tokio::test]

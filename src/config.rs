@@ -50,10 +50,14 @@ pub use load::{FileText, Loaded, load, process_environment, read_file};
 pub use problem::{Origin, Problem, Problems};
 pub use reference::reference;
 pub use routing::{CategoriesConfig, SinkKind, Unrouted};
+pub(crate) use rules::is_clear;
 pub use schema::schema;
 pub use secret::{Secret, SecretFile, SecretFileError};
 pub use show::Effective;
-pub use sink::{BatchConfig, Encoding, RateConfig, RefusalsConfig, RetryConfig, SinkConfig};
+pub use sink::{
+    BatchConfig, Encoding, OnOld, OnOversize, RateConfig, RecordLimits, RefusalsConfig,
+    RetryConfig, SinkConfig,
+};
 pub use sink_connection::{
     ClientAuthentication, Digits, HttpVersion, KeyEncoding, OAuth2Config, SignatureConfig,
     SinkAuth, SinkConnection, SinkProxy, TlsConfig,

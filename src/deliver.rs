@@ -23,5 +23,6 @@ pub mod refusals;
 pub mod request_id;
 pub mod response;
 pub mod retry;
+pub mod rotation;
 pub mod sink;
 mod trial;

@@ -5,11 +5,12 @@
 //! `docs/sinks/` and its tests in `tests/destinations/`, and name it in [`ALL`].
 
 use crate::config::declare::{Section, View};
-use crate::config::{SinkConfig, SinkKind};
+use crate::config::{RecordLimits, SinkConfig, SinkKind};
 
 mod azure_blob;
 mod datadog;
 mod members;
+mod presets;
 
 /// One kind of sink.
 pub(crate) struct Destination {
@@ -47,11 +48,18 @@ pub(crate) const ALL: &[Destination] = &[
         is_plain: true,
         complete: |_, sink| {
             sink.kind = SinkKind::Null;
+            sink.record = RecordLimits::default();
             Some(())
         },
     },
     azure_blob::AZURE_BLOB,
     datadog::DATADOG,
+    presets::destination(&presets::BETTER_STACK),
+    presets::destination(&presets::DYNATRACE),
+    presets::destination(&presets::LOGZIO),
+    presets::destination(&presets::NEW_RELIC),
+    presets::destination(&presets::SUMO_LOGIC),
+    presets::destination(&presets::VICTORIA_LOGS),
 ];
 
 /// The words in `type`.

@@ -1,18 +1,22 @@
 //! 6. Formats: records become the bytes of one sink's wire format.
 //!
-//! `plain` is that of an `http` sink. A format also knows how the endpoint answers: it alone can
+//! `shaping` says as what a record leaves, in any format. `plain` is that of an `http` sink. A format also knows how the endpoint answers: it alone can
 //! tell what a 2xx answer means, and which record an answer with one item per record is about.
 
 use std::fmt;
 use std::sync::Arc;
 
+use crate::clock::Clock;
 use crate::config::SinkConfig;
 use crate::deliver::response::{Answer, BODY_BYTES_MAX, Verdict, by_status};
+use crate::event_hub::Timestamp;
 use crate::record::Record;
 
 mod plain;
+mod shaping;
 
 pub use plain::{Plain, Success};
+pub use shaping::{Shaping, Unfit};
 
 /// One sink's wire format, and what its endpoint's answers mean.
 pub trait Format: fmt::Debug + Send + Sync {
@@ -25,8 +29,18 @@ pub trait Format: fmt::Debug + Send + Sync {
     /// At most how many bytes a record adds to a body, with what separates it from its neighbours.
     fn record_bytes_max(&self, record: &Record<'_>) -> u64;
 
-    /// Writes a body. The same records give the same bytes, at any time: a repetition after a
-    /// restart can then be recognised.
+    /// Whether a record may leave at this moment by the sink's own limits ([`Shaping::check`]):
+    /// asked before every [`Self::write`] that has it. Gives from when on it must be asked again.
+    ///
+    /// # Errors
+    /// What forbids it; then it becomes a dead letter.
+    fn check(&self, record: &Record<'_>, now: Timestamp) -> Result<Option<Timestamp>, Unfit> {
+        let _ = (record, now);
+        Ok(None)
+    }
+
+    /// Writes a body. The same records give the same bytes, at any time, unless they are restamped:
+    /// a repetition after a restart can then be recognised.
     fn write(&self, records: &mut dyn Iterator<Item = Record<'_>>, out: &mut Vec<u8>);
 
     /// What records of one request have in common, where an endpoint wants that: those with another
@@ -64,9 +78,9 @@ impl PartialEq for dyn Format {
 }
 
 /// The format of a sink as it is configured.
-pub fn of(sink: &SinkConfig) -> Arc<dyn Format> {
+pub fn of(sink: &SinkConfig, clock: Arc<dyn Clock>) -> Arc<dyn Format> {
     match &sink.format {
         Some(format) => Arc::clone(format),
-        None => Arc::new(Plain::of(sink)),
+        None => Arc::new(Plain::of(sink, clock)),
     }
 }

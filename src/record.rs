@@ -15,25 +15,32 @@ pub mod fields;
 mod identity;
 mod json;
 mod keys;
+mod members;
 mod moment;
 mod office365;
 mod own_id;
 mod path;
+mod restamp;
 mod scan;
 mod severity;
 mod tenant;
 #[cfg(test)]
 pub(crate) mod testing;
 mod time;
+mod truncate;
 mod value;
 
 pub use fields::{Field, Fields};
 pub use identity::{ContentKey, StableId};
 pub use json::MARK;
 pub use path::{Path, Segment};
+pub use restamp::RESTAMPED;
+pub(crate) use restamp::{RESTAMPED_BYTES_MAX, restamped};
 pub use severity::Severity;
 pub use tenant::{Tenant, TenantId};
 pub use time::{EventTime, TimeSource};
+pub(crate) use truncate::write_truncated;
+pub use truncate::{TRUNCATED, TRUNCATED_BYTES_MIN};
 
 /// A hub by its names, as every record of it knows it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -156,6 +163,20 @@ impl<'a> Record<'a> {
     /// The event that it came with.
     pub fn origin(&self) -> &'a Origin {
         self.origin
+    }
+
+    /// The same record as a JSON object that was made of it.
+    pub(crate) fn written_as<'b>(&self, object: &'b [u8]) -> Record<'b>
+    where
+        'a: 'b,
+    {
+        let piece = Piece {
+            kind: RecordKind::Object,
+            original: object,
+            repaired: None,
+            index: self.piece.index,
+        };
+        Record::new(piece, self.origin)
     }
 }
 

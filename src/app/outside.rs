@@ -25,7 +25,7 @@ use crate::deliver::dead_letter::DeadLetterArchive;
 use crate::deliver::dead_letter::blob::BlobDeadLetters;
 use crate::deliver::dead_letter::directory::DirectoryDeadLetters;
 use crate::deliver::dead_letter::memory::MemoryDeadLetters;
-use crate::deliver::http::{HttpTransport, Transport};
+use crate::deliver::http::{EntraCredentials, HttpTransport, Transport};
 use crate::deliver::null::NullTransport;
 use crate::destination;
 use crate::event_hub::Source;
@@ -116,6 +116,7 @@ impl Hubs {
 
 /// The credentials by name, and the one that has none.
 struct Credentials {
+    configured: BTreeMap<String, CredentialConfig>,
     named: BTreeMap<String, Arc<dyn TokenCredential>>,
     surroundings: Surroundings,
     /// Made once, so that sources and stores share its cache.
@@ -135,6 +136,7 @@ impl Credentials {
         };
         let named = config.credentials.iter().map(make);
         Ok(Self {
+            configured: config.credentials.clone(),
             named: named.collect::<Result<_, OutsideError>>()?,
             surroundings,
             unnamed: OnceCell::new(),
@@ -164,6 +166,23 @@ impl Credentials {
     }
 }
 
+impl Credentials {
+    /// The same for an endpoint that may refuse its tokens.
+    fn get_renewable(
+        &self,
+        name: Option<&str>,
+        place: String,
+    ) -> Result<EntraCredentials, OutsideError> {
+        let shared = self.get(name, place)?;
+        let auto = CredentialConfig::Auto { client_id: None };
+        let configured = name.and_then(|name| self.configured.get(name));
+        let configured = configured.cloned().unwrap_or(auto);
+        let surroundings = self.surroundings.clone();
+        let anew = move || auth::credential(&configured, &surroundings).ok();
+        Ok(EntraCredentials::new(shared, anew))
+    }
+}
+
 /// What sends the requests of one sink.
 fn transport(
     name: &str,
@@ -190,14 +209,14 @@ fn http_transport(
     sink: &SinkConfig,
     credentials: &Credentials,
 ) -> Result<HttpTransport, OutsideError> {
-    let credential = match &sink.connection.auth {
+    let credentials = match &sink.connection.auth {
         SinkAuth::Entra { credential, .. } => {
             let place = format!("sinks.{name}.auth.credential");
-            Some(credentials.get(credential.as_deref(), place)?)
+            Some(credentials.get_renewable(credential.as_deref(), place)?)
         }
         _ => None,
     };
-    HttpTransport::new(name, sink, credential).map_err(|error| at(format!("sinks.{name}"))(&error))
+    HttpTransport::new(name, sink, credentials).map_err(|error| at(format!("sinks.{name}"))(&error))
 }
 
 fn hubs(
@@ -236,13 +255,10 @@ fn hubs(
 
 /// The bodies that are being built have a share of the memory budget.
 fn compressor(config: &Config) -> CompressionPool {
-    let largest = config
-        .sinks
-        .values()
-        .map(|sink| sink.batch.bytes)
-        .max()
-        .unwrap_or(1);
-    CompressionPool::within(Budget::new(config.limits.memory_budget).building(), largest)
+    let sinks = config.sinks.values();
+    let sending = sinks.filter(|sink| sink.kind == SinkKind::Http);
+    let bodies = sending.map(|sink| (sink.batch.bytes, sink.compression));
+    CompressionPool::within(Budget::new(config.limits.memory_budget).building(), bodies)
 }
 
 type Stores = (Arc<dyn CheckpointStore>, Arc<dyn DeadLetterArchive>);

@@ -180,3 +180,14 @@ async fn a_batch_is_sorted_by_record() {
         assert_eq!(batch.into_receipts(SinkId(0)).records(), records);
     }
 }
+
+#[tokio::test]
+async fn each_record_alone_keeps_its_receipt() {
+    let mut all = Vec::new();
+    for single in ten().await.into_singles() {
+        assert_eq!(single.len(), 1);
+        all.extend(ids(&single));
+        assert_eq!(single.into_receipts(SinkId(0)).records(), 1);
+    }
+    assert!(all.into_iter().eq((0..10).map(|n| n.to_string())));
+}

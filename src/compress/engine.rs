@@ -31,6 +31,16 @@ impl Compression {
         }
     }
 
+    /// Memory that its encoder takes for a body of so many bytes, beside the bodies themselves.
+    pub(super) fn encoder_bytes(self, body_bytes: u64) -> u64 {
+        match self {
+            // The window, the hash chains and the pending symbols of deflate.
+            Self::Gzip { .. } => 256 << 10,
+            Self::Zstd { level } => zstd_bytes(level, body_bytes),
+            Self::None => 0,
+        }
+    }
+
     /// The bytes to send. The same plain bytes always give the same.
     pub(super) fn apply(self, plain: Vec<u8>) -> io::Result<Vec<u8>> {
         match self {
@@ -54,6 +64,31 @@ impl Compression {
             Self::None => Ok(plain),
         }
     }
+}
+
+/// By the window, the chain table and the hash table of a level as powers of two, which a smaller
+/// body makes smaller: `clevels.h` and `ZSTD_estimateCCtxSize` of zstd 1.5.7. From 1 MiB on it is up
+/// to two and a half times what that says, and never less.
+fn zstd_bytes(level: u8, body_bytes: u64) -> u64 {
+    let (window, chain, hash) = match level {
+        0..=1 => (19, 13, 14),
+        2 => (20, 15, 16),
+        3 => (21, 16, 17),
+        4 => (21, 18, 18),
+        5 | 6 => (21, 18, 19),
+        7 | 8 => (21, 19, 20),
+        9 => (22, 20, 21),
+        10 | 11 => (22, 21, 22),
+        13 | 16 => (22, 22, 22),
+        12 | 14 => (22, 22, 23),
+        15 => (22, 23, 23),
+        17 | 18 => (23, 23, 22),
+        _ => (23, 24, 22),
+    };
+    let needed = body_bytes.max(1 << 10).next_power_of_two().ilog2();
+    let window: u32 = needed.min(window);
+    let table = |log: u32, entry: u64| entry << log.min(window + 1);
+    (1 << window) + table(hash, 5) + table(chain, 4) + (3 << 20)
 }
 
 #[cfg(test)]
@@ -168,6 +203,23 @@ pub(super) mod tests {
             writing.join().unwrap().unwrap();
             assert!(output.status.success(), "{program} {compression:?}");
             assert_eq!(output.stdout, body, "{program} {compression:?}");
+        }
+    }
+
+    /// What `ZSTD_estimateCCtxSize` says, and the window and buffers of a stream.
+    #[test]
+    fn the_estimate_of_zstd_holds() {
+        for (level, body_bytes, real) in [
+            (1, 1 << 20, 1_465 << 10),
+            (3, 1 << 20, 2_681 << 10),
+            (10, (1 << 20) + 1, 23_417 << 10),
+            (12, 3 << 20, 45_945 << 10),
+            (19, 1 << 20, 18 << 20),
+            (19, 16 << 20, 89 << 20),
+        ] {
+            let estimate = zstd_bytes(level, body_bytes);
+            assert!(estimate >= real, "{level}: {estimate}");
+            assert!(estimate <= real * 4, "{level}: {estimate}");
         }
     }
 }

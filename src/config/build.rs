@@ -8,9 +8,10 @@ use super::settings::Settings;
 use super::view::View;
 use super::{
     BatchConfig, CategoriesConfig, CheckpointsConfig, Cloud, Config, CredentialConfig,
-    DeadLettersConfig, Encoding, HealthConfig, LimitsConfig, OnStaleCheckpoint, OnUndecodable,
-    OnUnparsable, OwnershipConfig, RateConfig, RefusalsConfig, RetryConfig, Secret, SinkConfig,
-    SinkKind, SourceAccess, SourceConfig, SourceTransport, StoreConfig, Unrouted,
+    DeadLettersConfig, Encoding, HealthConfig, LimitsConfig, OnOld, OnOversize, OnStaleCheckpoint,
+    OnUndecodable, OnUnparsable, OwnershipConfig, RateConfig, RecordLimits, RefusalsConfig,
+    RetryConfig, Secret, SinkConfig, SinkKind, SourceAccess, SourceConfig, SourceTransport,
+    StoreConfig, Unrouted,
 };
 use crate::compress::Compression;
 use crate::destination;
@@ -18,7 +19,7 @@ use crate::format::Success;
 
 mod sink_connection;
 
-pub(super) use sink_connection::key_encoding;
+pub(super) use sink_connection::{SIGNATURE_HEADER, key_encoding};
 
 /// Builds the whole configuration.
 pub(super) fn build(settings: &Settings) -> Option<Config> {
@@ -149,12 +150,28 @@ fn sink(view: &View<'_>) -> Option<SinkConfig> {
             max: view.integer("refusals_max")?,
             without_witness: view.flag("dead_letter_without_witness")?,
         },
+        record: record_limits(view)?,
     };
     (destination.complete)(view, &mut sink)?;
     // What the user sets was checked; a destination's own default gives way.
     let budget = view.whole().bytes("limits.memory_budget")?;
     sink.batch.bytes = sink.batch.bytes.min(budget / 8);
     Some(sink)
+}
+
+fn record_limits(view: &View<'_>) -> Option<RecordLimits> {
+    Some(RecordLimits {
+        bytes: view.bytes("max_record_bytes"),
+        on_oversize: match view.word("on_oversize")? {
+            "truncate" => OnOversize::Truncate,
+            _ => OnOversize::DeadLetter,
+        },
+        age: view.duration("max_record_age"),
+        on_old: match view.word("on_old")? {
+            "restamp" => OnOld::Restamp,
+            _ => OnOld::DeadLetter,
+        },
+    })
 }
 
 /// The statuses of a list that was checked.

@@ -80,6 +80,12 @@ const TABLES: &[Table] = &[
         comments: true,
     },
     Table {
+        section: "sinks.*.batch",
+        name: "siem",
+        set: &[],
+        comments: true,
+    },
+    Table {
         section: "sinks.*.success",
         name: "siem",
         set: &[],

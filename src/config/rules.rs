@@ -34,16 +34,25 @@ pub(super) fn check(settings: &mut Settings, problems: &mut Vec<Problem>) -> Vec
     }
     source::check_apart(settings, problems);
     let budget = View::new(settings, &["limits"]).bytes("memory_budget");
-    for name in settings.names_in("sinks") {
+    let sinks = settings.names_in("sinks");
+    let sending: Vec<_> = sinks
+        .iter()
+        .filter(|name| View::new(settings, &["sinks", name]).word("type") == Some("http"))
+        .collect();
+    for name in &sending {
+        let view = View::new(settings, &["sinks", name]);
+        sink::check_memory(&view, budget, sending.len() as u64, &mut warnings);
+    }
+    for name in &sinks {
         sink::check(
-            &View::new(settings, &["sinks", &name]),
+            &View::new(settings, &["sinks", name]),
             budget,
             problems,
             &mut warnings,
         );
         sink_connection::check(
-            &View::new(settings, &["sinks", &name]),
-            &View::new(settings, &["sinks", &name, "auth"]),
+            &View::new(settings, &["sinks", name]),
+            &View::new(settings, &["sinks", name, "auth"]),
             problems,
             &mut warnings,
         );
@@ -221,6 +230,11 @@ fn unused(view: &View<'_>, key: &str, fits: &str, warnings: &mut Vec<String>) {
             view.shown("store")
         ));
     }
+}
+
+/// Whether what is sent to this URL travels unencrypted over a network.
+pub(crate) fn is_clear(url: &url::Url) -> bool {
+    url.scheme() == "http" && !is_loopback(url)
 }
 
 /// Whether the URL leads to this machine.

@@ -52,6 +52,48 @@ pub struct SinkConfig {
     pub success: Success,
     /// What may be given up.
     pub refusals: RefusalsConfig,
+    /// What a single record may be.
+    pub record: RecordLimits,
+}
+
+/// What a single record may be, and what becomes of one that is more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RecordLimits {
+    /// Most bytes of a record, as it is written into a body and without what separates it.
+    pub bytes: Option<u64>,
+    /// What becomes of a larger one.
+    pub on_oversize: OnOversize,
+    /// Longest time since what a record tells of.
+    pub age: Option<Duration>,
+    /// What becomes of an older one.
+    pub on_old: OnOld,
+}
+
+impl RecordLimits {
+    /// Whether every record may leave as it is.
+    pub fn is_unlimited(&self) -> bool {
+        self.bytes.is_none() && self.age.is_none()
+    }
+}
+
+/// What becomes of a record that is too large.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnOversize {
+    /// It becomes a dead letter.
+    #[default]
+    DeadLetter,
+    /// It is cut, and marked.
+    Truncate,
+}
+
+/// What becomes of a record that is too old.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnOld {
+    /// It becomes a dead letter.
+    #[default]
+    DeadLetter,
+    /// It leaves with the present as its time, and marked.
+    Restamp,
 }
 
 /// How many refused records become dead letters.
@@ -134,6 +176,7 @@ impl Default for SinkConfig {
             rate: RateConfig::default(),
             success: Success::default(),
             refusals: RefusalsConfig::default(),
+            record: RecordLimits::default(),
         }
     }
 }

@@ -157,7 +157,7 @@ pub struct TlsConfig {
 pub enum SinkProxy {
     /// Nothing, whatever the environment says.
     None,
-    /// The HTTP proxy at this URL, whatever the environment says.
+    /// The HTTP proxy at this URL, whatever the environment says; nothing where a file says `none`.
     At(Secret),
 }
 

@@ -19,6 +19,7 @@ use crate::format::Format;
 mod body;
 mod bury;
 mod part;
+mod screen;
 
 use bury::bury;
 

@@ -51,6 +51,8 @@ struct State {
     waiting: BTreeMap<u64, Waiter>,
     /// Attempts that were begun, ever.
     attempts: u64,
+    /// How often what requests are made with has changed.
+    renewals: u64,
     failed_in_row: usize,
     outage: Option<Outage>,
     /// Until when the endpoint asked everybody to wait.
@@ -99,6 +101,7 @@ impl Flow {
                 next_place: 0,
                 waiting: BTreeMap::new(),
                 attempts: 0,
+                renewals: 0,
                 failed_in_row: 0,
                 outage: None,
                 held_until: None,
@@ -117,11 +120,13 @@ impl Flow {
         let number = state.next_place;
         state.next_place += 1;
         state.places += 1;
+        let renewals = state.renewals;
         drop(state);
         Place {
             flow: Arc::clone(self),
             number,
             attempted: 0,
+            renewals,
             ready_at: Instant::now(),
             backoff: Backoff::new(self.retry.initial, self.retry.max),
             was_cut_short: false,
@@ -152,6 +157,44 @@ impl Flow {
             }
             changed.await;
         }
+    }
+
+    /// What requests are made with has changed: whatever waits because of an attempt that failed may
+    /// try now. What the endpoint asked for (`Retry-After`) still holds.
+    pub(super) fn try_now(&self) {
+        let mut state = self.lock();
+        state.renewals += 1;
+        if let Some(outage) = &mut state.outage {
+            outage.next_probe = Instant::now();
+        }
+        drop(state);
+        self.changed.notify_waiters();
+    }
+
+    /// How often [`Self::try_now`] was said.
+    pub(super) fn renewals(&self) -> u64 {
+        self.lock().renewals
+    }
+
+    /// Waits until [`Self::renewals`] is another number than this.
+    ///
+    /// # Cancel safety
+    /// Safe.
+    pub(super) async fn renewed(&self, known: u64) {
+        loop {
+            let mut changed = std::pin::pin!(self.changed.notified());
+            changed.as_mut().enable();
+            if self.renewals() != known {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    /// Whether the last attempt failed.
+    pub(super) fn is_failing(&self) -> bool {
+        let state = self.lock();
+        state.failed_in_row > 0 || state.outage.is_some()
     }
 
     /// Whether no delivery is under way.
@@ -226,3 +269,6 @@ impl State {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

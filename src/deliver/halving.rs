@@ -175,7 +175,14 @@ impl<T: Divide, W: Clone> Halving<T, W> {
     /// Sends again what was kept: the endpoint has changed its mind.
     pub(crate) fn acquit(&mut self) {
         let guilty = std::mem::take(&mut self.guilty).into_iter();
-        self.todo.extend(guilty.map(|(part, _)| Todo::Send(part)));
+        let guilty = guilty.map(|(part, _)| Todo::Send(part));
+        let todo = std::mem::take(&mut self.todo).into_iter();
+        let todo = todo.map(|it| match it {
+            // Nor does it tell anything of this half any more.
+            Todo::Other(other) => Todo::Send(other.part),
+            send => send,
+        });
+        self.todo = todo.chain(guilty).collect();
     }
 
     /// Whether something is to be sent.

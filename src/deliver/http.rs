@@ -1,34 +1,39 @@
 //! One attempt over HTTP: what it carries, whom it reaches, what came back.
 //!
 //! `client` builds the client, `connection` joins it with what its requests carry, `auth` says by
-//! whose right they come (`oauth2` and `tokens` get tokens), and `secrets` notices files that
-//! changed.
+//! whose right they come (`tokens` keeps those of `oauth2` and `entra`), `secrets` notices files
+//! that changed, `rotation` takes their content over, and `errors` puts failures into words.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use azure_core::credentials::TokenCredential;
 use bytes::{Bytes, BytesMut};
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 
 use super::request_id::RequestId;
-use super::response::{Answer, TransportError, retry_after};
+use super::response::{Answer, BODY_BYTES_MAX, TransportError, retry_after};
 use crate::config::SinkConfig;
-use crate::format;
-use crate::trust;
 
 mod auth;
 mod client;
 mod connection;
+mod entra;
+mod errors;
 mod oauth2;
+mod rotation;
 mod secrets;
 mod tokens;
 
 use client::Times;
 use connection::{Connection, Fixed};
-use secrets::{Looked, Material, Watch};
+pub use entra::EntraCredentials;
+use errors::{text_of, transport_error};
+use rotation::Watching;
+use secrets::Material;
 use tokens::Token;
+use tokio::time::Instant;
 
 /// A body for one attempt. The same bytes are sent again on retry.
 #[derive(Clone, Debug)]
@@ -54,6 +59,17 @@ pub trait Transport: Send + Sync {
     /// # Errors
     /// When there was no whole answer. What the endpoint did with the request is then unknown.
     async fn send(&self, request: Request) -> Result<Answer, TransportError>;
+
+    /// Whether there are files whose content may change what requests are made with.
+    fn has_secret_files(&self) -> bool {
+        false
+    }
+
+    /// Looks at those files, if it is time to. Gives how often they have changed what requests are
+    /// made with so far.
+    async fn look(&self) -> u64 {
+        0
+    }
 }
 
 /// Longest time to read an answer's body once its status is there.
@@ -65,18 +81,12 @@ const BODY_TIME_MAX: Duration = Duration::from_secs(10);
 /// credentials, where there are any, and one more attempt.
 #[derive(Debug)]
 pub struct HttpTransport {
-    /// Path of the sink in the configuration.
-    place: String,
     fixed: Fixed,
     current: Mutex<Arc<Connection>>,
     watch: tokio::sync::Mutex<Watching>,
-}
-
-#[derive(Debug)]
-struct Watching {
-    watch: Watch,
-    /// What was last said to be wrong with the files.
-    complaint: String,
+    has_files: bool,
+    /// How often `current` was replaced.
+    changes: AtomicU64,
 }
 
 /// A client could not be built from a sink's configuration.
@@ -85,7 +95,7 @@ struct Watching {
 pub struct BuildError(String);
 
 impl HttpTransport {
-    /// Builds the client of the sink of this name. `credential` gives the tokens of
+    /// Builds the client of the sink of this name. `credentials` give the tokens of
     /// `auth.type = "entra"`.
     ///
     /// # Errors
@@ -94,80 +104,28 @@ impl HttpTransport {
     pub fn new(
         name: &str,
         sink: &SinkConfig,
-        credential: Option<Arc<dyn TokenCredential>>,
+        credentials: Option<EntraCredentials>,
     ) -> Result<Self, BuildError> {
         let fixed = Fixed {
+            place: format!("sinks.{name}"),
             times: Times {
                 connect: sink.connect_timeout,
                 answer: sink.timeout,
             },
-            credential,
+            credentials,
             path: sink.path.clone(),
-            answer_bytes_max: format::of(sink).answer_bytes_max(),
+            answer_bytes_max: (sink.format.as_ref())
+                .map_or(BODY_BYTES_MAX, |format| format.answer_bytes_max()),
         };
         let material = Material::of(sink);
-        let watch = Watch::new(&material);
+        let watching = Watching::new(&material);
         Ok(Self {
-            place: format!("sinks.{name}"),
-            current: Mutex::new(Arc::new(Connection::build(material, &fixed)?)),
+            current: Mutex::new(Arc::new(Connection::build(material, &fixed, None)?)),
             fixed,
-            watch: tokio::sync::Mutex::new(Watching {
-                watch,
-                complaint: String::new(),
-            }),
+            has_files: watching.has_files(),
+            watch: tokio::sync::Mutex::new(watching),
+            changes: AtomicU64::new(0),
         })
-    }
-
-    /// What to make a request with, after a look at the files if it is time for one, or `now` is
-    /// told. Requests beside the one that looks go on with what they know.
-    async fn connection(&self, now: bool) -> Arc<Connection> {
-        let watching = match now {
-            true => Some(self.watch.lock().await),
-            false => self.watch.try_lock().ok(),
-        };
-        let current = self.current();
-        let Some(mut watching) = watching.filter(|it| it.watch.is_due(now)) else {
-            return current;
-        };
-        let Some(looked) = watching.watch.look(&current.material).await else {
-            return current;
-        };
-        self.take_over(looked, &mut watching.complaint);
-        self.current()
-    }
-
-    /// Uses what is new, if it is of use; says what is new and what is wrong, once.
-    fn take_over(&self, looked: Looked, complaint: &mut String) {
-        let Looked {
-            material,
-            changed,
-            mut wrong,
-        } = looked;
-        if !changed.is_empty() {
-            match Connection::build(material, &self.fixed) {
-                Ok(built) => {
-                    *self.lock() = Arc::new(built);
-                    let (sink, keys) = (&self.place, changed.join(", "));
-                    tracing::info!(
-                        event = "secrets_changed",
-                        sink,
-                        keys,
-                        "{sink}: uses the new content of the files of {keys}"
-                    );
-                }
-                Err(error) => wrong.push(format!("{}: {}", changed.join(", "), error.0)),
-            }
-        }
-        let wrong = wrong.join("; ");
-        if wrong != *complaint && !wrong.is_empty() {
-            let sink = &self.place;
-            tracing::warn!(
-                event = "secrets_unreadable",
-                sink,
-                "{sink}: goes on with the values that it had: {wrong}"
-            );
-        }
-        *complaint = wrong;
     }
 
     fn current(&self) -> Arc<Connection> {
@@ -231,19 +189,28 @@ impl HttpTransport {
 #[async_trait]
 impl Transport for HttpTransport {
     async fn send(&self, request: Request) -> Result<Answer, TransportError> {
-        let used = self.connection(false).await;
+        let began = Instant::now();
+        let used = self.connection(None).await;
         let (answer, token) = self.attempt(&used, request.clone()).await?;
         if answer.status != 401 {
             return Ok(answer);
         }
-        let newer = self.connection(true).await;
+        let newer = self.connection(Some(began)).await;
         let is_newer = !Arc::ptr_eq(&used, &newer);
-        // Another connection asks for a token of its own.
-        let is_new = is_newer || newer.auth.renew(token.as_ref()).await?;
-        match is_new {
+        let has_new_token = newer.auth.renew(token.as_ref()).await?;
+        match is_newer || has_new_token {
             true => Ok(self.attempt(&newer, request).await?.0),
             false => Ok(answer),
         }
+    }
+
+    fn has_secret_files(&self) -> bool {
+        self.has_files
+    }
+
+    async fn look(&self) -> u64 {
+        self.connection(None).await;
+        self.changes.load(Ordering::Relaxed)
     }
 }
 
@@ -270,35 +237,6 @@ async fn read_body(
     tokio::time::timeout(BODY_TIME_MAX, read)
         .await
         .unwrap_or(Err(TransportError::Timeout))
-}
-
-fn transport_error(error: &reqwest::Error) -> TransportError {
-    if error.is_timeout() {
-        TransportError::Timeout
-    } else if error.is_connect() {
-        TransportError::Connect(text_of(error))
-    } else {
-        TransportError::Broken(text_of(error))
-    }
-}
-
-/// The innermost cause: the outer ones repeat the URL, which may hold a secret.
-fn text_of(error: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(next) = cause.source() {
-        cause = next;
-    }
-    if std::ptr::addr_eq(std::ptr::from_ref(cause), std::ptr::from_ref(error)) {
-        // No cause behind it: say its kind, never its URL.
-        return if error.is_builder() {
-            "invalid request"
-        } else {
-            "request failed"
-        }
-        .to_owned();
-    }
-    let words = cause.to_string();
-    trust::explain(&words).unwrap_or(words)
 }
 
 #[cfg(test)]

@@ -24,6 +24,7 @@ pub async fn run(context: Arc<SinkContext>) {
     let retry = context.config.retry;
     let mut backoff = Backoff::new(retry.initial, retry.max);
     loop {
+        let known = context.flow.renewals();
         let is_of_use = match context.condition.standing() {
             Standing::Unknown => true,
             Standing::Accepts => false,
@@ -44,7 +45,10 @@ pub async fn run(context: Arc<SinkContext>) {
             }
             backoff.next_from(retry.initial / 2, context.rng.as_ref())
         };
-        tokio::time::sleep(wait).await;
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            () = context.flow.renewed(known) => {}
+        }
     }
 }
 

@@ -151,7 +151,8 @@ pub fn judge(
         Err(error) => Verdict::NotNow {
             reason: error.to_string(),
             retry_after: None,
-            is_overload: true,
+            // Without a token nothing has reached the endpoint.
+            is_overload: !matches!(error, TransportError::NoToken(_)),
         },
     }
 }

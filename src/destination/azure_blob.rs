@@ -12,10 +12,12 @@ use std::time::Duration;
 use aws_lc_rs::digest::{Context, SHA256};
 
 use super::Destination;
+use crate::clock::SystemClock;
 use crate::compress::Compression;
 use crate::config::declare::{Key, Kind, Need, SecretRule, Section, TextRule, View, text};
-use crate::config::{Encoding, SinkConfig, SinkKind};
-use crate::format::{Format, Plain};
+use crate::config::{SinkConfig, SinkKind};
+use crate::event_hub::Timestamp;
+use crate::format::{Format, Plain, Unfit};
 use crate::record::Record;
 use crate::template::Template;
 
@@ -91,9 +93,17 @@ fn complete(view: &View<'_>, sink: &mut SinkConfig) -> Option<()> {
             Compression::Zstd { .. } => "ndjson.zst",
             Compression::None => "ndjson",
         },
-        lines: Plain::new(Encoding::Ndjson, "", ""),
+        lines: Plain::of(&of_lines(sink), Arc::new(SystemClock)),
     }));
     Some(())
+}
+
+/// Of what says how records are written, only their limits count.
+fn of_lines(sink: &SinkConfig) -> SinkConfig {
+    SinkConfig {
+        record: sink.record,
+        ..SinkConfig::default()
+    }
 }
 
 /// The wire format: a record on each line, as it came.
@@ -184,6 +194,10 @@ impl Format for AzureBlob {
 
     fn record_bytes_max(&self, record: &Record<'_>) -> u64 {
         self.lines.record_bytes_max(record)
+    }
+
+    fn check(&self, record: &Record<'_>, now: Timestamp) -> Result<Option<Timestamp>, Unfit> {
+        self.lines.check(record, now)
     }
 
     fn write(&self, records: &mut dyn Iterator<Item = Record<'_>>, out: &mut Vec<u8>) {

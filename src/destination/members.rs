@@ -57,8 +57,13 @@ impl<'a> Members<'a> {
 
     /// The record's own members with their own bytes, then the end of the object.
     pub(super) fn close_with(self, record: &Record<'_>) {
+        self.close_by(|out| record.write_json(out));
+    }
+
+    /// The members of the object that is written, then the end of both.
+    pub(super) fn close_by(self, write: impl FnOnce(&mut Vec<u8>)) {
         let start = self.out.len();
-        record.write_json(self.out);
+        write(self.out);
         // A record is always written as an object.
         let inside = self.out.get(start + 1..).unwrap_or_default();
         let is_empty = inside.trim_ascii_start().starts_with(b"}");

@@ -54,7 +54,7 @@ type Verdict = (SourceErrorKind, String);
 /// Turns an error of the SDK into ours, from whatever opens or asks.
 pub(super) fn classify(error: &EventHubsError, target: &Target) -> SourceError {
     let ((kind, words), refuser) = judge(error);
-    if let Some(why) = trust::explain(&words) {
+    if let Some(why) = trust::explain(&words, None) {
         let place = match refuser {
             Refuser::Service => target.endpoint.as_ref().unwrap_or(&target.namespace),
             Refuser::Credential => "the identity service",

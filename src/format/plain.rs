@@ -1,10 +1,14 @@
 //! The format of an `http` sink: records as they came, one per line or in an array.
 
+use std::sync::Arc;
+
+use crate::clock::{Clock, SystemClock};
 use crate::config::{Encoding, SinkConfig};
 use crate::deliver::response::{ACCEPTING, Answer, Verdict, by_status};
+use crate::event_hub::Timestamp;
 use crate::record::Record;
 
-use super::Format;
+use super::{Format, Shaping, Unfit};
 
 /// The wire format of an `http` sink.
 ///
@@ -17,13 +21,13 @@ use super::Format;
 /// JSON object is written as one that holds it ([`Record::write_json`]). In `ndjson`, a line break
 /// inside a record (which in a JSON text can only be white space between tokens) becomes a blank.
 /// On request, Office 365 audit records are taken out of Defender's
-/// ([`Record::write_office365`]).
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// ([`Record::write_office365`]), and records are cut or restamped ([`Shaping`]).
+#[derive(Clone, Debug)]
 pub struct Plain {
     encoding: Encoding,
     prefix: Vec<u8>,
     suffix: Vec<u8>,
-    unwrap_office365: bool,
+    shaping: Shaping,
     success: Success,
 }
 
@@ -67,46 +71,30 @@ impl Default for Success {
 
 impl Plain {
     /// The format of a sink as it is configured.
-    pub fn of(sink: &SinkConfig) -> Self {
+    pub fn of(sink: &SinkConfig, clock: Arc<dyn Clock>) -> Self {
         Self {
+            encoding: sink.encoding,
+            prefix: sink.prefix.as_str().into(),
+            suffix: sink.suffix.as_str().into(),
+            shaping: Shaping::of(sink, clock),
             success: sink.success.clone(),
-            ..Self::new(sink.encoding, &sink.prefix, &sink.suffix)
-                .unwrapping_office365(sink.unwrap_office365)
         }
     }
 
-    /// A format with bytes before and after the body.
+    /// A format with bytes before and after the body, and otherwise of a sink as nobody set it.
     pub fn new(encoding: Encoding, prefix: &str, suffix: &str) -> Self {
-        Self {
+        let sink = SinkConfig {
             encoding,
-            prefix: prefix.into(),
-            suffix: suffix.into(),
-            unwrap_office365: false,
-            success: Success::default(),
-        }
+            prefix: prefix.to_owned(),
+            suffix: suffix.to_owned(),
+            ..SinkConfig::default()
+        };
+        Self::of(&sink, Arc::new(SystemClock))
     }
 
-    /// Whether Office 365 audit records are taken out of Defender's; they are not, unless this
-    /// says so.
-    #[must_use]
-    pub fn unwrapping_office365(self, unwrap_office365: bool) -> Self {
-        Self {
-            unwrap_office365,
-            ..self
-        }
-    }
-
-    fn write_record(&self, record: &Record<'_>, out: &mut Vec<u8>) {
-        if self.unwrap_office365 {
-            record.write_office365(out);
-        } else {
-            record.write_json(out);
-        }
-    }
-
-    fn write_line(&self, record: &Record<'_>, out: &mut Vec<u8>) {
+    fn write_line(&self, record: &Record<'_>, now: Timestamp, out: &mut Vec<u8>) {
         let start = out.len();
-        self.write_record(record, out);
+        self.shaping.write(record, now, out);
         let line = out.get_mut(start..).unwrap_or_default();
         for byte in line {
             if matches!(byte, b'\n' | b'\r') {
@@ -131,15 +119,20 @@ impl Format for Plain {
 
     /// Exact for JSON objects, but for those of which only an inner one is written.
     fn record_bytes_max(&self, record: &Record<'_>) -> u64 {
-        record.json_bytes_max() + 1
+        self.shaping.bytes_max(record) + 1
+    }
+
+    fn check(&self, record: &Record<'_>, now: Timestamp) -> Result<Option<Timestamp>, Unfit> {
+        self.shaping.check(record, now)
     }
 
     fn write(&self, records: &mut dyn Iterator<Item = Record<'_>>, out: &mut Vec<u8>) {
+        let now = self.shaping.now();
         out.extend_from_slice(&self.prefix);
         match self.encoding {
             Encoding::Ndjson => {
                 for record in records {
-                    self.write_line(&record, out);
+                    self.write_line(&record, now, out);
                 }
             }
             Encoding::JsonArray => {
@@ -148,7 +141,7 @@ impl Format for Plain {
                     if index > 0 {
                         out.push(b',');
                     }
-                    self.write_record(&record, out);
+                    self.shaping.write(&record, now, out);
                 }
                 out.push(b']');
             }
@@ -247,18 +240,29 @@ mod tests {
             {"category":"ADVANCEDHUNTING-CLOUDAPPEVENTS","properties":{"RawEventData":"{\"Id\":\"y\"}"}},
             {"category":"AdvancedHunting-CloudAppEvents","properties":{"RawEventData":null}},
             {"category":"AuditLogs","properties":{"RawEventData":{"Id":"z"}}}]}"#;
-        let format = Plain::new(Encoding::Ndjson, "", "");
+        let unwrapping = |encoding| {
+            let sink = SinkConfig {
+                encoding,
+                unwrap_office365: true,
+                ..SinkConfig::default()
+            };
+            Plain::of(&sink, Arc::new(SystemClock))
+        };
         check_with(
-            &format.clone().unwrapping_office365(true),
+            &unwrapping(Encoding::Ndjson),
             BODY,
             "{\"Id\":             \"x\",\"n\":1.50}\n\
              {\"Id\":\"y\"}\n\
              {\"category\":\"AdvancedHunting-CloudAppEvents\",\"properties\":{\"RawEventData\":null}}\n\
              {\"category\":\"AuditLogs\",\"properties\":{\"RawEventData\":{\"Id\":\"z\"}}}\n",
         );
-        let array = Plain::new(Encoding::JsonArray, "", "").unwrapping_office365(true);
-        check_with(&array, b"[{\"a\":1},2]", "[{\"a\":1},{\"message\":2}]");
+        check_with(
+            &unwrapping(Encoding::JsonArray),
+            b"[{\"a\":1},2]",
+            "[{\"a\":1},{\"message\":2}]",
+        );
         let record = "{\"category\":\"AdvancedHunting-CloudAppEvents\",\"properties\":{\"RawEventData\":{}}}";
+        let format = Plain::new(Encoding::Ndjson, "", "");
         check_with(&format, record.as_bytes(), &format!("{record}\n"));
     }
 

@@ -92,7 +92,7 @@ fn write_marked(json: &[u8], repairs: Repairs, original: &[u8], out: &mut Vec<u8
     out.extend_from_slice(b"}}");
 }
 
-fn write(value: &(impl Serialize + ?Sized), out: &mut Vec<u8>) {
+pub(super) fn write(value: &(impl Serialize + ?Sized), out: &mut Vec<u8>) {
     let start = out.len();
     let writer: &mut dyn io::Write = out;
     // Writing into memory cannot fail; should it, the object stays well-formed.

@@ -37,7 +37,7 @@ fn scalar(raw: &str) -> Option<Cow<'_, str>> {
 }
 
 /// What a JSON string holds; half of a surrogate pair becomes U+FFFD.
-fn string(raw: &str) -> Option<Cow<'_, str>> {
+pub(super) fn string(raw: &str) -> Option<Cow<'_, str>> {
     let inner = raw.strip_prefix('"')?.strip_suffix('"')?;
     if !inner.contains('\\') {
         return Some(Cow::Borrowed(inner));

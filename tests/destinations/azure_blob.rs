@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use entra_forwarder::checkpoint::blob::Container;
+use entra_forwarder::clock::SystemClock;
 use entra_forwarder::config::{FileText, Secret, SinkKind, load};
 use entra_forwarder::deliver::blob::BlobTransport;
 use entra_forwarder::deliver::http::{Request, Transport};
@@ -32,7 +33,10 @@ container_url = "https://contosologs.blob.core.windows.net/archive?sv=1&sig=c2Vj
 "#;
 
 fn format(more: &str) -> Arc<dyn Format> {
-    format::of(&config(&format!("{SINK}{more}")).sinks["archive"])
+    format::of(
+        &config(&format!("{SINK}{more}")).sinks["archive"],
+        Arc::new(SystemClock),
+    )
 }
 
 /// The object of all records of an event.
@@ -167,7 +171,11 @@ fn objects_are_larger_and_older_unless_it_is_said() {
     let sink = config(&own).sinks.remove("archive").unwrap();
     assert_eq!((sink.batch.records, sink.batch.bytes), (5, 64 << 10));
     assert_eq!(sink.batch.age, Duration::from_secs(1));
-    let name = target(format::of(&sink).as_ref(), b"{\"a\":1}", &origin(1));
+    let name = target(
+        format::of(&sink, Arc::new(SystemClock)).as_ref(),
+        b"{\"a\":1}",
+        &origin(1),
+    );
     assert!(name.ends_with(".ndjson.zst"), "{name}");
     let small = config(&format!("{SINK}[limits]\nmemory_budget = \"16MiB\"\n"));
     assert_eq!(small.sinks["archive"].batch.bytes, 2 << 20);

@@ -12,5 +12,6 @@ mod azure_blob;
 mod datadog;
 mod golden;
 mod pages;
+mod presets;
 mod stand_in;
 mod world;

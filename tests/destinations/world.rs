@@ -74,7 +74,7 @@ pub(crate) fn origin(sequence: i64) -> Origin {
 pub(crate) fn body(sinks: &str, event: &[u8]) -> Vec<u8> {
     let config = config(sinks);
     let sink = config.sinks.values().next().unwrap();
-    let format = format::of(sink);
+    let format = format::of(sink, Arc::new(SystemClock));
     let (records, origin) = (
         envelope::split(&Bytes::copy_from_slice(event), 0),
         origin(42),
@@ -113,7 +113,7 @@ impl World {
         let context = Arc::new(SinkContext {
             id: SinkId(0),
             name: name.to_owned(),
-            format: format::of(&sink),
+            format: format::of(&sink, Arc::new(SystemClock)),
             transport: Arc::new(HttpTransport::new(name, &sink, None).unwrap()),
             compressor: Arc::new(CompressionPool::new(1)),
             dead_letters: Arc::new(letters.clone()),

@@ -62,6 +62,7 @@ mod connections;
 mod credentials;
 mod dead_letters;
 mod demo;
+mod given_up;
 mod hub_down;
 mod input;
 mod interoperation;

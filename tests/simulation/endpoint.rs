@@ -2,25 +2,27 @@
 
 use std::collections::VecDeque;
 use std::io::Read;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use bytes::Bytes;
 use entra_forwarder::compress::Compression;
-use entra_forwarder::config::{Encoding, SinkConfig};
-use entra_forwarder::deliver::http::{Request, Transport};
+use entra_forwarder::config::{Encoding, SinkConfig, SinkKind};
 use entra_forwarder::deliver::response::{Answer, TransportError};
 use serde_json::value::RawValue;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::gate::Gate;
 use super::journal::{Journal, Rule};
 use super::oracle::{Oracle, RecordKey};
 use super::records::{JSON_ARRAY, NDJSON};
+use super::taste::Dislike;
+use super::verdicts::{Outcome, Verdicts};
 use super::witness::Witness;
+
+mod handle;
+
+pub(crate) use handle::EndpointHandle;
 
 /// Largest body that is taken apart.
 const PLAIN_BYTES_MAX: u64 = 16 << 20;
@@ -51,6 +53,7 @@ pub(crate) struct Endpoint {
     encoding: usize,
     script: Mutex<Script>,
     witness: Arc<Witness>,
+    verdicts: Arc<Verdicts>,
     /// Requests on their way: they arrive whether or not anybody still waits for the answer.
     requests: Mutex<JoinSet<()>>,
 }
@@ -59,14 +62,15 @@ pub(crate) struct Endpoint {
 struct Script {
     replies: VecDeque<Reply>,
     slow: Option<(Duration, Instant)>,
+    /// It refuses all records with this status, until this moment.
+    whim: Option<(u16, Instant)>,
     requests: u64,
 }
 
 impl Endpoint {
     pub(crate) fn new(
-        journal: Arc<Journal>,
-        oracle: Arc<Oracle>,
-        witness: Arc<Witness>,
+        (journal, oracle): (Arc<Journal>, Arc<Oracle>),
+        (witness, verdicts): (Arc<Witness>, Arc<Verdicts>),
         sink: usize,
         config: SinkConfig,
         body_bytes_max: u64,
@@ -84,6 +88,7 @@ impl Endpoint {
             encoding,
             script: Mutex::default(),
             witness,
+            verdicts,
             requests: Mutex::default(),
         }
     }
@@ -99,8 +104,62 @@ impl Endpoint {
         self.script.lock().unwrap().slow = Some((answer, Instant::now() + lasts));
     }
 
+    pub(crate) fn refuse_records(&self, status: u16, lasts: Duration) {
+        self.script.lock().unwrap().whim = Some((status, Instant::now() + lasts));
+    }
+
+    /// Whether nothing is ever sent to it.
+    pub(crate) fn is_null(&self) -> bool {
+        self.config.kind == SinkKind::Null
+    }
+
+    /// Why it does not take a body of so many bytes: the status, or a reset without one, and what
+    /// the process makes of it.
+    fn objection(&self, records: &[RecordKey], bytes: u64) -> Option<(Option<u16>, Outcome)> {
+        let refused = |status, is_whim| {
+            let reason = if status == 413 { "oversize" } else { "refused" };
+            (Some(status), Outcome::Refused { reason, is_whim })
+        };
+        let whim = self.script.lock().unwrap().whim;
+        if let Some((status, _)) = whim.filter(|(_, until)| Instant::now() < *until) {
+            self.journal.count("refused everything", 1);
+            return Some(refused(status, true));
+        }
+        let most = self.oracle.tastes().body_bytes_max(self.sink);
+        if most.is_some_and(|most| bytes > most) {
+            self.journal.count(
+                match records.len() {
+                    1 => "record too large for its endpoint",
+                    _ => "body too large for its endpoint",
+                },
+                1,
+            );
+            return Some(refused(413, false));
+        }
+        if self.oracle.tastes().is_mended(self.sink) {
+            return None;
+        }
+        let dislikes = records.iter();
+        let dislikes: Vec<_> = dislikes
+            .filter_map(|record| self.oracle.dislike(self.sink, *record))
+            .collect();
+        let content = dislikes.iter().find_map(|it| match it {
+            Dislike::Content(status) => Some(refused(*status, false)),
+            _ => None,
+        });
+        let poison = dislikes.iter().find_map(|it| match it {
+            Dislike::Poison(status) => Some((*status, Outcome::Failed)),
+            _ => None,
+        });
+        if poison.is_some() && content.is_none() {
+            self.journal.count("poison sent", 1);
+        }
+        content.or(poison)
+    }
+
     pub(crate) fn calm_down(&self) {
         let mut script = self.script.lock().unwrap();
+        script.whim = None;
         script.replies.clear();
         script.slow = None;
     }
@@ -119,11 +178,17 @@ impl Endpoint {
     /// Answers a probe as the next request would be answered.
     async fn probed(&self) -> Result<Answer, TransportError> {
         tokio::time::sleep(Duration::from_millis(10)).await;
-        let reply = self.script.lock().unwrap().replies.pop_front();
+        let (reply, whim) = {
+            let mut script = self.script.lock().unwrap();
+            (script.replies.pop_front(), script.whim)
+        };
         self.journal
             .note("probed", format_args!("{} {reply:?}", self.sink));
         match reply {
-            None => answer(200, None),
+            None => match whim.filter(|(_, until)| Instant::now() < *until) {
+                Some((status, _)) => answer(status, None),
+                None => answer(200, None),
+            },
             Some(Reply::Status(status)) => answer(status, None),
             Some(Reply::RetryAfter(status, seconds)) => answer(status, Some(seconds)),
             Some(_) => Err(TransportError::Timeout),
@@ -162,6 +227,11 @@ impl Endpoint {
         };
         let limit = self.config.batch;
         let is_large = plain.len() as u64 > limit.bytes && wires.len() > 1;
+        let wire_bytes = body.len() as u64;
+        if limit.compressed_bytes.is_some_and(|most| wire_bytes > most) {
+            let detail = format!("a body of {wire_bytes} bytes, against {limit:?}");
+            self.journal.violate(Rule::Unaltered, detail);
+        }
         if wires.is_empty() || wires.len() > limit.records || is_large {
             let (records, bytes) = (wires.len(), plain.len());
             let detail = format!("a batch of {records} records, {bytes} bytes, against {limit:?}");
@@ -173,19 +243,15 @@ impl Endpoint {
             .collect()
     }
 
-    /// Lets a request arrive, whether or not anybody waits for its answer.
-    fn arrive(endpoint: &Arc<Self>, process: String, body: Bytes, accepts_after: Option<Duration>) {
+    /// Takes records over after a while, whether or not anybody waits for the answer.
+    fn accept(endpoint: &Arc<Self>, process: String, records: Vec<RecordKey>, after: Duration) {
         let mut requests = endpoint.requests.lock().unwrap();
         while let Some(ended) = requests.try_join_next() {
             ended.expect("an endpoint does not panic");
         }
         let endpoint = Arc::clone(endpoint);
         requests.spawn(async move {
-            let records = endpoint.read(&body);
-            let Some(accepts_after) = accepts_after else {
-                return;
-            };
-            tokio::time::sleep(accepts_after).await;
+            tokio::time::sleep(after).await;
             endpoint.oracle.accepted(endpoint.sink, &records);
             endpoint.witness.accepted(&process, &records);
             let (sink, count) = (endpoint.sink, records.len());
@@ -216,133 +282,4 @@ fn answer(status: u16, retry_after: Option<u64>) -> Result<Answer, TransportErro
         retry_after: retry_after.map(Duration::from_secs),
         body: Bytes::from_static(b"as the script says"),
     })
-}
-
-/// The endpoint as one process reaches it.
-pub(crate) struct EndpointHandle {
-    endpoint: Arc<Endpoint>,
-    gate: Arc<Gate>,
-    process: String,
-    in_flight: AtomicUsize,
-    bytes: AtomicU64,
-}
-
-impl EndpointHandle {
-    pub(crate) fn new(endpoint: &Arc<Endpoint>, gate: &Arc<Gate>, process: &str) -> Self {
-        Self {
-            endpoint: Arc::clone(endpoint),
-            gate: Arc::clone(gate),
-            process: process.to_owned(),
-            in_flight: AtomicUsize::new(0),
-            bytes: AtomicU64::new(0),
-        }
-    }
-}
-
-/// Counts a request for as long as somebody waits for it.
-struct InFlight<'a>(&'a AtomicUsize);
-
-impl Drop for InFlight<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// Counts its bytes for as long.
-struct BytesInFlight<'a>(&'a AtomicU64, u64);
-
-impl Drop for BytesInFlight<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(self.1, Ordering::Relaxed);
-    }
-}
-
-#[async_trait]
-impl Transport for EndpointHandle {
-    async fn send(&self, request: Request) -> Result<Answer, TransportError> {
-        let sink = self.endpoint.sink;
-        self.gate.pass().await;
-        let is_refusal = self.gate.is_refused(sink);
-        let result = if is_refusal {
-            self.endpoint
-                .journal
-                .note("refused", format_args!("{} {sink}", self.process));
-            tokio::time::sleep(Duration::from_millis(10)).await;
-            answer(401, None)
-        } else if self.endpoint.is_probe(&request.body) {
-            self.endpoint.probed().await
-        } else {
-            self.deliver(request).await
-        };
-        self.gate.pass().await;
-        let status = result.as_ref().ok().map(|answer| answer.status);
-        self.gate.answered(sink, status, is_refusal);
-        result
-    }
-}
-
-impl EndpointHandle {
-    async fn deliver(&self, request: Request) -> Result<Answer, TransportError> {
-        let endpoint = &self.endpoint;
-        let in_flight = self.in_flight.fetch_add(1, Ordering::Relaxed) + 1;
-        let _in_flight = InFlight(&self.in_flight);
-        if in_flight > endpoint.config.concurrency {
-            let detail = format!("{in_flight} requests at sink {} at a time", endpoint.sink);
-            endpoint.journal.violate(Rule::Memory, detail);
-        }
-        let bytes = request.body.len() as u64;
-        let together = self.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
-        let _bytes = BytesInFlight(&self.bytes, bytes);
-        if in_flight > 1 && together > endpoint.body_bytes_max {
-            let detail = format!("{together} bytes at sink {} at a time", endpoint.sink);
-            endpoint.journal.violate(Rule::Memory, detail);
-        }
-        let (reply, latency) = {
-            let mut script = endpoint.script.lock().unwrap();
-            script.requests += 1;
-            let slow = script.slow.filter(|(_, until)| Instant::now() < *until);
-            let usual = Duration::from_millis(10 + script.requests * 37 % 50);
-            let reply = script.replies.pop_front().unwrap_or(Reply::Status(200));
-            (reply, slow.map_or(usual, |(answer, _)| answer))
-        };
-        let (result, accepts_after) = match reply {
-            Reply::Status(status @ (200 | 201 | 202 | 204 | 205)) => {
-                (answer(status, None), Some(latency))
-            }
-            Reply::Status(status) => (answer(status, None), None),
-            Reply::RetryAfter(status, seconds) => (answer(status, Some(seconds)), None),
-            Reply::NoConnection => (Err(TransportError::Connect("as scripted".into())), None),
-            Reply::TimeoutAccepted(ms) => (
-                Err(TransportError::Timeout),
-                Some(Duration::from_millis(ms.into())),
-            ),
-            Reply::TimeoutRefused => (Err(TransportError::Timeout), None),
-            Reply::BrokenAccepted => (
-                Err(TransportError::Broken("as scripted".into())),
-                Some(latency),
-            ),
-            Reply::BrokenRefused => (Err(TransportError::Broken("as scripted".into())), None),
-        };
-        let timeout = endpoint.config.timeout;
-        let (result, answers_after) = match result {
-            Err(TransportError::Timeout) => (result, timeout),
-            // A slow endpoint takes the records over when nobody waits for it any more.
-            _ if latency > timeout => (Err(TransportError::Timeout), timeout),
-            _ => (result, latency),
-        };
-        let process = self.process.clone();
-        Endpoint::arrive(endpoint, process, request.body, accepts_after);
-        // Behind the acceptance, should both fall on the same moment.
-        tokio::time::sleep(answers_after + Duration::from_millis(1)).await;
-        let kind = format!("{reply:?}");
-        let kind = match reply {
-            Reply::TimeoutAccepted(_) => "TimeoutAccepted",
-            Reply::RetryAfter(..) => "RetryAfter",
-            _ => &kind,
-        };
-        endpoint
-            .journal
-            .note(&format!("answer {kind}"), format_args!("{}", endpoint.sink));
-        result
-    }
 }

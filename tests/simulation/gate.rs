@@ -50,9 +50,15 @@ struct Answered {
 }
 
 impl Gate {
-    pub(crate) fn new(sinks: usize) -> Self {
+    /// For sinks of which some send nothing, and so always take it.
+    pub(crate) fn new(are_null: impl Iterator<Item = bool>) -> Self {
+        let answered = |is_null| Answered {
+            has_accepted: is_null,
+            is_well: is_null,
+            refused_since: None,
+        };
         let state = State {
-            sinks: vec![Answered::default(); sinks],
+            sinks: are_null.map(answered).collect(),
             ..State::default()
         };
         Self {

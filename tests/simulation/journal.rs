@@ -31,6 +31,12 @@ pub(crate) enum Rule {
     Resume,
     /// Memory stays within its share.
     Memory,
+    /// Only what a sink does not take is given up, and only with proof.
+    GivenUp,
+    /// No more is sent in a second than the user allows.
+    Rate,
+    /// While a sink fails as a whole, a single request at a time tries.
+    HalfOpen,
     /// A graceful stop settles everything and repeats nothing.
     Stop,
     /// No stage ends by itself, no ledger freezes.

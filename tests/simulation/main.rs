@@ -16,15 +16,20 @@ mod operations;
 mod oracle;
 mod outage;
 mod pressure;
+mod rate;
 mod records;
+mod refusals;
 mod reproduction;
 mod run;
+mod scene;
 mod selection;
 mod settings;
 mod source;
 mod sources;
 mod store;
 mod store_handle;
+mod taste;
+mod verdicts;
 mod witness;
 
 use std::collections::BTreeMap;
@@ -32,14 +37,14 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use operations::{Case, STATUSES};
+use operations::{Case, OBJECTIONS, STATUSES};
 use run::{Failure, Report, run};
 
 /// Seeds of a usual run, and the fewest in which everything below must happen.
 const SEEDS: u64 = 200;
 
 /// What must happen in [`SEEDS`] runs, so that the simulation cannot silently stop testing it.
-const COVERED: [&str; 44] = [
+const COVERED: [&str; 58] = [
     "duplicate",
     "duplicates skipped",
     "reopenings",
@@ -84,9 +89,23 @@ const COVERED: [&str; 44] = [
     "record for some sinks",
     "record for the rest",
     "event for no sink",
+    "refused everything",
+    "record too large for its endpoint",
+    "body too large for its endpoint",
+    "record too large for its sink",
+    "poison sent",
+    "given up as refused",
+    "given up as oversize",
+    "given up as poison",
+    "good record given up",
+    "batch held back",
+    "requests at their rate",
+    "bytes at their rate",
+    "record of a null sink",
+    "half-open",
 ];
 
-const OPERATIONS: [&str; 30] = [
+const OPERATIONS: [&str; 31] = [
     "Wait",
     "Produce",
     "Detach",
@@ -104,6 +123,7 @@ const OPERATIONS: [&str; 30] = [
     "FailProperties",
     "Answers",
     "SlowSink",
+    "RefuseRecords",
     "StoreFault",
     "StoreDown",
     "Touch",
@@ -197,6 +217,7 @@ fn coverage() -> Vec<String> {
     let mut all: Vec<_> = COVERED.map(String::from).to_vec();
     all.extend(OPERATIONS.map(|it| format!("operation {it}")));
     all.extend(STATUSES.map(|it| format!("answer Status({it})")));
+    all.extend(OBJECTIONS.map(|it| format!("answer Status({it})")));
     all.extend(ANSWERS.map(|it| format!("answer {it}")));
     all.extend(ENDS.map(|it| format!("link ends: {it}")));
     for call in ["List", "Claim", "Release", "Read", "Write"] {

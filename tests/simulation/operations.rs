@@ -88,6 +88,12 @@ pub(crate) enum Operation {
         reply: Reply,
         times: u8,
     },
+    /// An endpoint refuses all records, whatever they are: with 400, 413 or 422.
+    RefuseRecords {
+        sink: u8,
+        status: u16,
+        seconds: u8,
+    },
     SlowSink {
         sink: u8,
         ms: u16,
@@ -159,6 +165,7 @@ pub(crate) struct Case {
 
 /// Makes another seed of a seed.
 const SELECTIONS: u64 = 0x5e1e_c710_0000_0000;
+const DEMANDS: u64 = 0xde3a_0d50_0000_0000;
 
 impl Case {
     /// The case of a seed.
@@ -167,6 +174,7 @@ impl Case {
         let mut setup = Setup::draw(&dice);
         // With dice of its own, so that the other draws stay what they were.
         setup.select(&Dice::new(seed ^ SELECTIONS));
+        setup.demand(&Dice::new(seed ^ DEMANDS));
         let mut operations = Vec::new();
         for _ in 0..dice.between(30, 90) {
             replicas::draw(&dice, setup.replicas, &mut operations);
@@ -194,7 +202,12 @@ fn draw_operation(dice: &Dice) -> Operation {
     match dice.between(0, 99) {
         0..38 => draw_events(dice, partition),
         38..54 => draw_hub_fault(dice, partition),
-        54..68 => Operation::Answers {
+        54..57 => Operation::RefuseRecords {
+            sink,
+            status: dice.pick(&[400, 400, 413, 422]),
+            seconds: dice.byte(1, 60),
+        },
+        57..68 => Operation::Answers {
             sink,
             reply: draw_reply(dice),
             times: dice.byte(1, 5),
@@ -318,11 +331,13 @@ fn draw_hub_fault(dice: &Dice, partition: u8) -> Operation {
     }
 }
 
-/// Statuses with which endpoints answer.
-pub(crate) const STATUSES: [u16; 31] = [
-    200, 201, 202, 204, 205, 203, 206, 207, 226, 260, 301, 302, 303, 307, 308, 400, 401, 403, 404,
-    405, 407, 408, 409, 413, 422, 425, 429, 500, 502, 503, 504,
+/// Statuses with which endpoints answer at random.
+pub(crate) const STATUSES: [u16; 28] = [
+    200, 201, 202, 204, 205, 203, 206, 207, 226, 260, 301, 302, 303, 307, 308, 401, 403, 404, 405,
+    407, 408, 409, 425, 429, 500, 502, 503, 504,
 ];
+/// Statuses with which they answer to records that they do not take.
+pub(crate) const OBJECTIONS: [u16; 3] = [400, 413, 422];
 
 fn draw_reply(dice: &Dice) -> Reply {
     match dice.between(0, 9) {

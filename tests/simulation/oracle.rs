@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use super::journal::{Journal, Rule};
 use super::records::Made;
 use super::selection::Selections;
+use super::taste::{Dislike, Tastes};
 
 /// Partition, timeline and number of an event. A partition that begins anew gets a new timeline.
 pub(crate) type EventKey = (usize, u32, i64);
@@ -21,6 +22,7 @@ pub(crate) struct Oracle {
     selections: Selections,
     /// What is no JSON becomes a dead letter.
     buries_text: bool,
+    tastes: Arc<Tastes>,
     state: Mutex<State>,
 }
 
@@ -37,6 +39,11 @@ struct Event {
     wanted_by: Vec<Vec<bool>>,
     /// Per record and sink, how often it was accepted.
     accepted: Vec<Vec<u32>>,
+    /// Per record and sink, what the sink has against it, and how often it became a dead letter.
+    dislikes: Vec<Vec<Option<Dislike>>>,
+    given_up: Vec<Vec<u32>>,
+    /// Per record, its bytes.
+    originals: Vec<Vec<u8>>,
     letter: Option<&'static str>,
     letters: u32,
     /// Whether it must be delivered: it was not excused.
@@ -48,9 +55,12 @@ struct Event {
 impl Event {
     fn is_done(&self) -> bool {
         let wanted_by = self.wanted_by.iter().flatten();
-        let mut records = wanted_by.zip(self.accepted.iter().flatten());
+        let times = self.accepted.iter().flatten();
+        let times = times.zip(self.given_up.iter().flatten());
+        let mut records = wanted_by.zip(times);
         !self.wanted
-            || (records.all(|(is_wanted, times)| !is_wanted || *times > 0)
+            || (records
+                .all(|(is_wanted, (accepted, letters))| !is_wanted || accepted + letters > 0)
                 && (self.letter.is_none() || self.letters > 0))
     }
 }
@@ -68,8 +78,19 @@ impl Oracle {
             journal,
             selections,
             buries_text,
+            tastes: Arc::default(),
             state: Mutex::default(),
         }
+    }
+
+    /// The same, of sinks that do not take everything.
+    pub(crate) fn tasting(self, tastes: Arc<Tastes>) -> Self {
+        Self { tastes, ..self }
+    }
+
+    /// What the sinks dislike.
+    pub(crate) fn tastes(&self) -> &Tastes {
+        &self.tastes
     }
 
     /// An event came into being.
@@ -90,8 +111,20 @@ impl Oracle {
         if count > 0 && !wanted_by.iter().flatten().any(|it| *it) {
             self.journal.count("event for no sink", 1);
         }
+        let none: Vec<_> = wanted_by.iter().map(|sinks| vec![0; sinks.len()]).collect();
+        let dislikes = wanted_by.iter().zip(&made.wires).enumerate();
+        let dislikes = dislikes.map(|(index, (sinks, wires))| {
+            let judge = |sink| self.tastes.judge(sink, (key, index), wires);
+            let sinks = sinks.iter().enumerate();
+            sinks
+                .map(|(sink, is_wanted)| is_wanted.then(|| judge(sink)).flatten())
+                .collect()
+        });
         let event = Event {
-            accepted: wanted_by.iter().map(|sinks| vec![0; sinks.len()]).collect(),
+            dislikes: dislikes.collect(),
+            originals: made.originals.clone(),
+            accepted: none.clone(),
+            given_up: none,
             wanted_by,
             letter: made.letter.or(text),
             letters: 0,
@@ -165,6 +198,49 @@ impl Oracle {
                 self.journal.violate(Rule::Unaltered, detail);
             }
         }
+    }
+
+    /// What a sink has against a record.
+    pub(crate) fn dislike(&self, sink: usize, (key, index): RecordKey) -> Option<Dislike> {
+        self.state.lock().unwrap().events[&key].dislikes[index][sink]
+    }
+
+    /// A sink's dead letter of a record was confirmed; gives what the sink has against it.
+    pub(crate) fn lettered_by(
+        &self,
+        sink: usize,
+        (key, index): RecordKey,
+        body: &[u8],
+    ) -> Option<Dislike> {
+        let mut state = self.state.lock().unwrap();
+        let event = state.events.get_mut(&key);
+        let Some(event) = event.filter(|it| it.wanted_by.get(index).is_some_and(|it| it[sink]))
+        else {
+            let detail = format!("{sink} gives up {key:?} {index}, which it does not select");
+            self.journal.violate(Rule::Routing, detail);
+            return None;
+        };
+        event.given_up[index][sink] += 1;
+        if event.originals[index] != body {
+            let detail = format!("the dead letter of {key:?} {index} has other bytes");
+            self.journal.violate(Rule::Unaltered, detail);
+        }
+        event.dislikes[index][sink]
+    }
+
+    /// Whether a record waits to be given up, for which something else must be accepted; of all that
+    /// sinks dislike, or of poison alone.
+    pub(crate) fn awaits_proof(&self, is_poison: bool) -> bool {
+        let state = self.state.lock().unwrap();
+        let is_meant = |it: &Option<Dislike>| match it {
+            Some(Dislike::Poison(_)) => true,
+            dislike => dislike.is_some() && !is_poison,
+        };
+        let mut events = state.events.values();
+        events.any(|event| {
+            let mut dislikes = event.dislikes.iter().flatten();
+            event.wanted && dislikes.any(is_meant) && !event.is_done()
+        })
     }
 
     /// Another program delivered everything of a partition behind `after` up to `to`.
@@ -286,7 +362,8 @@ impl Oracle {
         let mut events = state.events.iter().filter(|(_, event)| event.wanted);
         events.find_map(|(key, event)| {
             if !event.is_done() {
-                let counts = (&event.accepted, event.letter, event.letters);
+                let letters = (event.letter, event.letters);
+                let counts = (&event.accepted, &event.given_up, &event.dislikes, letters);
                 return Some(format!("{key:?} is not delivered everywhere: {counts:?}"));
             }
             // A position behind what the hub has lost there is none.

@@ -25,6 +25,7 @@ use super::records::Kind;
 use super::selection::{Selection, Selections};
 use super::settings;
 use super::source::HubHandle;
+use super::taste::Demands;
 
 const PARTITIONS: usize = 8;
 const MEMORY_BUDGET: u64 = 128 << 10;
@@ -65,6 +66,7 @@ fn setup() -> Setup {
             age_ms: 100,
             concurrency: 4,
             selection: Selection::default(),
+            demands: Demands::default(),
         }],
         memory_budget: MEMORY_BUDGET,
         open_events_max: 10_000,

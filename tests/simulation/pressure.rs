@@ -9,6 +9,7 @@ use super::operations::{Case, Dice, Operation, Setup, SinkSetup};
 use super::records::Kind;
 use super::run::run;
 use super::selection::Selection;
+use super::taste::Demands;
 
 /// Runs whose sum takes about five seconds in a debug build.
 const SEEDS: u64 = 60;
@@ -39,6 +40,7 @@ fn draw(seed: u64) -> Case {
         age_ms: 10,
         concurrency: 1,
         selection: Selection::default(),
+        demands: Demands::default(),
     };
     let setup = Setup {
         partitions: 8,

@@ -36,6 +36,8 @@ pub(crate) struct Made {
     pub(crate) body: Option<Body>,
     /// Per record, its bytes in each encoding.
     pub(crate) wires: Vec<[Vec<u8>; 2]>,
+    /// Per record, its bytes.
+    pub(crate) originals: Vec<Vec<u8>>,
     /// Per record, its category.
     pub(crate) categories: Vec<Option<&'static str>>,
     /// The reason of the dead letter that the whole event must become.
@@ -87,6 +89,7 @@ impl Stand {
     fn one(&self, text: String, is_json: bool) -> Made {
         Made {
             wires: vec![wires(&text, is_json)],
+            originals: vec![text.clone().into_bytes()],
             categories: vec![self.category(0).filter(|_| is_json)],
             body: Some(Body::Bytes(text.into())),
             letter: None,
@@ -119,6 +122,7 @@ pub(crate) fn make(kind: Kind, partition: usize, timeline: u32, sequence: i64) -
                     format!("{{\"x\":1, \"records\" : [ {} ]}}", records.join(" ,\n")).into(),
                 )),
                 wires: records.iter().map(|record| wires(record, true)).collect(),
+                originals: records.iter().map(|it| it.clone().into_bytes()).collect(),
                 categories: (0..records.len()).map(|it| stand.category(it)).collect(),
                 letter: None,
                 text: None,
@@ -128,6 +132,7 @@ pub(crate) fn make(kind: Kind, partition: usize, timeline: u32, sequence: i64) -
         Kind::Blank => Made {
             body: Some(Body::Bytes(Bytes::from_static(b" \r\n\t"))),
             wires: Vec::new(),
+            originals: Vec::new(),
             categories: Vec::new(),
             letter: None,
             text: None,
@@ -141,6 +146,7 @@ pub(crate) fn make(kind: Kind, partition: usize, timeline: u32, sequence: i64) -
             let (whole, cut) = (json(0, 1), format!("{{\"cut\":\"{}", stand.id(1)));
             Made {
                 wires: vec![wires(&whole, true), wires(&cut, false)],
+                originals: vec![whole.clone().into_bytes(), cut.clone().into_bytes()],
                 categories: vec![stand.category(0), None],
                 body: Some(Body::Bytes(format!("{{\"records\":[{whole},{cut}").into())),
                 letter: None,
@@ -150,6 +156,7 @@ pub(crate) fn make(kind: Kind, partition: usize, timeline: u32, sequence: i64) -
         Kind::Unsupported => Made {
             body: Some(Body::Unsupported("list", Bytes::from_static(b"[]"))),
             wires: Vec::new(),
+            originals: Vec::new(),
             categories: Vec::new(),
             letter: Some("unsupported_body"),
             text: None,
@@ -157,6 +164,7 @@ pub(crate) fn make(kind: Kind, partition: usize, timeline: u32, sequence: i64) -
         Kind::Undecodable => Made {
             body: None,
             wires: Vec::new(),
+            originals: Vec::new(),
             categories: Vec::new(),
             letter: Some("undecodable"),
             text: None,

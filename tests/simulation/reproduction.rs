@@ -9,6 +9,7 @@ use super::records::Kind;
 use super::run::run;
 use super::selection::Selection;
 use super::store::{Call, Fault};
+use super::taste::Demands;
 
 fn setup() -> Setup {
     Setup {
@@ -21,6 +22,7 @@ fn setup() -> Setup {
             age_ms: 100,
             concurrency: 2,
             selection: Selection::default(),
+            demands: Demands::default(),
         }],
         memory_budget: 128 << 10,
         open_events_max: 30,

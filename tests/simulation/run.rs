@@ -21,6 +21,8 @@ use super::records::Kind;
 use super::selection::Selections;
 use super::settings;
 use super::store::Store;
+use super::taste;
+use super::verdicts::Verdicts;
 use super::witness::Witness;
 
 mod ownership;
@@ -81,6 +83,7 @@ struct World {
     foreigners: JoinSet<()>,
     rng: Arc<SharedRng>,
     witness: Arc<Witness>,
+    verdicts: Arc<Verdicts>,
     replicas: Vec<Replica>,
     /// What the rules of ownership are measured by.
     ownership: ownership::Health,
@@ -93,11 +96,13 @@ impl World {
         let setup = &case.setup;
         let config = settings::config(setup);
         let journal = Arc::new(Journal::new());
-        let oracle = Arc::new(Oracle::new(
+        let sinks: Vec<_> = config.sinks.values().cloned().collect();
+        let oracle = Oracle::new(
             Arc::clone(&journal),
             Selections::of(setup),
             setup.buries_text,
-        ));
+        );
+        let oracle = Arc::new(oracle.tasting(taste::tastes(case.seed, setup, &sinks)));
         let hub = Hub::new(
             Arc::clone(&journal),
             Arc::clone(&oracle),
@@ -106,14 +111,19 @@ impl World {
         );
         let hub = Arc::new(hub);
         let witness = Arc::new(Witness::new(Arc::clone(&journal), Arc::clone(&hub)));
+        let verdicts = Arc::new(Verdicts::new(
+            Arc::clone(&journal),
+            Arc::clone(&oracle),
+            Arc::clone(&hub),
+            sinks.iter().map(|sink| sink.refusals.max).collect(),
+        ));
         let body_bytes_max = setup.memory_budget / 8 / setup.sinks.len() as u64;
-        let endpoints = config.sinks.values().enumerate().map(|(sink, config)| {
+        let endpoints = sinks.iter().enumerate().map(|(sink, config)| {
             let (journal, oracle) = (Arc::clone(&journal), Arc::clone(&oracle));
-            let witness = Arc::clone(&witness);
+            let (witness, verdicts) = (Arc::clone(&witness), Arc::clone(&verdicts));
             Arc::new(Endpoint::new(
-                journal,
-                oracle,
-                witness,
+                (journal, oracle),
+                (witness, verdicts),
                 sink,
                 config.clone(),
                 body_bytes_max,
@@ -127,7 +137,8 @@ impl World {
                 Arc::clone(&witness),
                 setup,
             )),
-            letters: Arc::new(DeadLetters::new(Arc::clone(&hub))),
+            letters: Arc::new(DeadLetters::new(Arc::clone(&hub), Arc::clone(&verdicts))),
+            verdicts,
             foreigners: JoinSet::new(),
             rng: Arc::new(SharedRng::seeded(case.seed)),
             witness,
@@ -180,7 +191,11 @@ impl World {
     /// What must hold at every moment.
     fn check(&mut self) -> Result<(), Violation> {
         for replica in &self.replicas {
-            replica.check(&self.journal, self.config.limits.memory_budget / 2);
+            replica.check(
+                &self.journal,
+                &self.verdicts,
+                self.config.limits.memory_budget / 2,
+            );
         }
         self.check_ownership();
         self.journal.violation().map_or(Ok(()), Err)

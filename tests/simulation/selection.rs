@@ -74,6 +74,8 @@ fn matches(glob: &[u8], text: &[u8]) -> bool {
 #[derive(Clone, Debug)]
 pub(crate) struct Selections {
     sinks: Vec<Selection>,
+    /// Those that send nothing.
+    are_null: Vec<bool>,
     rest: Option<usize>,
 }
 
@@ -81,6 +83,7 @@ impl Selections {
     pub(crate) fn of(setup: &Setup) -> Self {
         Self {
             sinks: setup.sinks.iter().map(|sink| sink.selection).collect(),
+            are_null: setup.sinks.iter().map(|it| it.demands.is_null).collect(),
             rest: setup.rest,
         }
     }
@@ -89,17 +92,21 @@ impl Selections {
     pub(crate) fn one() -> Self {
         Self {
             sinks: vec![Selection::default()],
+            are_null: vec![false],
             rest: None,
         }
     }
 
-    /// Per sink, whether it gets a record of this category, and whether it is the rest's.
+    /// Per sink, whether it is sent a record of this category, and whether it is the rest's.
     pub(crate) fn wanted_by(&self, category: Option<&str>) -> (Vec<bool>, bool) {
         let category = category.unwrap_or("<none>");
         let mut wanted: Vec<_> = self.sinks.iter().map(|it| it.wants(category)).collect();
         let rest = self.rest.filter(|_| !wanted.contains(&true));
         if let Some(rest) = rest {
             wanted[rest] = true;
+        }
+        for (wanted, is_null) in wanted.iter_mut().zip(&self.are_null) {
+            *wanted &= !is_null;
         }
         (wanted, rest.is_some())
     }

@@ -6,9 +6,9 @@ use std::time::Duration;
 use entra_forwarder::compress::Compression;
 use entra_forwarder::config::{
     BatchConfig, CheckpointsConfig, Config, DeadLettersConfig, Encoding, HealthConfig,
-    LimitsConfig, OnStaleCheckpoint, OnUndecodable, OnUnparsable, OwnershipConfig, RetryConfig,
-    Secret, SinkConfig, SinkConnection, SinkKind, SourceAccess, SourceConfig, Start, StoreConfig,
-    Unrouted,
+    LimitsConfig, OnStaleCheckpoint, OnUndecodable, OnUnparsable, OwnershipConfig, RateConfig,
+    RefusalsConfig, RetryConfig, Secret, SinkConfig, SinkConnection, SinkKind, SourceAccess,
+    SourceConfig, Start, StoreConfig, Unrouted,
 };
 
 use super::operations::{Setup, SinkSetup, ms};
@@ -85,7 +85,10 @@ fn source(setup: &Setup) -> SourceConfig {
 fn sink(index: usize, setup: &SinkSetup) -> SinkConfig {
     let frame = setup.encoding == Encoding::Ndjson && index == 1;
     SinkConfig {
-        kind: SinkKind::Http,
+        kind: match setup.demands.is_null {
+            true => SinkKind::Null,
+            false => SinkKind::Http,
+        },
         categories: setup.selection.config(),
         endpoint: Secret::new("https://simulated.example/"),
         encoding: setup.encoding,
@@ -106,7 +109,7 @@ fn sink(index: usize, setup: &SinkSetup) -> SinkConfig {
         batch: BatchConfig {
             records: setup.records,
             bytes: setup.bytes,
-            compressed_bytes: None,
+            compressed_bytes: setup.demands.compressed_bytes,
             age: ms(setup.age_ms),
         },
         concurrency: setup.concurrency,
@@ -116,6 +119,15 @@ fn sink(index: usize, setup: &SinkSetup) -> SinkConfig {
             initial: ms(200_u64),
             max: Duration::from_secs(5),
             retry_after_max: Duration::from_secs(20),
+        },
+        rate: RateConfig {
+            requests_per_second: setup.demands.requests_per_second,
+            bytes_per_second: setup.demands.bytes_per_second,
+            burst: ms(setup.demands.burst_ms),
+        },
+        refusals: RefusalsConfig {
+            max: setup.demands.refusals_max,
+            without_witness: false,
         },
         ..SinkConfig::default()
     }

@@ -28,6 +28,7 @@ use super::records::Kind;
 use super::selection::{Selection, Selections};
 use super::settings;
 use super::source::HubHandle;
+use super::taste::Demands;
 
 const SOURCES: u64 = 16;
 const MEMORY_BUDGET: u64 = 128 << 10;
@@ -65,6 +66,7 @@ fn config() -> Config {
             age_ms: 100,
             concurrency: 1,
             selection: Selection::default(),
+            demands: Demands::default(),
         }],
         memory_budget: MEMORY_BUDGET,
         open_events_max: 10_000,

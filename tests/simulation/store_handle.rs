@@ -15,6 +15,7 @@ use super::gate::Gate;
 use super::hub::index;
 use super::journal::Rule;
 use super::store::{Call, Fault, Store};
+use super::verdicts::Verdicts;
 
 /// Longest wait for an answer, as the store promises it.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -23,6 +24,7 @@ pub(crate) struct StoreHandle {
     pub(crate) store: Arc<Store>,
     pub(crate) process: String,
     pub(crate) gate: Arc<Gate>,
+    pub(crate) verdicts: Arc<Verdicts>,
 }
 
 impl StoreHandle {
@@ -153,6 +155,11 @@ impl CheckpointStore for StoreHandle {
             .call(Call::Read, move |store| Ok(store.read(&id)))
             .await?;
         self.gate.has_read();
+        // Before its first claim a process reads in order to learn whether this is a first start.
+        let whose = (partition.clone(), self.process.clone());
+        if self.store.lock().claimed_at.contains_key(&whose) {
+            self.verdicts.resumed(&self.process, index(partition));
+        }
         if let Some(checkpoint) = stored.as_ref().and_then(StoredCheckpoint::checkpoint) {
             self.may_resume(partition, checkpoint);
         }

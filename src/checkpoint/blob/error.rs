@@ -108,7 +108,7 @@ fn root_cause(error: &azure_core_blob::Error) -> String {
         text = inner.to_string();
         cause = inner.source();
     }
-    crate::trust::explain(&text).unwrap_or_else(|| scrub(&text))
+    crate::trust::explain(&text, None).unwrap_or_else(|| scrub(&text))
 }
 
 /// Takes out whatever could be a URL's query.

@@ -10,13 +10,14 @@ use crate::config::{
 };
 
 /// Header with the signature when none is named.
-const SIGNATURE_HEADER: &str = "x-signature-256";
+pub(in crate::config) const SIGNATURE_HEADER: &str = "x-signature-256";
 /// What stands before a signature when nothing else is given.
 const SIGNATURE_PREFIX: &str = "sha256=";
 
 pub(super) fn build(view: &View<'_>) -> Option<SinkConnection> {
     let proxy = view.secret("proxy").map(|proxy| match proxy.expose() {
-        "none" => SinkProxy::None,
+        // What stands in a file may change.
+        "none" if proxy.file().is_none() => SinkProxy::None,
         _ => SinkProxy::At(proxy),
     });
     let id_header = view.text("request_id_header")?;

@@ -48,6 +48,11 @@ static SINKS: &[Section] = &[
         keys: sinks::KEYS,
     },
     Section {
+        path: "sinks.*.batch",
+        doc: "How much goes into one request.",
+        keys: sinks::batch::KEYS,
+    },
+    Section {
         path: "sinks.*.success",
         doc: "Which answers of an endpoint are acceptances. See `docs/delivery.md`.",
         keys: sinks::success::KEYS,

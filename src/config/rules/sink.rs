@@ -1,6 +1,7 @@
 //! Rules of one sink, and of what all of them select.
 
-use super::{in_order, is_loopback};
+use super::{in_order, is_clear};
+use crate::compress::{Compression, bytes_to_build};
 use crate::config::CategoriesConfig;
 use crate::config::keys::{Key, keys};
 use crate::config::kind::bytes;
@@ -58,31 +59,76 @@ pub(super) fn check(
     in_order(view, "retry.initial", 1, "retry.max", problems);
     in_order(view, "connect_timeout", 1, "timeout", problems);
     if let (Some(batch), Some(budget)) = (view.bytes("batch.bytes"), budget)
-        && batch > budget / 8
+        && batch > budget / 16
     {
         let mut problem = view.problem(
             "batch.bytes",
             bytes(batch),
             format!(
-                "at most an eighth of limits.memory_budget ({} of {})",
-                bytes(budget / 8),
+                "at most a sixteenth of limits.memory_budget ({} of {})",
+                bytes(budget / 16),
                 bytes(budget)
             ),
         );
         problem.hint = Some(format!(
             "lower it, or raise limits.memory_budget to {}",
-            bytes(batch.saturating_mul(8))
+            bytes(batch.saturating_mul(16))
         ));
         problems.push(problem);
     }
     let url = view
         .secret("endpoint")
         .and_then(|endpoint| url::Url::parse(endpoint.expose()).ok());
-    if url.is_some_and(|url| url.scheme() == "http" && !is_loopback(&url)) {
+    if url.as_ref().is_some_and(is_clear) {
         warnings.push(format!(
             "{} starts with http://: records and headers travel unencrypted",
             view.shown("endpoint")
         ));
+    }
+}
+
+/// Warns when the memory budget allows less than what is configured. `sinks` is how many share what
+/// there is for bodies on their way.
+pub(super) fn check_memory(
+    view: &View<'_>,
+    budget: Option<u64>,
+    sinks: u64,
+    warnings: &mut Vec<String>,
+) {
+    let (Some(batch), Some(budget), Some(concurrency)) = (
+        view.bytes("batch.bytes"),
+        budget,
+        view.integer("concurrency"),
+    ) else {
+        return;
+    };
+    let share = budget / 8;
+    let (part, at_once) = (share / sinks.max(1), concurrency.min(2));
+    if batch.saturating_mul(at_once) > part {
+        warnings.push(format!(
+            "{} is {}, and this sink's part of limits.memory_budget for bodies is {}: it sends one \
+             at a time, whatever concurrency says; lower it, or raise limits.memory_budget",
+            view.shown("batch.bytes"),
+            bytes(batch),
+            bytes(part)
+        ));
+    }
+    if view.word("compression") == Some("zstd")
+        && let Some(level) = view
+            .integer("zstd_level")
+            .and_then(|it| u8::try_from(it).ok())
+    {
+        let needed = bytes_to_build(batch, Compression::Zstd { level });
+        if needed > share {
+            warnings.push(format!(
+                "{} is {level}: compressing one batch takes about {} MiB, more than \
+                 limits.memory_budget has for it ({}); lower it or batch.bytes, or raise \
+                 limits.memory_budget",
+                view.shown("zstd_level"),
+                needed >> 20,
+                bytes(share)
+            ));
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! What fits together in how a sink is reached, and by whose right.
 
-use super::{identity, is_loopback};
-use crate::config::build::key_encoding;
+use super::{identity, is_clear};
+use crate::config::build::{SIGNATURE_HEADER, key_encoding};
 use crate::config::problem::Problem;
 use crate::config::view::View;
 
@@ -72,10 +72,28 @@ pub(super) fn check(
 fn check_headers(sink: &View<'_>, auth: &View<'_>, kind: &str, problems: &mut Vec<Problem>) {
     let by_auth = match kind {
         "bearer" | "basic" | "oauth2" | "entra" => Some("authorization".to_owned()),
-        "hmac" => auth.text("header"),
+        "hmac" => auth
+            .text("header")
+            .or_else(|| Some(SIGNATURE_HEADER.to_owned())),
         _ => None,
     };
     let by_id = sink.text("request_id_header");
+    let expected = "a header of its own";
+    let is_replaced = |name: &String| sink.is_tried(&format!("headers.{name}"));
+    if kind == "hmac"
+        && let Some(name @ ("content-type" | "off")) = by_auth.as_deref()
+    {
+        problems.push(auth.problem("header", format!("\"{name}\""), expected));
+    } else if by_id.is_some()
+        && (by_id == by_auth || by_id.as_deref() == Some("content-type"))
+        && !by_id.as_ref().is_some_and(is_replaced)
+    {
+        problems.push(sink.problem(
+            "request_id_header",
+            "a header that is set to something else",
+            format!("{expected}, or \"off\""),
+        ));
+    }
     for (name, setter) in [(&by_auth, "auth"), (&by_id, "request_id_header")] {
         let Some(name) = name else { continue };
         let key = format!("headers.{name}");
@@ -106,7 +124,7 @@ fn check_clear(
     let clear = |view: &View<'_>, key: &str| {
         let url = view.secret(key)?;
         let url = url::Url::parse(url.expose()).ok()?;
-        (url.scheme() == "http" && !is_loopback(&url)).then_some(())
+        is_clear(&url).then_some(())
     };
     if kind == "entra" && clear(sink, "endpoint").is_some() {
         problems.push(sink.problem(

@@ -138,7 +138,7 @@ const ACCEPTED: &[(&str, &str)] = &[
         "sinks.siem",
         "headers = { Content-Type = \"text/plain\", X_A = \"a\\tb\" }",
     ),
-    ("sinks.siem", "batch.bytes = \"16MiB\""),
+    ("sinks.siem", "batch.bytes = \"8MiB\""),
     ("sinks.siem", "suffix = \"]}\\n\""),
     (
         "credentials.identity",

@@ -57,7 +57,7 @@ const SENTENCES: &[(&str, &str, &str)] = &[
     (
         "sinks.siem",
         "batch.bytes = \"32MiB\"",
-        "forwarder.toml line 8: sinks.siem.batch.bytes is 32MiB, expected at most an eighth of limits.memory_budget (16MiB of 128MiB); lower it, or raise limits.memory_budget to 256MiB",
+        "forwarder.toml line 8: sinks.siem.batch.bytes is 32MiB, expected at most a sixteenth of limits.memory_budget (8MiB of 128MiB); lower it, or raise limits.memory_budget to 512MiB",
     ),
     (
         "sinks.siem",

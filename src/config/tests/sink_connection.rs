@@ -144,6 +144,22 @@ const UNFIT: &[(&str, &str)] = &[
         "sinks.siem.headers.authorization is a header that is set by auth as well",
     ),
     (
+        "auth = { type = \"hmac\", key = \"k\" }\nheaders.X-Signature-256 = \"MARK\"",
+        "sinks.siem.headers.x-signature-256 is a header that is set by auth as well",
+    ),
+    (
+        "auth = { type = \"hmac\", key = \"k\", header = \"Content-Type\" }",
+        "sinks.siem.auth.header is \"content-type\", expected a header of its own",
+    ),
+    (
+        "auth = { type = \"hmac\", key = \"k\", header = \"X-Request-Id\" }",
+        "sinks.siem.request_id_header is a header that is set to something else",
+    ),
+    (
+        "request_id_header = \"Content-Type\"",
+        "sinks.siem.request_id_header is a header that is set to something else",
+    ),
+    (
         "proxy = \"MARK:3128\"",
         "a URL of the form http://host:port",
     ),
@@ -199,4 +215,22 @@ fn what_travels_in_the_clear_is_said() {
         warnings.contains("sinks.siem.auth.token_url starts with http://"),
         "{warnings}"
     );
+}
+
+#[test]
+fn what_the_memory_does_not_allow_is_said() {
+    let warnings = |text: &str| right(text, &[]).warnings.join("\n");
+    let large = sink("batch.bytes = \"8MiB\"");
+    assert!(!warnings(&large).contains("memory_budget"));
+    let found = warnings(&sink("compression = \"zstd\"\nzstd_level = 19"));
+    assert!(
+        found.contains("compressing one batch takes about"),
+        "{found}"
+    );
+    let other = "[sinks.other]\ntype = \"http\"\nendpoint = \"https://other.example.com\"\n";
+    let found = warnings(&format!("{large}\n{other}"));
+    let expected = "this sink's part of limits.memory_budget for bodies is 8MiB";
+    assert!(found.contains(expected), "{found}");
+    let other = "[sinks.other]\ntype = \"null\"\n";
+    assert!(!warnings(&format!("{large}\n{other}")).contains("memory_budget"));
 }

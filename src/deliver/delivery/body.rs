@@ -3,23 +3,28 @@
 use std::sync::Arc;
 
 use super::Unsettled;
+use super::screen::Screened;
 use crate::batch::Batch;
 use crate::budget::BodyPermit;
+use crate::clock::Clock;
 use crate::compress::{Compressed, WriteBody};
 use crate::deliver::request_id::RequestId;
 use crate::deliver::sink::SinkContext;
+use crate::event_hub::Timestamp;
 
 /// A part, ready to be sent as often as that takes.
 pub(super) struct Built {
     pub(super) part: Batch,
     pub(super) body: Compressed,
     pub(super) id: RequestId,
+    until: Option<Timestamp>,
     _room: BodyPermit,
 }
 
 impl Built {
     /// Builds the body, as soon as there is room: whoever builds one never waits for more.
-    pub(super) async fn of(part: Batch, context: &SinkContext) -> Result<Self, Unsettled> {
+    pub(super) async fn of(screened: Screened, context: &SinkContext) -> Result<Self, Unsettled> {
+        let Screened { part, until } = screened;
         let bytes_max = body_bytes_max(&part, context);
         let mut room = context.bodies.reserve(bytes_max).await;
         let (body, part) = build(part, context).await.ok_or(Unsettled)?;
@@ -28,8 +33,14 @@ impl Built {
             id: RequestId::of(&part, &body.bytes),
             part,
             body,
+            until,
             _room: room,
         })
+    }
+
+    /// Whether a record in it has become too old since it was built.
+    pub(super) fn is_outdated(&self, clock: &dyn Clock) -> bool {
+        self.until.is_some_and(|until| clock.now() >= until)
     }
 }
 

@@ -10,7 +10,7 @@ use super::{Charge, Delivery, Unsettled, slowly};
 use crate::batch::Batch;
 use crate::deliver::flow::{Setback, Slot};
 use crate::deliver::http::Request;
-use crate::deliver::response::{Fault, Objection, RecordVerdict, Verdict, judge};
+use crate::deliver::response::{Fault, Objection, RecordVerdict, TransportError, Verdict, judge};
 use crate::deliver::sink::SinkContext;
 use crate::deliver::trial::Trial;
 
@@ -22,7 +22,10 @@ impl Delivery {
         let mut next = Some(part);
         while let Some(part) = next.take() {
             self.place.ready(&context.draining).await;
-            let built = Built::of(part, &context).await?;
+            let Some(screened) = self.screen(part).await else {
+                return Ok(());
+            };
+            let built = Built::of(screened, &context).await?;
             let bytes = built.body.bytes.len() as u64;
             match context.config.batch.compressed_bytes {
                 Some(most) if bytes > most => self.too_large(built.part, bytes, most).await,
@@ -45,7 +48,8 @@ impl Delivery {
         }
     }
 
-    /// Repeats the same bytes. Gives the part back when it should free its memory between attempts.
+    /// Repeats the same bytes. Gives the part back when it should free its memory between attempts,
+    /// and when a record in it has come of age: those bytes may not be sent any more.
     async fn attempts(&mut self, built: Built, trial: &mut Trial) -> Option<Batch> {
         let context = Arc::clone(&self.context);
         loop {
@@ -56,7 +60,11 @@ impl Delivery {
                 self.search.undecided();
                 return None;
             }
-            let failure = match attempt(&built, &context).await {
+            if built.is_outdated(context.clock.as_ref()) {
+                return Some(built.part);
+            }
+            let (verdict, broke) = attempt(&built, &context).await;
+            let failure = match verdict {
                 Verdict::Accepted => {
                     slot.accepted();
                     note_accepted(&context, &built);
@@ -88,11 +96,7 @@ impl Delivery {
                     is_overload,
                 } => {
                     context.condition.fails(&reason);
-                    slot.failed(Setback {
-                        is_overload,
-                        retry_after: retry_after.unwrap_or_default(),
-                        wait_min: Duration::ZERO,
-                    });
+                    slot.failed(as_asked(is_overload, retry_after));
                     reason
                 }
                 Verdict::Refused { reason } => {
@@ -102,12 +106,8 @@ impl Delivery {
                 }
             };
             note_limit(&context);
-            let accepted = context.flow.accepted();
-            trial.failed(accepted);
-            if trial.is_guilty(accepted, built.part.len(), self.is_poisoned) {
-                self.is_poisoned = true;
-                self.place.park();
-                let charge = Charge::poison(failure);
+            trial.failed(context.flow.accepted(), broke);
+            if let Some(charge) = self.charge(&built, trial, failure) {
                 self.refused(built.part, Fault::Size, charge, trial.accepted_before());
                 return None;
             }
@@ -117,9 +117,39 @@ impl Delivery {
             }
         }
     }
+
+    /// What a part that fails is accused of, if it should be divided.
+    fn charge(&mut self, built: &Built, trial: &Trial, failure: String) -> Option<Charge> {
+        let (records, bytes) = (built.part.len(), built.body.bytes.len() as u64);
+        if trial.may_be_too_large(bytes, records) {
+            return Some(Charge::unanswered(failure));
+        }
+        let accepted = self.context.flow.accepted();
+        if trial.is_guilty(accepted, records, self.is_poisoned) {
+            self.is_poisoned = true;
+            self.place.park();
+            return Some(Charge::poison(failure));
+        }
+        None
+    }
+}
+
+/// Waits as the endpoint asks for.
+fn as_asked(is_overload: bool, retry_after: Option<Duration>) -> Setback {
+    Setback {
+        is_overload,
+        retry_after: retry_after.unwrap_or_default(),
+        wait_min: Duration::ZERO,
+    }
 }
 
 impl Charge {
+    /// There is no answer, and it is large.
+    fn unanswered(reason: String) -> Self {
+        let quote = String::new();
+        Self::refused(Fault::Size, Objection { reason, quote })
+    }
+
     /// It fails, and others pass.
     fn poison(reason: String) -> Self {
         let quote = String::new();
@@ -169,7 +199,8 @@ fn note_limit(context: &SinkContext) {
     context.stats.concurrency.store(limit, Ordering::Relaxed);
 }
 
-async fn attempt(built: &Built, context: &SinkContext) -> Verdict {
+/// Gives what follows, and whether the connection broke before there was a whole answer.
+async fn attempt(built: &Built, context: &SinkContext) -> (Verdict, bool) {
     let request = Request {
         body: built.body.bytes.clone(),
         content_type: context.format.content_type(),
@@ -180,9 +211,10 @@ async fn attempt(built: &Built, context: &SinkContext) -> Verdict {
     let stats = &context.stats;
     stats.requests.fetch_add(1, Ordering::Relaxed);
     let answer = context.transport.send(request).await;
+    let broke = matches!(answer, Err(TransportError::Broken(_)));
     let verdict = judge(&answer, context.format.as_ref(), built.part.len());
     if verdict != Verdict::Accepted {
         stats.requests_failed.fetch_add(1, Ordering::Relaxed);
     }
-    verdict
+    (verdict, broke)
 }

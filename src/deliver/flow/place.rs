@@ -25,6 +25,8 @@ pub(in crate::deliver) struct Place {
     pub(super) flow: Arc<Flow>,
     pub(super) number: u64,
     pub(super) attempted: u64,
+    /// [`Flow::renewals`] when its last attempt began.
+    pub(super) renewals: u64,
     pub(super) ready_at: Instant,
     pub(super) backoff: Backoff,
     pub(super) was_cut_short: bool,
@@ -48,21 +50,36 @@ impl Place {
     }
 
     /// Waits for its own time, before anything is taken that others could use. A stop cuts it
-    /// short.
+    /// short, and [`Flow::try_now`] ends it.
     ///
     /// # Cancel safety
     /// Safe.
-    pub(in crate::deliver) async fn ready(&self, draining: &CancellationToken) {
-        tokio::select! {
-            biased;
-            () = tokio::time::sleep_until(self.ready_at) => {}
-            () = draining.cancelled(), if !self.was_cut_short => {}
+    pub(in crate::deliver) async fn ready(&mut self, draining: &CancellationToken) {
+        let flow = Arc::clone(&self.flow);
+        loop {
+            let mut changed = std::pin::pin!(flow.changed.notified());
+            changed.as_mut().enable();
+            self.hasten();
+            tokio::select! {
+                biased;
+                () = tokio::time::sleep_until(self.ready_at) => return,
+                () = draining.cancelled(), if !self.was_cut_short => return,
+                () = changed => {}
+            }
+        }
+    }
+
+    /// Its own wait ends when what requests are made with has changed since its last attempt.
+    fn hasten(&mut self) {
+        if self.flow.renewals() > self.renewals {
+            self.ready_at = self.ready_at.min(Instant::now());
         }
     }
 
     /// Nothing of the batch is taken for now, and nothing else is accepted: as after an attempt
     /// that failed.
     pub(in crate::deliver) fn held_back(&mut self, setback: Setback) {
+        self.renewals = self.flow.renewals();
         self.set_back(Instant::now(), setback);
     }
 
@@ -71,6 +88,7 @@ impl Place {
             flow,
             backoff,
             ready_at,
+            renewals,
             ..
         } = self;
         let now = Instant::now();
@@ -85,19 +103,26 @@ impl Place {
         }
         state.failed_in_row += 1;
         let is_whole = state.failed_in_row >= state.limit.now();
+        let is_renewed = state.renewals > *renewals;
         match &mut state.outage {
             // While the sink fails as a whole, the wait is the sink's.
             Some(outage) => {
                 *ready_at = now;
                 if began >= outage.since {
-                    outage.next_probe = now + wait(&mut outage.backoff);
+                    let wait = wait(&mut outage.backoff);
+                    // An attempt from before a change says nothing about what is after it.
+                    outage.next_probe = match is_renewed {
+                        true => now,
+                        false => now + wait,
+                    };
                 }
             }
             none => {
                 *ready_at = now + wait(backoff);
                 if is_whole {
                     let mut backoff = Backoff::new(flow.retry.initial, flow.retry.max);
-                    let next_probe = now + wait(&mut backoff);
+                    let wait = wait(&mut backoff);
+                    let next_probe = if is_renewed { now } else { now + wait };
                     *none = Some(Outage {
                         since: now,
                         backoff,
@@ -122,6 +147,7 @@ impl Place {
         let given = loop {
             let mut changed = std::pin::pin!(flow.changed.notified());
             changed.as_mut().enable();
+            self.hasten();
             let waiter = Waiter {
                 ready_at: self.ready_at,
                 attempted: self.attempted,
@@ -145,7 +171,10 @@ impl Place {
             }
         };
         self.was_cut_short |= given.is_cut_short;
-        self.attempted = flow.lock().attempts;
+        {
+            let state = flow.lock();
+            (self.attempted, self.renewals) = (state.attempts, state.renewals);
+        }
         // There may be room for the next one too.
         flow.changed.notify_waiters();
         Slot {

@@ -8,8 +8,9 @@ use base64::engine::general_purpose::STANDARD;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 
 use super::BuildError;
-use super::connection::{Fixed, sensitive};
-use super::tokens::{Entra, Token, Tokens};
+use super::connection::{Connection, Fixed, sensitive};
+use super::entra::Entra;
+use super::tokens::{Token, TokenSource, Tokens};
 use super::{TransportError, oauth2};
 use crate::config::{Digits, SignatureConfig, SinkAuth, SinkConnection};
 
@@ -21,15 +22,36 @@ pub(super) enum Auth {
     /// The same in every request.
     Fixed(HeaderValue),
     /// A token that is renewed.
-    Tokens(Tokens),
+    Tokens(Arc<Tokens>),
     /// A signature of the body.
     Signature(Box<Signer>),
 }
 
 impl Auth {
+    /// Goes on with the tokens of the connection `before`, if nothing that they depend on is
+    /// another: a server may allow few of them.
+    ///
     /// # Errors
     /// When something cannot be used as configured.
-    pub(super) fn build(connection: &SinkConnection, fixed: &Fixed) -> Result<Self, BuildError> {
+    pub(super) fn build(
+        connection: &SinkConnection,
+        fixed: &Fixed,
+        before: Option<&Connection>,
+    ) -> Result<Self, BuildError> {
+        let before = before.filter(|it| it.material.connection.auth == connection.auth);
+        let known = before.and_then(|it| match &it.auth {
+            Self::Tokens(tokens) => Some((tokens, &it.material.connection)),
+            _ => None,
+        });
+        let tokens = |source: Box<dyn TokenSource>| {
+            let token = known.and_then(|(tokens, _)| tokens.current());
+            Self::Tokens(Arc::new(Tokens::new(&fixed.place, source, token)))
+        };
+        if let Some((tokens, known)) = known
+            && (&known.tls, &known.proxy) == (&connection.tls, &connection.proxy)
+        {
+            return Ok(Self::Tokens(Arc::clone(tokens)));
+        }
         let value = |key: &str, text: &str| {
             sensitive(text)
                 .ok_or_else(|| BuildError(format!("auth.{key} has a value no header can have")))
@@ -43,14 +65,14 @@ impl Auth {
                 "user",
                 &oauth2::basic(user.expose(), password.expose()),
             )?),
-            SinkAuth::OAuth2(config) => Self::Tokens(Tokens::new(Box::new(oauth2::Client::build(
-                config, connection, fixed,
-            )?))),
+            SinkAuth::OAuth2(config) => {
+                tokens(Box::new(oauth2::Client::build(config, connection, fixed)?))
+            }
             SinkAuth::Entra { scope, .. } => {
-                let credential = fixed.credential.as_ref().map(Arc::clone);
-                let credential = credential
+                let credentials = fixed.credentials.clone();
+                let credentials = credentials
                     .ok_or_else(|| BuildError("auth.credential is not there".to_owned()))?;
-                Self::Tokens(Tokens::new(Box::new(Entra::new(credential, scope))))
+                tokens(Box::new(Entra::new(credentials, scope)))
             }
             SinkAuth::Hmac(config) => Self::Signature(Box::new(Signer::build(config)?)),
         })

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use reqwest::{Certificate, Client, Identity, Proxy, Url};
 
-use super::{BuildError, text_of};
+use super::BuildError;
+use super::errors::text_of;
 use crate::config::{HttpVersion, SinkConnection, SinkProxy};
 use crate::proxy;
 
@@ -52,6 +53,8 @@ pub(super) fn build(
     let builder = match &connection.proxy {
         None => proxy::configure(builder, url),
         Some(SinkProxy::None) => builder.no_proxy(),
+        // A file may say that too, and something else later.
+        Some(SinkProxy::At(at)) if at.expose() == "none" => builder.no_proxy(),
         Some(SinkProxy::At(at)) => {
             let proxy = Proxy::all(at.expose());
             let proxy = proxy.map_err(|error| failed("proxy", &error))?;
@@ -68,12 +71,31 @@ pub(super) fn build(
         builder = builder.tls_certs_merge(ca.map_err(|error| failed("tls.ca", &error))?);
     }
     if let Some((certificate, key)) = &connection.tls.identity {
-        let both = format!("{}\n{}", certificate.expose(), key.expose());
+        // Both may be the same file, with everything in it.
+        let certificates = sections(certificate.expose(), |kind| kind == "CERTIFICATE");
+        let keys = sections(key.expose(), |kind| kind.ends_with("PRIVATE KEY"));
+        let both = format!("{certificates}{keys}");
         let identity = Identity::from_pem(both.as_bytes());
         let identity = identity.map_err(|error| failed("tls.certificate", &error))?;
         builder = builder.identity(identity);
     }
     builder.build().map_err(|error| failed("tls", &error))
+}
+
+/// The sections of a PEM text (RFC 7468) whose kinds are wanted.
+fn sections(pem: &str, is_wanted: impl Fn(&str) -> bool) -> String {
+    let mut wanted = String::new();
+    let mut is_inside = false;
+    for line in pem.lines() {
+        let label = |start: &str| line.trim().strip_prefix(start)?.strip_suffix("-----");
+        is_inside |= label("-----BEGIN ").is_some_and(&is_wanted);
+        if is_inside {
+            wanted.push_str(line);
+            wanted.push('\n');
+        }
+        is_inside &= label("-----END ").is_none();
+    }
+    wanted
 }
 
 fn failed(key: &str, error: &reqwest::Error) -> BuildError {

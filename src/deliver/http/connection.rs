@@ -1,28 +1,30 @@
 //! A client with everything that its requests carry, made of the secrets as they are now.
 
 use std::fmt;
-use std::sync::Arc;
 
-use azure_core::credentials::TokenCredential;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Url};
 
 use super::BuildError;
 use super::auth::Auth;
 use super::client::{self, Times};
+use super::entra::EntraCredentials;
 use super::secrets::Material;
+use crate::config::{SinkAuth, is_clear};
 use crate::deliver::response::TransportError;
 
 /// What stays while the secrets change.
 #[derive(Clone, Debug)]
 pub(super) struct Fixed {
+    /// Path of the sink in the configuration.
+    pub(super) place: String,
     pub(super) times: Times,
     /// Path of an endpoint that is given without one.
     pub(super) path: Option<String>,
     /// Bytes of an answer's body that are read at most.
     pub(super) answer_bytes_max: usize,
-    /// The credential of `auth.type = "entra"`.
-    pub(super) credential: Option<Arc<dyn TokenCredential>>,
+    /// Those of `auth.type = "entra"`.
+    pub(super) credentials: Option<EntraCredentials>,
 }
 
 /// What requests are made with until a secret changes.
@@ -44,10 +46,16 @@ impl fmt::Debug for Connection {
 }
 
 impl Connection {
+    /// Takes the tokens of the one `before` it, if they are still right.
+    ///
     /// # Errors
     /// When the configuration holds something that no request can carry; names it without its
     /// value.
-    pub(super) fn build(material: Material, fixed: &Fixed) -> Result<Self, BuildError> {
+    pub(super) fn build(
+        material: Material,
+        fixed: &Fixed,
+        before: Option<&Self>,
+    ) -> Result<Self, BuildError> {
         let mut headers = HeaderMap::new();
         for (name, value) in &material.headers {
             let known = header_name(name)?;
@@ -67,6 +75,11 @@ impl Connection {
             url.set_path(path);
         }
         let connection = &material.connection;
+        if matches!(connection.auth, SinkAuth::Entra { .. }) && is_clear(&url) {
+            let problem =
+                "`endpoint` is a URL without https, and the identity's token is sent there";
+            return Err(BuildError(problem.to_owned()));
+        }
         if !connection.query.is_empty() {
             let mut query = url.query_pairs_mut();
             for (name, value) in &connection.query {
@@ -77,7 +90,7 @@ impl Connection {
         let id_header = id_header.transpose()?;
         Ok(Self {
             client: client::build(connection, &url, fixed.times)?,
-            auth: Auth::build(connection, fixed)?,
+            auth: Auth::build(connection, fixed, before)?,
             // A header of that name is there on purpose.
             id_header: id_header.filter(|name| !headers.contains_key(name)),
             headers,

@@ -15,8 +15,8 @@ use url::form_urlencoded::{Serializer, byte_serialize};
 use super::client::{self, Times};
 use super::connection::{Fixed, sensitive};
 use super::tokens::{Token, TokenSource};
-use super::{BuildError, TransportError, read_body, text_of};
-use crate::config::{ClientAuthentication, OAuth2Config, SinkConnection};
+use super::{BuildError, TransportError, read_body, text_of, transport_error};
+use crate::config::{ClientAuthentication, HttpVersion, OAuth2Config, SinkConnection};
 use crate::deliver::response::BODY_BYTES_MAX;
 
 /// Longest wait for one answer; whoever needs a token waits a little longer.
@@ -91,8 +91,13 @@ impl Client {
         for (name, value) in &config.parameters {
             form.append_pair(name, value.expose());
         }
+        // That the endpoint speaks nothing but HTTP/2 says nothing of this server.
+        let mut connection = connection.clone();
+        if connection.http_version == HttpVersion::Http2 {
+            connection.http_version = HttpVersion::Auto;
+        }
         Ok(Self {
-            client: client::build(connection, &url, times)?,
+            client: client::build(&connection, &url, times)?,
             url,
             headers,
             form: form.finish(),
@@ -102,10 +107,14 @@ impl Client {
 
 #[async_trait]
 impl TokenSource for Client {
-    async fn token(&self) -> Result<Token, TransportError> {
-        let failed = |error: reqwest::Error| match error.is_timeout() {
-            true => TransportError::NoToken("its server does not answer in time".to_owned()),
-            false => TransportError::NoToken(text_of(&error)),
+    async fn token(&self, _anew: bool) -> Result<Token, TransportError> {
+        let failed = |error: reqwest::Error| match transport_error(&error) {
+            TransportError::Timeout => {
+                TransportError::NoToken("its server does not answer in time".to_owned())
+            }
+            TransportError::Refused(why) => TransportError::Refused(format!("no token: {why}")),
+            TransportError::Connect(why) => TransportError::NoToken(why),
+            _ => TransportError::NoToken(text_of(&error)),
         };
         let request = self.client.post(self.url.clone());
         let request = request
@@ -169,7 +178,8 @@ fn read(status: u16, body: &[u8]) -> Result<Token, TransportError> {
 fn seconds(value: &serde_json::Value) -> Option<Duration> {
     let number = value
         .as_f64()
-        .or_else(|| value.as_str().and_then(|text| text.parse().ok()))?;
+        .or_else(|| value.as_str().and_then(|text| text.parse().ok()))
+        .filter(|number: &f64| !number.is_nan())?;
     Duration::try_from_secs_f64(number.min(1e9)).ok()
 }
 
@@ -230,6 +240,7 @@ mod tests {
         assert_eq!(life("3600"), Some(Duration::from_secs(3600)));
         assert_eq!(life("\"60\""), Some(Duration::from_secs(60)));
         assert_eq!(life("\"soon\""), None);
+        assert_eq!(life("\"nan\""), None);
         assert_eq!(life("-1"), None);
         assert_eq!(life("1e300"), Some(Duration::from_secs(1_000_000_000)));
     }

@@ -326,3 +326,70 @@ fn certificates_that_are_of_no_use_are_named_without_their_text() {
         );
     }
 }
+
+/// Accepts one connection, reads what comes first, and writes these bytes.
+async fn answering(answer: Vec<u8>) -> (std::net::SocketAddr, JoinSet<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut tasks = JoinSet::new();
+    tasks.spawn(async move {
+        let mut open = Vec::new();
+        loop {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            let mut buffer = [0; 4096];
+            let _first = socket.read(&mut buffer).await.unwrap();
+            socket.write_all(&answer).await.unwrap();
+            open.push(socket);
+        }
+    });
+    (address, tasks)
+}
+
+/// RFC 9113, section 6.8: a server may say anything in a GOAWAY.
+#[tokio::test]
+async fn the_words_of_a_peer_are_not_shown() {
+    let mut answer = vec![0, 0, 0, 4, 0, 0, 0, 0, 0];
+    answer.extend([0, 0, 8 + 4, 7, 0, 0, 0, 0, 0]);
+    answer.extend([0, 0, 0, 0, 0, 0, 0, 11]);
+    answer.extend(b"MARK");
+    let (address, _tasks) = answering(answer).await;
+    let connection = SinkConnection {
+        http_version: crate::config::HttpVersion::Http2,
+        ..SinkConnection::default()
+    };
+    let transport = with(&format!("http://{address}/"), LONG, connection).unwrap();
+    let error = transport.send(request()).await.unwrap_err().to_string();
+    assert!(error.contains("connection error received"), "{error}");
+    assert!(!error.contains("MARK"), "{error}");
+}
+
+/// What a proxy says to CONNECT.
+#[tokio::test]
+async fn a_proxy_that_wants_credentials_refuses() {
+    for (status, is_refusal) in [(407, true), (502, false)] {
+        let answer = format!("HTTP/1.1 {status} No\r\ncontent-length: 0\r\n\r\n");
+        let (address, _tasks) = answering(answer.into_bytes()).await;
+        let connection = SinkConnection {
+            proxy: Some(SinkProxy::At(Secret::new(format!("http://{address}")))),
+            ..SinkConnection::default()
+        };
+        let transport = with("https://siem.invalid/", LONG, connection).unwrap();
+        let error = transport.send(request()).await.unwrap_err();
+        assert!(error.to_string().contains("proxy"), "{error:?}");
+        let is_refused = matches!(error, TransportError::Refused(_));
+        assert_eq!(is_refused, is_refusal, "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_of_an_identity_is_not_sent_in_the_clear() {
+    let connection = SinkConnection {
+        auth: SinkAuth::Entra {
+            credential: None,
+            scope: "scope".to_owned(),
+        },
+        ..SinkConnection::default()
+    };
+    let error = with("http://siem.invalid/", LONG, connection).unwrap_err();
+    assert!(error.to_string().contains("without https"), "{error}");
+}

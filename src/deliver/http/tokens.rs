@@ -5,14 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use azure_core::credentials::TokenCredential;
-use azure_core::time::OffsetDateTime;
 use reqwest::header::HeaderValue;
+use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
 use super::TransportError;
 use super::connection::sensitive;
-use crate::auth;
 
 /// Longest wait for a token.
 const TOKEN_TIMEOUT: Duration = Duration::from_secs(20);
@@ -26,6 +24,10 @@ const FAILED_FOR: Duration = Duration::from_secs(1);
 /// Least time between two renewals because of a refusal: with wrong credentials every request is
 /// refused, and every new token too.
 const FORCED_EVERY: Duration = Duration::from_secs(30);
+
+/// Shortest life that is believed: a server that says less would be asked at every request. What
+/// ends before that is refused, and renewed then.
+const LIFE_MIN: Duration = Duration::from_secs(5);
 
 /// A token as a request carries it.
 #[derive(Clone)]
@@ -46,6 +48,7 @@ impl Token {
     /// header can carry it.
     pub(super) fn bearer(text: &str, life: Option<Duration>) -> Option<Self> {
         let now = Instant::now();
+        let life = life.map(|life| life.max(LIFE_MIN));
         Some(Self {
             header: sensitive(&format!("Bearer {text}"))?,
             renew_at: life.map(|life| now + (life - (life / 5).min(RENEW_BEFORE_MAX))),
@@ -70,17 +73,27 @@ impl Token {
 /// Whoever gives tokens.
 #[async_trait]
 pub(super) trait TokenSource: fmt::Debug + Send + Sync {
-    /// A token; asked one at a time, for at most [`TOKEN_TIMEOUT`].
+    /// A token; asked one at a time, for at most [`TOKEN_TIMEOUT`]. `anew` is told when the last one
+    /// was refused: then it is not to be given again because it was kept.
     ///
     /// # Errors
     /// [`TransportError::Refused`] when the client itself is refused, else
     /// [`TransportError::NoToken`].
-    async fn token(&self) -> Result<Token, TransportError>;
+    async fn token(&self, anew: bool) -> Result<Token, TransportError>;
 }
 
 /// The tokens of one source: one question at a time, and the answer for everybody.
 #[derive(Debug)]
 pub(super) struct Tokens {
+    shared: Arc<Shared>,
+    /// The renewal that is under way while the current token still holds.
+    renewal: Mutex<JoinSet<()>>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    /// Path of the sink in the configuration.
+    place: String,
     source: Box<dyn TokenSource>,
     current: Mutex<Option<Token>>,
     asking: tokio::sync::Mutex<Asked>,
@@ -90,19 +103,34 @@ pub(super) struct Tokens {
 struct Asked {
     failed: Option<(Instant, TransportError)>,
     forced_at: Option<Instant>,
+    /// What was last said of a renewal that failed before the token's end.
+    said: Option<TransportError>,
+}
+
+impl Asked {
+    fn failed_within(&self, time: Duration) -> Option<TransportError> {
+        let failed = self.failed.as_ref();
+        let failed = failed.filter(|(at, _)| at.elapsed() < time);
+        failed.map(|(_, error)| error.clone())
+    }
 }
 
 impl Tokens {
-    pub(super) fn new(source: Box<dyn TokenSource>) -> Self {
+    /// Begins with a token, if there is one. `place` is the sink's path in the configuration.
+    pub(super) fn new(place: &str, source: Box<dyn TokenSource>, token: Option<Token>) -> Self {
         Self {
-            source,
-            current: Mutex::default(),
-            asking: tokio::sync::Mutex::default(),
+            shared: Arc::new(Shared {
+                place: place.to_owned(),
+                source,
+                current: Mutex::new(token),
+                asking: tokio::sync::Mutex::default(),
+            }),
+            renewal: Mutex::default(),
         }
     }
 
-    /// The current token. While one is being renewed that still holds, everybody else goes on with
-    /// it, and a renewal that fails is no failure before its end.
+    /// The current token. One that still holds is renewed beside the requests that use it, and a
+    /// renewal that fails is no failure before its end.
     ///
     /// # Errors
     /// Those of the source.
@@ -110,34 +138,25 @@ impl Tokens {
     /// # Cancel safety
     /// Safe: what is dropped is a question.
     pub(super) async fn get(&self) -> Result<Token, TransportError> {
-        let alive = self.current().filter(Token::is_alive);
-        if let Some(token) = alive.as_ref().filter(|it| it.is_fresh()) {
-            return Ok(token.clone());
+        match self.current().filter(Token::is_alive) {
+            Some(token) => {
+                if !token.is_fresh() {
+                    self.renew_early();
+                }
+                Ok(token)
+            }
+            None => self.shared.first().await,
         }
-        let mut asked = match &alive {
-            Some(token) => match self.asking.try_lock() {
-                Ok(asked) => asked,
-                Err(_) => return Ok(token.clone()),
-            },
-            None => self.asking.lock().await,
-        };
-        if let Some(token) = self.current().filter(Token::is_fresh) {
-            return Ok(token);
-        }
-        let pause = match alive {
-            Some(_) => ASK_AGAIN,
-            None => FAILED_FOR,
-        };
-        let failed = asked.failed.clone();
-        let failed = failed.filter(|(at, _)| at.elapsed() < pause);
-        let result = match failed {
-            Some((_, error)) => Err(error),
-            None => self.ask(&mut asked).await,
-        };
-        match (result, alive.filter(Token::is_alive)) {
-            (Err(_), Some(alive)) => Ok(alive),
-            (result, _) => result,
-        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn set(&self, token: Token) {
+        *self.shared.lock() = Some(token);
+    }
+
+    /// The token that there is, whatever it is worth.
+    pub(super) fn current(&self) -> Option<Token> {
+        self.shared.current()
     }
 
     /// Whether there is another token than this one, which was refused. Asks for one unless that
@@ -146,7 +165,7 @@ impl Tokens {
     /// # Errors
     /// Those of the source.
     pub(super) async fn renew(&self, refused: &Token) -> Result<bool, TransportError> {
-        let mut asked = self.asking.lock().await;
+        let mut asked = self.shared.asking.lock().await;
         let is_other = |it: &Token| it.header != refused.header;
         if self.current().is_some_and(|it| is_other(&it)) {
             return Ok(true);
@@ -157,12 +176,62 @@ impl Tokens {
         {
             return Ok(false);
         }
+        if let Some(error) = asked.failed_within(FAILED_FOR) {
+            return Err(error);
+        }
+        let token = self.shared.ask(&mut asked, true).await?;
         asked.forced_at = Some(Instant::now());
-        self.ask(&mut asked).await.map(|it| is_other(&it))
+        Ok(is_other(&token))
     }
 
-    async fn ask(&self, asked: &mut Asked) -> Result<Token, TransportError> {
-        let answer = timeout(TOKEN_TIMEOUT, self.source.token()).await;
+    fn renew_early(&self) {
+        let mut renewal = self.renewal.lock().unwrap_or_else(PoisonError::into_inner);
+        while renewal.try_join_next().is_some() {}
+        if renewal.is_empty() {
+            let shared = Arc::clone(&self.shared);
+            renewal.spawn(async move { shared.renew_early().await });
+        }
+    }
+}
+
+impl Shared {
+    /// A token where there is none that holds.
+    async fn first(&self) -> Result<Token, TransportError> {
+        let mut asked = self.asking.lock().await;
+        if let Some(token) = self.current().filter(Token::is_alive) {
+            return Ok(token);
+        }
+        match asked.failed_within(FAILED_FOR) {
+            Some(error) => Err(error),
+            None => self.ask(&mut asked, false).await,
+        }
+    }
+
+    /// Renews a token that still holds; says once why that fails.
+    async fn renew_early(&self) {
+        let mut asked = self.asking.lock().await;
+        let is_fresh = self.current().is_some_and(|it| it.is_fresh());
+        if is_fresh || asked.failed_within(ASK_AGAIN).is_some() {
+            return;
+        }
+        let answer = self.ask(&mut asked, false).await;
+        if answer.as_ref().err() == asked.said.as_ref() {
+            return;
+        }
+        let sink = &self.place;
+        match &answer {
+            Ok(_) => tracing::info!(event = "token_renewed", sink, "{sink}: has a new token"),
+            Err(error) => tracing::warn!(
+                event = "token_not_renewed",
+                sink,
+                "{sink}: goes on with the token that it has: {error}"
+            ),
+        }
+        asked.said = answer.err();
+    }
+
+    async fn ask(&self, asked: &mut Asked, anew: bool) -> Result<Token, TransportError> {
+        let answer = timeout(TOKEN_TIMEOUT, self.source.token(anew)).await;
         let answer = answer.unwrap_or_else(|_| {
             let problem = format!("no answer within {}", TOKEN_TIMEOUT.as_secs());
             Err(TransportError::NoToken(format!("{problem} s")))
@@ -183,37 +252,6 @@ impl Tokens {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Option<Token>> {
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Tokens of Microsoft Entra ID, by a credential that keeps them too.
-#[derive(Debug)]
-pub(super) struct Entra {
-    credential: Arc<dyn TokenCredential>,
-    scope: String,
-}
-
-impl Entra {
-    pub(super) fn new(credential: Arc<dyn TokenCredential>, scope: &str) -> Self {
-        Self {
-            credential,
-            scope: scope.to_owned(),
-        }
-    }
-}
-
-#[async_trait]
-impl TokenSource for Entra {
-    async fn token(&self) -> Result<Token, TransportError> {
-        let scopes: Vec<&str> = self.scope.split_whitespace().collect();
-        let given = self.credential.get_token(&scopes, None).await;
-        let given = given.map_err(|error| match auth::is_unreachable(&error) {
-            true => TransportError::NoToken(auth::brief(&error)),
-            false => TransportError::Refused(format!("no token: {}", auth::brief(&error))),
-        })?;
-        let life = Duration::try_from(given.expires_on - OffsetDateTime::now_utc());
-        Token::bearer(given.token.secret(), Some(life.unwrap_or_default()))
-            .ok_or_else(|| TransportError::NoToken("the token is no text".to_owned()))
     }
 }
 

@@ -40,7 +40,7 @@ fn context(ledgers: &Arc<Ledgers>) -> Arc<SinkContext> {
     Arc::new(SinkContext {
         id: SinkId(0),
         name: "shadow".into(),
-        format: crate::format::of(&config),
+        format: crate::format::of(&config, Arc::new(SystemClock)),
         config: config.clone(),
         transport: Arc::new(NullTransport),
         compressor: Arc::new(InlineCompressor),

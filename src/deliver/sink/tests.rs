@@ -13,14 +13,14 @@ use super::*;
 use crate::budget::Budget;
 use crate::checkpoint::ledger::{Generation, SinkBalance};
 use crate::checkpoint::ledgers::LedgerId;
-use crate::clock::{SharedRng, SystemClock};
+use crate::clock::SharedRng;
 use crate::compress::InlineCompressor;
 use crate::config::{BatchConfig, RateConfig};
 use crate::deliver::dead_letter::memory::MemoryDeadLetters;
 use crate::deliver::http::Request;
 use crate::deliver::response::{Answer, TransportError};
 use crate::envelope;
-use crate::event_hub::{Offset, PartitionId, Position, SequenceNumber};
+use crate::event_hub::{Offset, PartitionId, Position, SequenceNumber, Timestamp};
 use crate::record::{EventBody, Origin};
 use crate::telemetry::status::Status;
 
@@ -41,6 +41,24 @@ impl Script {
             answers: answers.into(),
             ..Self::default()
         }
+    }
+}
+
+/// The time of day, which passes with tokio's.
+struct TokioClock(Instant);
+
+impl TokioClock {
+    /// 2026-11-21T08:15:30.125Z.
+    const STARTED: Timestamp = Timestamp(1_795_248_930_125);
+
+    fn starting() -> Arc<dyn Clock> {
+        Arc::new(Self(Instant::now()))
+    }
+}
+
+impl Clock for TokioClock {
+    fn now(&self) -> Timestamp {
+        Timestamp(Self::STARTED.0 + self.0.elapsed().as_millis() as i64)
     }
 }
 
@@ -122,7 +140,7 @@ impl Case {
     }
 
     fn of(transport: Arc<dyn Transport>, config: SinkConfig) -> Self {
-        let format = crate::format::of(&config);
+        let format = crate::format::of(&config, TokioClock::starting());
         Self::formatting(transport, config, format)
     }
 
@@ -143,7 +161,7 @@ impl Case {
             dead_letters: Arc::clone(&letters) as _,
             refusals: Arc::new(Refusals::new("siem", Arc::clone(&status), config.refusals)),
             status: Arc::clone(&status),
-            clock: Arc::new(SystemClock),
+            clock: TokioClock::starting(),
             ledgers: Arc::clone(&ledgers),
             rng: Arc::new(SharedRng::seeded(1)),
             draining: draining.clone(),
@@ -363,4 +381,5 @@ async fn a_delivery_that_dies_ends_the_sink() {
 }
 
 mod flow;
+mod limits;
 mod outcomes;

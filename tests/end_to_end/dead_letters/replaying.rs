@@ -252,3 +252,29 @@ async fn those_of_an_archive_become_objects_of_one_folder_each() {
     }
     assert_eq!(desk.stored().await, Bag::default());
 }
+
+/// The sink's own limits hold here too, as they are set when letters are sent again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_limits_of_records_hold_as_they_are_set_now() {
+    let mut desk = Desk::with_directory().await;
+    let large = format!("{{\"n\":1.50,\"x\":\"{}\"}}", "x".repeat(2_000));
+    let letters = [
+        unasked(1, "oversize", large),
+        unasked(2, "oversize", "{\"n\":2}"),
+    ];
+    desk.write(&letters).await;
+    desk.settings = desk.settings.set("sinks.main.max_record_bytes", "1KiB");
+    let told = desk.told(&["replay", "--to", "main"]).await;
+    assert_eq!(told.code, Some(1));
+    let said = told.sentences.join("\n");
+    assert!(said.contains("max_record_bytes"), "{said}");
+    assert_eq!(desk.endpoint.taken().total(), 1);
+    assert_eq!(desk.stored().await.total(), 1);
+    desk.settings = desk.settings.set("sinks.main.on_oversize", "truncate");
+    desk.told(&["replay", "--to", "main"]).await.done();
+    assert_eq!(desk.endpoint.taken().total(), 2);
+    assert_eq!(desk.stored().await.total(), 0);
+    let arrival = desk.endpoint.arrivals().pop().unwrap();
+    let body = String::from_utf8_lossy(&arrival.body).into_owned();
+    assert!(body.starts_with("{\"n\":1.50,\"entra_forwarder_truncated\""));
+}

@@ -4,6 +4,7 @@ use entra_forwarder::config::Encoding;
 
 use super::Dice;
 use crate::selection::Selection;
+use crate::taste::Demands;
 
 /// What stands fixed during one run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +33,7 @@ pub(crate) struct SinkSetup {
     pub(crate) age_ms: u64,
     pub(crate) concurrency: usize,
     pub(crate) selection: Selection,
+    pub(crate) demands: Demands,
 }
 
 impl Setup {
@@ -43,6 +45,7 @@ impl Setup {
             age_ms: dice.between(20, 1_000),
             concurrency: dice.between(1, 3) as usize,
             selection: Selection::default(),
+            demands: Demands::default(),
         });
         Self {
             sinks: sinks.collect(),

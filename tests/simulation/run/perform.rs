@@ -168,6 +168,11 @@ impl World {
                 ms: answer,
                 seconds: lasts,
             } => endpoint(sink).slow_down(ms(answer), seconds(lasts)),
+            Operation::RefuseRecords {
+                sink,
+                status,
+                seconds: lasts,
+            } => endpoint(sink).refuse_records(status, seconds(lasts)),
             Operation::StoreFault { call, fault, times } => {
                 (0..times).for_each(|_| store.fail(call, fault));
             }

@@ -8,18 +8,21 @@ use entra_forwarder::app::{App, Ended, Seams};
 use entra_forwarder::checkpoint::CheckpointStore;
 use entra_forwarder::compress::InlineCompressor;
 use entra_forwarder::deliver::http::Transport;
+use entra_forwarder::deliver::null::NullTransport;
 use entra_forwarder::event_hub::{PartitionId, Source};
 use entra_forwarder::telemetry::status::Status;
 use futures::FutureExt;
 use tokio::time::Instant;
 
 use super::World;
+use crate::dead_letters::LettersHandle;
 use crate::endpoint::EndpointHandle;
 use crate::gate::{Gate, GatedLetters, GatedSource};
 use crate::journal::{Journal, Rule};
 use crate::operations::ms;
 use crate::source::HubHandle;
 use crate::store_handle::StoreHandle;
+use crate::verdicts::Verdicts;
 
 /// Most replicas at the same time.
 const REPLICAS_MAX: usize = 3;
@@ -37,8 +40,23 @@ pub(super) struct Replica {
 
 impl Replica {
     /// What must hold at every moment.
-    pub(super) fn check(&self, journal: &Journal, share: u64) {
+    pub(super) fn check(&self, journal: &Journal, verdicts: &Verdicts, share: u64) {
         let balance = self.app.balance();
+        for (sink, it) in balance.sinks.iter().enumerate() {
+            let confirmed = verdicts.letters(&self.process, sink);
+            if it.dead_lettered > confirmed {
+                let detail = format!("{confirmed} dead letters of sink {sink} confirmed: {it:?}");
+                journal.violate(Rule::Balance, detail);
+            }
+        }
+        if self
+            .app
+            .waiting()
+            .iter()
+            .any(|(_, why)| why.contains("misconfigured"))
+        {
+            journal.count("batch held back", 1);
+        }
         if balance.error() != 0 {
             journal.violate(Rule::Balance, format!("{balance:?}"));
         }
@@ -89,7 +107,7 @@ impl World {
         self.starts += 1;
         let process = format!("process-{}", self.starts);
         self.journal.note("start", format_args!("{process}"));
-        let gate = Arc::new(Gate::new(self.endpoints.len()));
+        let gate = Arc::new(Gate::new(self.are_null()));
         let source: Arc<dyn Source> = Arc::new(GatedSource {
             inner: HubHandle {
                 hub: Arc::clone(&self.hub),
@@ -103,10 +121,13 @@ impl World {
             store: Arc::clone(&self.store),
             process: process.clone(),
             gate: Arc::clone(&gate),
+            verdicts: Arc::clone(&self.verdicts),
         });
         let transports = self.endpoints.iter().map(|endpoint| {
-            let handle = EndpointHandle::new(endpoint, &gate, &process);
-            let transport: Arc<dyn Transport> = Arc::new(handle);
+            let transport: Arc<dyn Transport> = match endpoint.is_null() {
+                true => Arc::new(NullTransport),
+                false => Arc::new(EndpointHandle::new(endpoint, &gate, &process)),
+            };
             transport
         });
         let seams = Seams {
@@ -114,7 +135,10 @@ impl World {
             transports: transports.collect(),
             store,
             dead_letters: Arc::new(GatedLetters {
-                inner: Arc::clone(&self.letters) as _,
+                inner: Arc::new(LettersHandle {
+                    letters: Arc::clone(&self.letters),
+                    process: process.clone(),
+                }),
                 gate: Arc::clone(&gate),
             }),
             compressor: Arc::new(InlineCompressor),
@@ -129,6 +153,10 @@ impl World {
             well_since: None,
             overdue_since: None,
         });
+    }
+
+    fn are_null(&self) -> impl Iterator<Item = bool> {
+        self.endpoints.iter().map(|it| it.is_null())
     }
 
     /// Starts a further replica, unless there are enough.
@@ -233,8 +261,11 @@ impl World {
     /// Adds the stages' own counts to the journal's.
     fn collect(&self, app: &App) {
         let mut abandoned = 0;
-        for sink in &app.balance().sinks {
+        for (sink, endpoint) in app.balance().sinks.iter().zip(&self.endpoints) {
             abandoned += sink.abandoned;
+            if endpoint.is_null() {
+                self.journal.count("record of a null sink", sink.delivered);
+            }
         }
         self.journal.count("records abandoned", abandoned);
         self.journal

@@ -8,10 +8,11 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Loaded;
+use super::parts::{Open, Parts};
 use super::prepare::Part;
 use crate::app::outside::places;
 use crate::budget::Budget;
-use crate::clock::SharedRng;
+use crate::clock::{Clock, SharedRng, SystemClock};
 use crate::compress::{CompressionPool, Compressor, WriteBody};
 use crate::config::{Config, SinkConfig, SinkKind};
 use crate::deliver::dead_letter::DeadLetterError;
@@ -21,6 +22,7 @@ use crate::deliver::request_id::RequestId;
 use crate::deliver::response::{Fault, RecordVerdict, Verdict, judge};
 use crate::deliver::retry::Backoff;
 use crate::format::{self, Format};
+use crate::record::Record;
 
 /// Records that may be refused before the first one is accepted: more means a wrong configuration.
 const REFUSALS_MAX: u64 = 100;
@@ -95,9 +97,9 @@ impl Sender {
         let building = Budget::new(config.limits.memory_budget).building();
         Ok(Self {
             name: name.to_owned(),
-            format: format::of(sink),
+            format: format::of(sink, Arc::new(SystemClock)),
             transport,
-            compressor: CompressionPool::within(building, sink.batch.bytes),
+            compressor: CompressionPool::within(building, [(sink.batch.bytes, sink.compression)]),
             config: sink.clone(),
             rng: SharedRng::from_entropy(),
             patience,
@@ -137,7 +139,11 @@ impl Sender {
     pub(super) async fn deliver(&mut self, batch: Vec<Part>) -> Outcome {
         self.well_at = Instant::now();
         let mut outcome = Outcome::default();
-        let mut search = Halving::new(Parts(batch));
+        let batch = self.screen(Parts(batch), &mut outcome);
+        if batch.count() == 0 {
+            return outcome;
+        }
+        let mut search = Halving::new(batch);
         while !search.is_done() {
             let part = match search.next() {
                 Step::Send(part) => part,
@@ -188,6 +194,28 @@ impl Sender {
             }
         }
         outcome
+    }
+
+    /// Notes what the sink's own limits do not let pass, and gives the rest.
+    fn screen(&self, batch: Parts, outcome: &mut Outcome) -> Parts {
+        if self.config.record.is_unlimited() {
+            return batch;
+        }
+        let now = SystemClock.now();
+        let mut rest = Parts(Vec::new());
+        for record in batch.records() {
+            let check = |it: Record<'_>| self.format.check(&it, now).err();
+            let unfit = record.0.iter().flat_map(Part::records).find_map(check);
+            match unfit {
+                None => rest.0.extend(record.0),
+                Some(unfit) => {
+                    let letters = record.0.iter().map(|part| Arc::clone(&part.letter));
+                    let refused = letters.map(|letter| (letter, unfit.to_string()));
+                    outcome.refused.extend(refused);
+                }
+            }
+        }
+        rest
     }
 
     /// Notes what is refused; says why the rest should not be sent, if it should not.
@@ -288,79 +316,6 @@ impl Sender {
             sink: self.name.clone(),
             why,
         }
-    }
-}
-
-/// A request that is not full.
-#[derive(Default)]
-struct Open {
-    parts: Vec<Part>,
-    records: usize,
-    bytes: u64,
-}
-
-impl Open {
-    /// Adds the record at this place of a letter.
-    fn push(&mut self, letter: &Arc<Loaded>, place: usize, bytes: u64) {
-        self.records += 1;
-        self.bytes += bytes;
-        match self.parts.last_mut() {
-            Some(part) if Arc::ptr_eq(&part.letter, letter) && part.to == place => {
-                part.to = place + 1;
-            }
-            _ => self.parts.push(Part {
-                letter: Arc::clone(letter),
-                from: place,
-                to: place + 1,
-            }),
-        }
-    }
-}
-
-/// Records of some letters that make one request.
-#[derive(Clone, Debug)]
-struct Parts(Vec<Part>);
-
-impl Parts {
-    /// Each record alone.
-    fn records(&self) -> impl Iterator<Item = Self> {
-        self.0.iter().flat_map(|part| {
-            (part.from..part.to).map(|place| {
-                Self(vec![Part {
-                    from: place,
-                    to: place + 1,
-                    ..part.clone()
-                }])
-            })
-        })
-    }
-}
-
-impl Divide for Parts {
-    fn count(&self) -> usize {
-        self.0.iter().map(Part::len).sum()
-    }
-
-    fn divide(self, records: usize) -> (Self, Self) {
-        let (mut first, mut second) = (Vec::new(), Vec::new());
-        let mut left = records;
-        for part in self.0 {
-            let middle = part.from + left.min(part.len());
-            left -= middle - part.from;
-            if middle > part.from {
-                first.push(Part {
-                    to: middle,
-                    ..part.clone()
-                });
-            }
-            if middle < part.to {
-                second.push(Part {
-                    from: middle,
-                    ..part
-                });
-            }
-        }
-        (Self(first), Self(second))
     }
 }
 

@@ -6,8 +6,10 @@ use crate::config::keys::Need::{Default, Optional, Required};
 use crate::config::kind::{Kind, SecretRule, TextRule};
 use crate::deliver::refusals::WINDOW;
 use crate::destination;
+use crate::record::TRUNCATED_BYTES_MIN;
 
 pub(super) mod auth;
+pub(super) mod batch;
 pub(super) mod success;
 pub(super) mod tls;
 
@@ -140,48 +142,6 @@ pub(super) static KEYS: &[Key] = &[
         example: "3",
     },
     Key {
-        path: "sinks.*.batch.records",
-        kind: Kind::Integer {
-            min: 1,
-            max: 1_000_000,
-        },
-        need: Default("5000"),
-        doc: "A batch is closed at this number of records.",
-        example: "5000",
-    },
-    Key {
-        path: "sinks.*.batch.bytes",
-        kind: Kind::Bytes {
-            min: KIB,
-            max: 64 * MIB,
-        },
-        need: Default("1MiB"),
-        doc: "A batch is closed at this size before compression; a single larger record goes alone. \
-              At most an eighth of `limits.memory_budget`.",
-        example: "1MiB",
-    },
-    Key {
-        path: "sinks.*.batch.compressed_bytes",
-        kind: Kind::Bytes {
-            min: KIB,
-            max: 64 * MIB,
-        },
-        need: Optional("not bounded"),
-        doc: "Most bytes of a body as it is sent, for endpoints that count those: a larger batch is \
-              halved before it is sent; a record that is larger alone becomes a dead letter.",
-        example: "1MB",
-    },
-    Key {
-        path: "sinks.*.batch.age",
-        kind: Kind::Duration {
-            min_ms: 10,
-            max_ms: 10 * MINUTE,
-        },
-        need: Default("5s"),
-        doc: "A batch is closed this long after its first record.",
-        example: "5s",
-    },
-    Key {
         path: "sinks.*.concurrency",
         kind: Kind::Integer { min: 1, max: 64 },
         need: Default("4"),
@@ -271,6 +231,43 @@ pub(super) static KEYS: &[Key] = &[
         need: Default("1s"),
         doc: "How much of either rate may be sent at once after a pause: as much as this time allows.",
         example: "1s",
+    },
+    Key {
+        path: "sinks.*.max_record_bytes",
+        kind: Kind::Bytes {
+            min: TRUNCATED_BYTES_MIN,
+            max: 64 * MIB,
+        },
+        need: Optional("not bounded"),
+        doc: "Most bytes of one record, as it is written into the body. See `docs/delivery.md`.",
+        example: "1MB",
+    },
+    Key {
+        path: "sinks.*.on_oversize",
+        kind: Kind::Word(&["dead_letter", "truncate"]),
+        need: Default("dead_letter"),
+        doc: "What becomes of a larger record: `dead_letter` keeps it as one, with the reason \
+              `oversize`; `truncate` cuts its largest members and marks it.",
+        example: "truncate",
+    },
+    Key {
+        path: "sinks.*.max_record_age",
+        kind: Kind::Duration {
+            min_ms: MINUTE,
+            max_ms: 365 * 24 * HOUR,
+        },
+        need: Optional("not bounded"),
+        doc: "For endpoints that refuse old events, or drop them: how long ago a record's own time \
+              may be when it is sent.",
+        example: "18h",
+    },
+    Key {
+        path: "sinks.*.on_old",
+        kind: Kind::Word(&["dead_letter", "restamp"]),
+        need: Default("dead_letter"),
+        doc: "What becomes of an older record: `dead_letter` keeps it as one, with the reason \
+              `too_old`; `restamp` sends it with the present as its time and marks it.",
+        example: "restamp",
     },
     Key {
         path: "sinks.*.refusals_max",

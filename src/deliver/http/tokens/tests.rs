@@ -27,7 +27,7 @@ struct Script {
 
 #[async_trait]
 impl TokenSource for Script {
-    async fn token(&self) -> Result<Token, TransportError> {
+    async fn token(&self, _anew: bool) -> Result<Token, TransportError> {
         let number = self.asked.fetch_add(1, Ordering::SeqCst);
         let deed = {
             let mut deeds = self.deeds.lock().unwrap();
@@ -56,7 +56,10 @@ fn tokens(deeds: &[Deed]) -> (Arc<Tokens>, Arc<AtomicUsize>) {
         deeds: Mutex::new(deeds.iter().copied().collect()),
         asked: Arc::clone(&asked),
     };
-    (Arc::new(Tokens::new(Box::new(script))), asked)
+    (
+        Arc::new(Tokens::new("sinks.main", Box::new(script), None)),
+        asked,
+    )
 }
 
 async fn text(tokens: &Tokens) -> Result<String, TransportError> {
@@ -92,10 +95,12 @@ async fn a_token_is_renewed_before_its_end() {
     tokio::time::advance(Duration::from_secs(79)).await;
     assert_eq!(text(&tokens).await.unwrap(), "Bearer 0");
     tokio::time::advance(Duration::from_secs(1)).await;
+    // Nobody waits for the new one while the old one holds.
+    let before = Instant::now();
     let all = at_once(&tokens, 20).await;
-    // One asks; the others go on with what they have.
-    let old = all.iter().filter(|it| it.as_deref() == Ok("Bearer 0"));
-    assert_eq!(old.count(), 19);
+    assert!(all.iter().all(|it| it.as_deref() == Ok("Bearer 0")));
+    assert_eq!(before, Instant::now());
+    tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(text(&tokens).await.unwrap(), "Bearer 1");
     assert_eq!(asked.load(Ordering::SeqCst), 2);
 }
@@ -108,7 +113,7 @@ async fn a_source_that_is_away_is_not_noticed_before_the_end() {
         let ends = Instant::now() + Duration::from_secs(999);
         while Instant::now() + TOKEN_TIMEOUT < ends {
             assert_eq!(text(&tokens).await.unwrap(), "Bearer 0");
-            tokio::time::advance(Duration::from_secs(7)).await;
+            tokio::time::sleep(Duration::from_secs(7)).await;
         }
         tokio::time::advance(Duration::from_secs(60)).await;
         text(&tokens).await.unwrap_err();
@@ -122,9 +127,12 @@ async fn it_comes_back() {
     tokio::time::advance(Duration::from_secs(81)).await;
     for _ in 0..10 {
         assert_eq!(text(&tokens).await.unwrap(), "Bearer 0");
+        tokio::time::sleep(Duration::from_millis(200)).await;
     }
     assert_eq!(asked.load(Ordering::SeqCst), 2, "not at every request");
-    tokio::time::advance(ASK_AGAIN).await;
+    tokio::time::sleep(ASK_AGAIN).await;
+    assert_eq!(text(&tokens).await.unwrap(), "Bearer 0");
+    tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(text(&tokens).await.unwrap(), "Bearer 2");
 }
 
@@ -148,4 +156,35 @@ async fn the_same_token_again_is_no_new_one() {
     let (tokens, _) = tokens(&[Deed::Repeats]);
     let refused = tokens.get().await.unwrap();
     assert_eq!(tokens.renew(&refused).await, Ok(false));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_life_of_nothing_is_not_asked_for_at_every_request() {
+    let (tokens, asked) = tokens(&[Deed::Gives(0)]);
+    for _ in 0..10 {
+        text(&tokens).await.unwrap();
+    }
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
+}
+
+/// A renewal that has failed may be tried again; only one that has given something may not.
+#[tokio::test(start_paused = true)]
+async fn a_forced_renewal_that_fails_is_tried_again() {
+    let (tokens, _) = tokens(&[Deed::Gives(1_000), Deed::Fails, Deed::Gives(1_000)]);
+    let refused = tokens.get().await.unwrap();
+    tokens.renew(&refused).await.unwrap_err();
+    tokio::time::sleep(FAILED_FOR).await;
+    assert_eq!(tokens.renew(&refused).await, Ok(true));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_is_handed_over() {
+    let (first, _) = tokens(&[Deed::Gives(1_000)]);
+    first.get().await.unwrap();
+    let source = Script {
+        deeds: Mutex::new(VecDeque::from([Deed::Fails])),
+        asked: Arc::default(),
+    };
+    let second = Tokens::new("sinks.main", Box::new(source), first.current());
+    assert_eq!(text(&second).await.unwrap(), "Bearer 0");
 }
