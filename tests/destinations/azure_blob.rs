@@ -178,7 +178,7 @@ fn objects_are_larger_and_older_unless_it_is_said() {
     );
     assert!(name.ends_with(".ndjson.zst"), "{name}");
     let small = config(&format!("{SINK}[limits]\nmemory_budget = \"16MiB\"\n"));
-    assert_eq!(small.sinks["archive"].batch.bytes, 2 << 20);
+    assert_eq!(small.sinks["archive"].batch.bytes, 1 << 20);
 }
 
 #[test]

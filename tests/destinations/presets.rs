@@ -1,8 +1,12 @@
 //! Presets of `http`: what each sends where, and what becomes of what it answers.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::SystemTime;
 
 use entra_forwarder::config::{Encoding, SinkAuth, SinkConfig};
+use entra_forwarder::event_hub::Timestamp;
 use serde_json::Value;
 
 use crate::golden;
@@ -138,9 +142,11 @@ fn limits_are_caps() {
     let new_relic = sink(NEW_RELIC);
     assert_eq!(new_relic.batch.compressed_bytes, Some(1_000_000));
     assert_eq!(hours(&new_relic), Some(48));
-    let large = "\nbatch = { records = 100000, bytes = \"16MiB\", compressed_bytes = \"2MiB\" }\n";
-    let large =
-        |text: &str| sink(&text.replacen("\n[sinks.siem.", &format!("{large}[sinks.siem."), 1));
+    let batch = "batch = { records = 100000, bytes = \"16MiB\", compressed_bytes = \"2MiB\" }";
+    let large = |text: &str| {
+        let text = text.replacen("\n[sinks.siem.", &format!("\n{batch}\n[sinks.siem."), 1);
+        sink(&format!("{text}[limits]\nmemory_budget = \"1GiB\"\n"))
+    };
     assert_eq!(large(NEW_RELIC).batch.compressed_bytes, Some(1_000_000));
     let dynatrace = large(DYNATRACE);
     assert_eq!(
@@ -217,11 +223,11 @@ impl Intake {
 
     /// Everything arrives, but for what is refused.
     async fn takes_everything(&'static self) {
-        let seen = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        let seen = Arc::new(AtomicUsize::new(0));
         let endpoint = StandIn::start(move |request| {
             let holds = !numbers(&request.body).0.is_empty();
             let count = &seen;
-            let first = holds && count.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 0;
+            let first = holds && count.fetch_add(1, Ordering::Relaxed) == 0;
             self.answer(request, first)
         })
         .await;
@@ -242,13 +248,16 @@ impl Intake {
             format!("endpoint = \"{url}\"\nbatch = {{ age = \"50ms\" }}"),
         );
         let mut world = World::start(&text.join("\n"));
+        // Some take nothing that is old.
+        let now = Timestamp::from(SystemTime::now()).to_rfc3339();
+        let record = |n| format!("{{\"n\":{n},\"time\":\"{now}\"}}");
         for event in 0..10 {
-            let record = |n| format!("{{\"n\":{n},\"category\":\"AuditLogs\"}}");
             let records: Vec<_> = (0..100).map(|n| record(event * 100 + n)).collect();
             let body = format!("{{\"records\":[{}]}}", records.join(","));
             world.give(body.as_bytes()).await;
         }
-        world.give(b"{\"records\":[{\"bad\":true}]}").await;
+        let bad = format!("{{\"bad\":true,\"time\":\"{now}\"}}");
+        world.give(bad.as_bytes()).await;
         let (balance, letters) = world.end().await;
         assert_eq!(
             (balance.delivered, balance.dead_lettered),
