@@ -56,6 +56,7 @@ mod archive;
 mod black_hole;
 mod broker;
 mod checkpoints;
+mod clickhouse;
 mod client_certificate;
 mod clouds;
 mod connections;
