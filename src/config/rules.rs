@@ -56,7 +56,7 @@ pub(super) fn check(settings: &mut Settings, problems: &mut Vec<Problem>) -> Vec
             problems,
             &mut warnings,
         );
-        let archive = View::new(settings, &["sinks", &name, destination::AZURE_BLOB]);
+        let archive = View::new(settings, &["sinks", name, destination::AZURE_BLOB]);
         if archive.is_tried("container_url") {
             container(&archive, problems, &mut warnings);
         }
