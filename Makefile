@@ -25,7 +25,7 @@ node_modules:
 	  exit 1; }
 	@[ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --no-audit --no-fund
 
-# Without Python the tests against Microsoft's Python client are skipped, unless REQUIRE_PYTHON is set.
+# Without Python the tests against what it has are skipped, unless REQUIRE_PYTHON is set.
 python:
 	@scripts/python-packages || [ -z "$$REQUIRE_PYTHON" ]
 

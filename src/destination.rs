@@ -8,9 +8,17 @@ use crate::config::declare::{Section, View};
 use crate::config::{RecordLimits, SinkConfig, SinkKind};
 
 mod azure_blob;
+mod azure_monitor;
+mod coralogix;
 mod datadog;
+mod elasticsearch;
+mod loki;
 mod members;
+mod name;
+mod otlp;
 mod presets;
+mod shaped;
+mod splunk_hec;
 
 /// One kind of sink.
 pub(crate) struct Destination {
@@ -53,16 +61,23 @@ pub(crate) const ALL: &[Destination] = &[
         },
     },
     azure_blob::AZURE_BLOB,
-    datadog::DATADOG,
+    azure_monitor::AZURE_MONITOR,
     presets::destination(&presets::BETTER_STACK),
+    coralogix::CORALOGIX,
+    datadog::DATADOG,
     presets::destination(&presets::DYNATRACE),
+    elasticsearch::ELASTICSEARCH,
     presets::destination(&presets::LOGZIO),
+    loki::LOKI,
     presets::destination(&presets::NEW_RELIC),
+    otlp::OTLP,
+    splunk_hec::SPLUNK_HEC,
     presets::destination(&presets::SUMO_LOGIC),
     presets::destination(&presets::VICTORIA_LOGS),
 ];
 
 /// The words in `type`.
+#[expect(clippy::indexing_slicing, reason = "checked when it is compiled")]
 pub(crate) static NAMES: [&str; ALL.len()] = {
     let mut names = [""; ALL.len()];
     let mut index = 0;

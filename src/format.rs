@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use crate::clock::Clock;
 use crate::config::SinkConfig;
+use crate::deliver::http::Transport;
 use crate::deliver::response::{Answer, BODY_BYTES_MAX, Verdict, by_status};
 use crate::event_hub::Timestamp;
 use crate::record::Record;
@@ -45,16 +46,19 @@ pub trait Format: fmt::Debug + Send + Sync {
 
     /// What records of one request have in common, where an endpoint wants that: those with another
     /// value travel in other requests.
-    fn group(&self, record: &Record<'_>) -> Option<String> {
-        let _ = record;
+    fn group(&self, _record: &Record<'_>) -> Option<String> {
         None
     }
 
     /// Where a request with these records goes, as a URL relative to the endpoint; `None` is the
     /// endpoint itself.
-    fn target(&self, records: &mut dyn Iterator<Item = Record<'_>>) -> Option<String> {
-        let _ = records;
+    fn target(&self, _records: &mut dyn Iterator<Item = Record<'_>>) -> Option<String> {
         None
+    }
+
+    /// What sends its requests, where one of them takes more than one exchange with the endpoint.
+    fn transport(&self, inner: Arc<dyn Transport>) -> Arc<dyn Transport> {
+        inner
     }
 
     /// Bytes of an answer's body that are of use.

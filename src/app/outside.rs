@@ -31,6 +31,7 @@ use crate::destination;
 use crate::event_hub::Source;
 use crate::event_hub::client::{Access, EventHubSource, Settings, Timeouts};
 use crate::event_hub::runtime::AmqpRuntime;
+use crate::format;
 
 pub mod places;
 
@@ -190,7 +191,7 @@ fn transport(
     credentials: &Credentials,
 ) -> Result<Arc<dyn Transport>, OutsideError> {
     Ok(match &sink.kind {
-        SinkKind::Http => Arc::new(http_transport(name, sink, credentials)?),
+        SinkKind::Http => http_transport(name, sink, credentials)?,
         SinkKind::Blob {
             container_url,
             credential,
@@ -208,7 +209,7 @@ fn http_transport(
     name: &str,
     sink: &SinkConfig,
     credentials: &Credentials,
-) -> Result<HttpTransport, OutsideError> {
+) -> Result<Arc<dyn Transport>, OutsideError> {
     let credentials = match &sink.connection.auth {
         SinkAuth::Entra { credential, .. } => {
             let place = format!("sinks.{name}.auth.credential");
@@ -216,7 +217,9 @@ fn http_transport(
         }
         _ => None,
     };
-    HttpTransport::new(name, sink, credentials).map_err(|error| at(format!("sinks.{name}"))(&error))
+    let http = HttpTransport::new(name, sink, credentials);
+    let http = http.map_err(|error| at(format!("sinks.{name}"))(&error))?;
+    Ok(format::of(sink, Arc::new(SystemClock)).transport(Arc::new(http)))
 }
 
 fn hubs(

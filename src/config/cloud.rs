@@ -2,7 +2,7 @@
 //!
 //! **Source**: <https://learn.microsoft.com/azure/azure-government/compare-azure-government-global-azure>
 //! and <https://learn.microsoft.com/azure/china/resources-developer-guide>. The scopes of tokens
-//! are the same in all of them
+//! for Event Hubs and storage are the same in all of them
 //! (<https://learn.microsoft.com/azure/event-hubs/authenticate-application>).
 
 /// A cloud of Azure: a world of its own, with its own names and its own login.
@@ -74,6 +74,16 @@ impl Cloud {
             Self::Public => "https://login.microsoftonline.com",
             Self::UsGovernment => "https://login.microsoftonline.us",
             Self::China => "https://login.chinacloudapi.cn",
+        }
+    }
+
+    /// What tokens for Azure Monitor's Logs Ingestion API are asked for
+    /// (<https://learn.microsoft.com/azure/azure-monitor/logs/logs-ingestion-api-overview>).
+    pub(crate) fn monitor_scope(self) -> &'static str {
+        match self {
+            Self::Public => "https://monitor.azure.com/.default",
+            Self::UsGovernment => "https://monitor.azure.us/.default",
+            Self::China => "https://monitor.azure.cn/.default",
         }
     }
 

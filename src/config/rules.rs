@@ -50,6 +50,10 @@ pub(super) fn check(settings: &mut Settings, problems: &mut Vec<Problem>) -> Vec
             problems,
             &mut warnings,
         );
+        identity::check_reference(
+            &View::new(settings, &["sinks", name.as_str(), "azure_monitor"]),
+            problems,
+        );
         sink_connection::check(
             &View::new(settings, &["sinks", name]),
             &View::new(settings, &["sinks", name, "auth"]),

@@ -1,13 +1,14 @@
 //! Checked values of one section, by the names of its keys.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::Secret;
 use super::given::Path;
 use super::keys;
 use super::kind::Typed;
 use super::problem::{Origin, Problem};
 use super::settings::{Setting, Settings, missing};
+use super::{Cloud, Secret};
 
 /// One section of the settings.
 #[derive(Clone)]
@@ -58,6 +59,12 @@ impl<'a> View<'a> {
     pub(crate) fn is_set(&self, key: &str) -> bool {
         self.setting(key)
             .is_some_and(|it| it.origin != Origin::Default)
+    }
+
+    /// The cloud that the configuration names, wherever the section is.
+    pub(crate) fn cloud(&self) -> Cloud {
+        let word = Self::new(self.settings, &[]).word("cloud");
+        word.map(Cloud::of_word).unwrap_or_default()
     }
 
     pub(crate) fn text(&self, key: &str) -> Option<String> {
@@ -115,6 +122,16 @@ impl<'a> View<'a> {
             Typed::Bytes(size) => Some(*size),
             _ => None,
         }
+    }
+
+    /// The texts of the keys below a table, by name.
+    pub(crate) fn texts(&self, table: &str) -> BTreeMap<String, String> {
+        let all = self.below(table);
+        all.filter_map(|(name, setting)| match &setting.typed {
+            Typed::Text(text) => Some((name.to_owned(), text.clone())),
+            _ => None,
+        })
+        .collect()
     }
 
     /// The values of the keys below a table.

@@ -243,10 +243,10 @@ impl State {
         let Some(waiter) = self.waiting.get(&place).copied() else {
             return Err(None);
         };
-        match first {
-            Some((number, _)) if *number == place => {}
-            Some(_) => return Err(None),
-            None => return Err(Some(self.gate(&waiter))),
+        if first.is_none_or(|(number, _)| *number != place) {
+            // Also when another one is first: once its time has come, this one may go before that,
+            // which then waits for it.
+            return Err(Some(self.gate(&waiter)).filter(|gate| *gate > now));
         }
         let requests = self.requests.as_ref().and_then(|it| it.ready_at(1));
         let bytes = self.bytes.as_ref().and_then(|it| it.ready_at(waiter.bytes));

@@ -33,6 +33,9 @@ pub enum TransportError {
     /// The answer was cut off or was no HTTP.
     #[error("broken answer: {0}")]
     Broken(String),
+    /// The endpoint took it, and did not confirm in time that it is stored.
+    #[error("not confirmed: {0}")]
+    Unconfirmed(String),
     /// Nothing was sent: there is no token to send it with, for now.
     #[error("no token: {0}")]
     NoToken(String),
@@ -273,6 +276,7 @@ mod tests {
             TransportError::Connect("refused".into()),
             TransportError::Timeout,
             TransportError::Broken("reset".into()),
+            TransportError::Unconfirmed("in 5m".into()),
             TransportError::NoToken("away".into()),
         ] {
             let verdict = judge(&Err(error), &plain(), 1);

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Destination;
-use crate::clock::SystemClock;
+use super::shaped::Shaped;
 use crate::config::declare::{Key, Section, View};
 use crate::config::{Encoding, Secret, SinkAuth, SinkConfig};
-use crate::format::{Format, Shaping};
+use crate::format::Format;
 
 mod keys;
 mod wrapped;
@@ -60,7 +60,7 @@ enum Token {
 /// As what records are written.
 enum Body {
     Lines,
-    Wrapped(fn(Shaping) -> Arc<dyn Format>),
+    Wrapped(fn(Shaped) -> Arc<dyn Format>),
 }
 
 const MB: u64 = 1_000_000;
@@ -294,7 +294,7 @@ fn complete(view: &View<'_>, sink: &mut SinkConfig) -> Option<()> {
         Body::Lines if !view.is_set("encoding") => sink.encoding = Encoding::Ndjson,
         Body::Lines => {}
         Body::Wrapped(format) => {
-            sink.format = Some(format(Shaping::of(sink, Arc::new(SystemClock))));
+            sink.format = Some(format(Shaped::of(sink)));
         }
     }
     Some(())

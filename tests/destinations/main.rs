@@ -5,13 +5,23 @@
 //! documented.
 #![cfg(test)]
 
+#[path = "../support/python.rs"]
+mod python;
 #[path = "../support/server.rs"]
 mod server;
 
 mod azure_blob;
+mod azure_monitor;
+mod coralogix;
 mod datadog;
+mod elasticsearch;
 mod golden;
+mod loki;
+mod otlp;
 mod pages;
 mod presets;
+mod sizes;
+mod splunk_acknowledge;
+mod splunk_hec;
 mod stand_in;
 mod world;

@@ -79,10 +79,63 @@ pub(crate) fn body(sinks: &str, event: &[u8]) -> Vec<u8> {
         envelope::split(&Bytes::copy_from_slice(event), 0),
         origin(42),
     );
-    let mut records = records.all().map(|piece| Record::new(piece, &origin));
+    // Batches are measured by what a record adds at most.
+    let all = || records.all().map(|piece| Record::new(piece, &origin));
+    for record in all() {
+        let mut alone = Vec::new();
+        format.write(&mut std::iter::once(record), &mut alone);
+        let most = format.frame_bytes() + format.record_bytes_max(&record);
+        assert!(alone.len() as u64 <= most, "{} > {most}", alone.len());
+    }
     let mut out = Vec::new();
-    format.write(&mut records, &mut out);
+    format.write(&mut all(), &mut out);
     out
+}
+
+/// Checks that no record of an event takes more bytes than its format says, alone or with others;
+/// so of what is no record, too.
+pub(crate) fn check_bounds(sinks: &str, event: &[u8]) {
+    let config = config(sinks);
+    let format = format::of(config.sinks.values().next().unwrap(), Arc::new(SystemClock));
+    let others = [
+        &b"plain \x01 \"text\""[..],
+        b"\xff\x00\x1f",
+        b"{\"a\":[\"\\u0001\",\n\t{}]}",
+        b"[\"a\",1,null]",
+        b"{\"a\":'b',}",
+        b"{}",
+    ];
+    let origin = origin(42);
+    for event in others.into_iter().chain([event]) {
+        let records = envelope::split(&Bytes::copy_from_slice(event), 0);
+        let written = |records: &mut dyn Iterator<Item = Record<'_>>| {
+            let mut out = Vec::new();
+            format.write(records, &mut out);
+            out.len() as u64
+        };
+        let mut all = 0;
+        for piece in records.all() {
+            let record = Record::new(piece, &origin);
+            let max = format.record_bytes_max(&record);
+            let alone = written(&mut std::iter::once(record));
+            assert!(alone <= max + format.frame_bytes(), "{alone} of {max}");
+            all += max;
+        }
+        let mut records = records.all().map(|piece| Record::new(piece, &origin));
+        assert!(written(&mut records) <= all + format.frame_bytes());
+    }
+}
+
+/// Why records of an event may not leave by the limits of the only sink of a configuration.
+pub(crate) fn unfit(sinks: &str, event: &str) -> Vec<&'static str> {
+    let config = config(sinks);
+    let format = format::of(config.sinks.values().next().unwrap(), Arc::new(SystemClock));
+    let records = envelope::split(&Bytes::copy_from_slice(event.as_bytes()), 0);
+    let (origin, now) = (origin(42), std::time::SystemTime::now().into());
+    let checks = records
+        .all()
+        .filter_map(|piece| format.check(&Record::new(piece, &origin), now).err());
+    checks.map(|unfit| unfit.reason()).collect()
 }
 
 /// A running sink.
@@ -114,7 +167,8 @@ impl World {
             id: SinkId(0),
             name: name.to_owned(),
             format: format::of(&sink, Arc::new(SystemClock)),
-            transport: Arc::new(HttpTransport::new(name, &sink, None).unwrap()),
+            transport: format::of(&sink, Arc::new(SystemClock))
+                .transport(Arc::new(HttpTransport::new(name, &sink, None).unwrap())),
             compressor: Arc::new(CompressionPool::new(1)),
             dead_letters: Arc::new(letters.clone()),
             refusals: Arc::new(Refusals::new(name, Arc::clone(&status), sink.refusals)),

@@ -37,6 +37,8 @@ mod jwt;
 mod ports;
 #[path = "../support/proxy.rs"]
 mod proxy;
+#[path = "../support/python.rs"]
+mod python;
 #[path = "../support/replicas.rs"]
 mod replicas;
 #[path = "../support/scene.rs"]

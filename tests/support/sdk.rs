@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use crate::eventually::{PATIENCE, eventually_some};
 use crate::forwarder::Output;
 use crate::hub::{GROUP, Hub};
-use crate::tied;
+use crate::{python, tied};
 
 /// A language.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,8 +24,7 @@ pub(crate) enum Sdk {
 }
 
 impl Sdk {
-    /// Whether its packages are installed. Python may be missing, and then says so, unless
-    /// `REQUIRE_PYTHON` is set.
+    /// Whether its packages are installed; Python's may be missing ([`python::interpreter`]).
     ///
     /// # Panics
     /// When they must be there and are not.
@@ -40,18 +39,7 @@ impl Sdk {
             );
             return true;
         }
-        let read = |path: &str| std::fs::read_to_string(root.join(path)).ok();
-        let is_there = read(".venv/requirements.txt") == read("tests/python/requirements.txt");
-        let sentence =
-            "Microsoft's Python client is not installed (`make test` does it, with python3)";
-        let is_required = std::env::var_os("REQUIRE_PYTHON").is_some_and(|it| !it.is_empty());
-        assert!(is_there || !is_required, "{sentence}");
-        if !is_there {
-            // Not by a macro: the test harness would keep what those print to itself.
-            let skipped = format!("{sentence}: a test is skipped\n");
-            std::io::stderr().write_all(skipped.as_bytes()).unwrap();
-        }
-        is_there
+        python::interpreter().is_some()
     }
 
     fn start(self, options: &Value) -> Child {
@@ -60,7 +48,7 @@ impl Sdk {
             Self::JavaScript => tied::start("tests/js/process.mjs", &[&options]),
             Self::Python => {
                 let root = tied::repository();
-                let mut python = Command::new(root.join(".venv/bin/python"));
+                let mut python = Command::new(python::interpreter().unwrap());
                 python
                     .arg(root.join("tests/python/process.py"))
                     .arg(options);

@@ -31,11 +31,9 @@ pub(crate) enum TextRule {
     HeaderName,
     /// HTTP statuses of success, with commas.
     Statuses,
+    /// `key=value` pairs with commas.
+    Pairs,
     /// A template over a record.
-    #[cfg_attr(
-        not(test),
-        allow(dead_code, reason = "for the names of endpoints to come")
-    )]
     Template,
 }
 
@@ -60,6 +58,7 @@ impl TextRule {
             Self::Path => "a path",
             Self::HeaderName => "the name of a header, such as \"X-Request-Id\"",
             Self::Statuses => "statuses from 200 to 299 with commas between them",
+            Self::Pairs => "key=value pairs with commas between them",
             Self::Template => "a template such as \"entra-{{ category | lower }}\"",
             Self::AmqpUrl => {
                 "a URL of the form amqps://host:port, amqp://host:port or wss://host:port"
@@ -78,6 +77,7 @@ impl TextRule {
             Self::ClientId => is_uuid(text),
             Self::Tenant => is_uuid(text) || (text.contains('.') && is_host(text)),
             Self::Statuses => text.split(',').all(is_success),
+            Self::Pairs => text.split(',').all(is_pair),
             Self::Path => !text.is_empty() && !text.contains('\0'),
             Self::AmqpUrl => return amqp_url(text),
             Self::HeaderName => return header_name(text),
@@ -98,6 +98,11 @@ fn template(text: &str) -> Result<String, Mistake> {
         Ok(_) => Ok(text.to_owned()),
         Err(error) => Err(Mistake::new(shown_text(text)).hint(error.to_string())),
     }
+}
+
+fn is_pair(pair: &str) -> bool {
+    pair.split_once('=')
+        .is_some_and(|(key, _)| !key.trim().is_empty())
 }
 
 fn is_success(status: &str) -> bool {

@@ -8,10 +8,7 @@ use crate::destination;
 
 /// The cloud that the configuration names; a wrong name is a problem of its own.
 pub(super) fn named(settings: &Settings) -> Cloud {
-    View::new(settings, &[])
-        .word("cloud")
-        .map(Cloud::of_word)
-        .unwrap_or_default()
+    View::new(settings, &[]).cloud()
 }
 
 /// Gives namespaces without dots the rest of their host names.

@@ -46,6 +46,11 @@ pub(super) fn check(
     };
     identity::check_keys(auth, kind, &KEYS, (needs, allows), problems);
     identity::check_reference(auth, problems);
+    // Its endpoint takes the tokens of an identity, without a word about it.
+    let kind = match (kind, sink.word("type")) {
+        ("none", Some("azure_monitor")) => "entra",
+        _ => kind,
+    };
     check_headers(sink, auth, kind, problems);
     check_clear(sink, auth, kind, problems, warnings);
     if let Some(key) = auth.secret("key")

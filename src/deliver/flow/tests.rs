@@ -66,3 +66,36 @@ async fn a_change_counts_for_attempts_in_flight() {
         attempt(&mut place).await;
     }
 }
+
+/// Two that wait for each other would wait for ever: whoever is not first for now looks again when
+/// its own time has come.
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_for_one_that_waits_for_it() {
+    let now = Instant::now();
+    let at = |ms| now + Duration::from_millis(ms);
+    for takes_turns in [false, true] {
+        let flow = Flow::new(&SinkConfig::default(), Arc::new(SharedRng::seeded(1)));
+        let mut state = flow.lock();
+        if takes_turns {
+            state.outage = Some(Outage {
+                since: now,
+                backoff: Backoff::new(Duration::from_secs(1), Duration::from_secs(1)),
+                next_probe: now,
+            });
+        }
+        for (number, ready_at) in [(1, at(12)), (2, at(10))] {
+            let waiter = Waiter {
+                ready_at,
+                attempted: number,
+                bytes: 1,
+                is_urgent: false,
+            };
+            state.waiting.insert(number, waiter);
+        }
+        // The first looks while only the second may go, which comes too late itself.
+        assert_eq!(state.give(1, at(11)).err(), Some(Some(at(12))));
+        assert_eq!(state.give(2, at(13)).err(), Some(None));
+        assert!(state.give(1, at(13)).is_ok());
+        assert!(state.give(2, at(13)).is_err() == takes_turns);
+    }
+}

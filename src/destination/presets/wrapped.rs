@@ -4,15 +4,16 @@ use std::sync::Arc;
 
 use crate::deliver::response::{Answer, Fault, Objection, Verdict, by_status};
 use crate::destination::members::Members;
+use crate::destination::shaped::Shaped;
 use crate::event_hub::Timestamp;
-use crate::format::{Format, Shaping, Unfit};
+use crate::format::{Format, Unfit};
 use crate::record::{Field, Record};
 
 /// New Relic's log API: entries are records with a `timestamp` before their own members, as New
 /// Relic's forwarder for Event Hubs sends them, with the same mark of where they come from:
 /// <https://github.com/newrelic/newrelic-azure-functions/blob/main/LogForwarder/index.js>.
-pub(super) fn new_relic(shaping: Shaping) -> Arc<dyn Format> {
-    Arc::new(NewRelic(shaping))
+pub(super) fn new_relic(shaped: Shaped) -> Arc<dyn Format> {
+    Arc::new(NewRelic(shaped))
 }
 
 /// Dynatrace's log ingestion: the record as it came as the text in `content`, beside it what its
@@ -20,15 +21,15 @@ pub(super) fn new_relic(shaping: Shaping) -> Arc<dyn Format> {
 /// <https://github.com/dynatrace-oss/dynatrace-azure-log-forwarder/blob/main/logs_ingest/main.py>,
 /// <https://github.com/dynatrace-oss/dynatrace-azure-log-forwarder/blob/main/logs_ingest/config/default.json>.
 /// That one puts only `properties` into `content`; here nothing is left out.
-pub(super) fn dynatrace(shaping: Shaping) -> Arc<dyn Format> {
-    Arc::new(Dynatrace(shaping))
+pub(super) fn dynatrace(shaped: Shaped) -> Arc<dyn Format> {
+    Arc::new(Dynatrace(shaped))
 }
 
 #[derive(Debug)]
-struct NewRelic(Shaping);
+struct NewRelic(Shaped);
 
 #[derive(Debug)]
-struct Dynatrace(Shaping);
+struct Dynatrace(Shaped);
 
 /// What stands around New Relic's entries.
 const OPEN: &[u8] = br#"[{"common":{"attributes":{"plugin":{"type":"azure"}}},"logs":["#;
@@ -43,6 +44,12 @@ const VALUES_BYTES: u64 = 2 * 6 * 200;
 
 fn short(value: &str) -> String {
     value.chars().take(VALUE_CHARS).collect()
+}
+
+/// When it happened, or when it was restamped, in milliseconds since 1970.
+fn milliseconds(written: &Record<'_>) -> Option<i64> {
+    let time = written.time();
+    time.map(|(time, _)| time.nanoseconds() / 1_000_000)
 }
 
 /// Writes something for each record, with commas between.
@@ -80,14 +87,13 @@ impl Format for NewRelic {
         let now = self.0.now();
         out.extend_from_slice(OPEN);
         separated(records, out, |record, out| {
-            let time = record
-                .time()
-                .map(|(time, _)| time.nanoseconds() / 1_000_000);
+            let json = self.0.json(record, now);
+            let written = record.written_as(&json);
             let mut members = Members::open(out);
             members
-                .optional("timestamp", time)
+                .optional("timestamp", milliseconds(&written))
                 .member("entra_forwarder_id", &record.stable_id().to_string());
-            members.close_by(|out| self.0.write(record, now, out));
+            members.close_with(&written);
         });
         out.extend_from_slice(CLOSE);
     }
@@ -102,10 +108,8 @@ impl Format for Dynatrace {
         2
     }
 
-    /// A byte of JSON becomes two in a text at most: there are no control characters in it but line
-    /// breaks and tabs.
     fn record_bytes_max(&self, record: &Record<'_>) -> u64 {
-        2 * self.0.bytes_max(record) + MEMBERS_BYTES + VALUES_BYTES
+        self.0.text_bytes_max(record) + MEMBERS_BYTES + VALUES_BYTES
     }
 
     fn check(&self, record: &Record<'_>, now: Timestamp) -> Result<Option<Timestamp>, Unfit> {
@@ -114,21 +118,17 @@ impl Format for Dynatrace {
 
     fn write(&self, records: &mut dyn Iterator<Item = Record<'_>>, out: &mut Vec<u8>) {
         let now = self.0.now();
-        let mut content = Vec::new();
         out.push(b'[');
         separated(records, out, |record, out| {
-            content.clear();
-            self.0.write(record, now, &mut content);
-            let mut fields =
-                record.read(&[Field::Time, Field::Category, Field::Tenant, Field::Severity]);
-            let time = fields
-                .time()
-                .map(|(time, _)| time.nanoseconds() / 1_000_000);
+            let json = self.0.json(record, now);
+            let written = record.written_as(&json);
+            let asked = [Field::Category, Field::Tenant, Field::Severity];
+            let mut fields = record.read(&asked);
             let tenant = fields.tenant().map(|it| short(it.id.as_str()));
             let mut members = Members::open(out);
             members
-                .member("content", &String::from_utf8_lossy(&content))
-                .optional("timestamp", time)
+                .text("content", &written)
+                .optional("timestamp", milliseconds(&written))
                 .optional("severity", fields.severity().map(|it| it.name()))
                 .member("cloud.provider", "Azure")
                 .optional("log.source", fields.category().map(|it| short(&it)))
