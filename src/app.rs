@@ -224,8 +224,10 @@ impl App {
             });
             let (queue, slices) = mpsc::channel(SINK_QUEUE);
             let running = Arc::clone(&context);
-            match sink.kind {
-                SinkKind::Http => self.sink_tasks.spawn(sink::run(slices, running)),
+            match &sink.kind {
+                SinkKind::Http | SinkKind::Blob { .. } => {
+                    self.sink_tasks.spawn(sink::run(slices, running))
+                }
                 SinkKind::Null => self.sink_tasks.spawn(null::run(slices, running)),
             };
             self.sinks.push(context);

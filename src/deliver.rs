@@ -1,8 +1,8 @@
 //! 9. Delivery: batches become requests, answers settle receipts.
 //!
 //! `sink` collects and starts deliveries, `delivery` follows one batch, `flow` lets it go
-//! when the endpoint can take it, `http` makes an attempt,
-//! `response` decides what the answer means, and `retry` how long to wait. `halving` finds the
+//! when the endpoint can take it, `http` makes an attempt
+//! (`blob` where blobs are written), `response` decides what the answer means, and `retry` how long to wait. `halving` finds the
 //! records that are refused, `trial` those that only fail, `refusals` bounds how many are given up,
 //! and `dead_letter` keeps what no endpoint will take. `null` is a sink that only counts. `request_id` is what a repeated
 //! request is recognised by. `condition` remembers whether an endpoint accepts, `probe` asks it
@@ -10,6 +10,7 @@
 //! take partitions at all.
 
 pub mod admission;
+pub mod blob;
 pub mod condition;
 pub mod dead_letter;
 mod delivery;

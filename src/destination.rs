@@ -7,6 +7,7 @@
 use crate::config::declare::{Section, View};
 use crate::config::{RecordLimits, SinkConfig, SinkKind};
 
+mod azure_blob;
 mod azure_monitor;
 mod coralogix;
 mod datadog;
@@ -15,6 +16,7 @@ mod loki;
 mod members;
 mod name;
 mod otlp;
+mod presets;
 mod shaped;
 mod splunk_hec;
 
@@ -34,6 +36,9 @@ pub(crate) struct Destination {
 
 /// The word for a sink that sends nothing.
 pub(crate) const NULL: &str = "null";
+
+/// The word for a sink that writes blobs, and posts to no URL.
+pub(crate) const AZURE_BLOB: &str = "azure_blob";
 
 /// All of them, in the order in which they are shown.
 pub(crate) const ALL: &[Destination] = &[
@@ -55,13 +60,20 @@ pub(crate) const ALL: &[Destination] = &[
             Some(())
         },
     },
+    azure_blob::AZURE_BLOB,
     azure_monitor::AZURE_MONITOR,
+    presets::destination(&presets::BETTER_STACK),
     coralogix::CORALOGIX,
     datadog::DATADOG,
+    presets::destination(&presets::DYNATRACE),
     elasticsearch::ELASTICSEARCH,
+    presets::destination(&presets::LOGZIO),
     loki::LOKI,
+    presets::destination(&presets::NEW_RELIC),
     otlp::OTLP,
     splunk_hec::SPLUNK_HEC,
+    presets::destination(&presets::SUMO_LOGIC),
+    presets::destination(&presets::VICTORIA_LOGS),
 ];
 
 /// The words in `type`.

@@ -20,12 +20,14 @@ use crate::config::{
     Config, CredentialConfig, DeadLettersConfig, Secret, SinkAuth, SinkConfig, SinkKind,
     SourceAccess, StoreConfig,
 };
+use crate::deliver::blob::BlobTransport;
 use crate::deliver::dead_letter::DeadLetterArchive;
 use crate::deliver::dead_letter::blob::BlobDeadLetters;
 use crate::deliver::dead_letter::directory::DirectoryDeadLetters;
 use crate::deliver::dead_letter::memory::MemoryDeadLetters;
 use crate::deliver::http::{EntraCredentials, HttpTransport, Transport};
 use crate::deliver::null::NullTransport;
+use crate::destination;
 use crate::event_hub::Source;
 use crate::event_hub::client::{Access, EventHubSource, Settings, Timeouts};
 use crate::event_hub::runtime::AmqpRuntime;
@@ -71,14 +73,10 @@ impl Outside {
     pub fn reach(config: &Config, default_client_id: Option<&str>) -> Result<Self, OutsideError> {
         let credentials = Credentials::make(config, default_client_id)?;
         let (store, dead_letters) = stores(config, &credentials)?;
-        let mut transports: Vec<Arc<dyn Transport>> = Vec::new();
-        for (name, sink) in &config.sinks {
-            if sink.kind == SinkKind::Null {
-                transports.push(Arc::new(NullTransport));
-                continue;
-            }
-            transports.push(http_transport(name, sink, &credentials)?);
-        }
+        let transports = config.sinks.iter();
+        let transports = transports
+            .map(|(name, sink)| transport(name, sink, &credentials))
+            .collect::<Result<_, _>>()?;
         let amqp = AmqpRuntime::start().map_err(|error| at("sources")(&error))?;
         let hubs = hubs(config, &credentials, &amqp)?;
         let seams = Seams {
@@ -187,6 +185,26 @@ impl Credentials {
 }
 
 /// What sends the requests of one sink.
+fn transport(
+    name: &str,
+    sink: &SinkConfig,
+    credentials: &Credentials,
+) -> Result<Arc<dyn Transport>, OutsideError> {
+    Ok(match &sink.kind {
+        SinkKind::Http => http_transport(name, sink, credentials)?,
+        SinkKind::Blob {
+            container_url,
+            credential,
+        } => {
+            let section = format!("sinks.{name}.{}", destination::AZURE_BLOB);
+            let by = credential.as_deref();
+            let container = container(&section, container_url, by, credentials, sink.timeout)?;
+            Arc::new(BlobTransport::new(container))
+        }
+        SinkKind::Null => Arc::new(NullTransport),
+    })
+}
+
 fn http_transport(
     name: &str,
     sink: &SinkConfig,

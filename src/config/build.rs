@@ -153,6 +153,9 @@ fn sink(view: &View<'_>) -> Option<SinkConfig> {
         record: record_limits(view)?,
     };
     (destination.complete)(view, &mut sink)?;
+    // What the user sets was checked; a destination's own default gives way.
+    let budget = view.whole().bytes("limits.memory_budget")?;
+    sink.batch.bytes = sink.batch.bytes.min(budget / 16);
     Some(sink)
 }
 

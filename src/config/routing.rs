@@ -1,11 +1,20 @@
 //! Which records go to which sink.
 
+use super::Secret;
+
 /// What becomes of the records of a sink.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum SinkKind {
     /// They are posted to a URL.
     #[default]
     Http,
+    /// They become blobs of a container.
+    Blob {
+        /// URL of the container; may carry a signature, so it is never printed.
+        container_url: Secret,
+        /// Name of the identity to use; `None` is `auto`, unless the URL is signed.
+        credential: Option<String>,
+    },
     /// They are counted, and nothing is sent.
     Null,
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::problem::Problem;
 use super::settings::Settings;
 use super::view::View;
+use crate::destination;
 
 mod cloud;
 mod identity;
@@ -59,6 +60,11 @@ pub(super) fn check(settings: &mut Settings, problems: &mut Vec<Problem>) -> Vec
             problems,
             &mut warnings,
         );
+        let archive = View::new(settings, &["sinks", name, destination::AZURE_BLOB]);
+        if archive.is_tried("container_url") {
+            container(&archive, problems, &mut warnings);
+        }
+        identity::check_reference(&archive, problems);
     }
     sink::check_unrouted(settings, problems, &mut warnings);
     for name in settings.names_in("credentials") {

@@ -26,6 +26,11 @@ impl<'a> View<'a> {
         }
     }
 
+    /// The whole of the settings.
+    pub(super) fn whole(&self) -> Self {
+        Self::new(self.settings, &[])
+    }
+
     /// The full path of a key.
     pub(super) fn path(&self, key: &str) -> Path {
         self.base

@@ -10,6 +10,7 @@ mod python;
 #[path = "../support/server.rs"]
 mod server;
 
+mod azure_blob;
 mod azure_monitor;
 mod coralogix;
 mod datadog;
@@ -18,6 +19,7 @@ mod golden;
 mod loki;
 mod otlp;
 mod pages;
+mod presets;
 mod sizes;
 mod splunk_acknowledge;
 mod splunk_hec;

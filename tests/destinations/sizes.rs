@@ -5,7 +5,10 @@
 use crate::world::body;
 
 /// A sink of every format.
-const SINKS: [&str; 5] = [
+const SINKS: [&str; 8] = [
+    "[sinks.siem]\ntype = \"azure_blob\"\nazure_blob.container_url = \"https://localhost/x?sig=x\"\n",
+    "[sinks.siem]\ntype = \"dynatrace\"\nendpoint = \"https://localhost\"\ndynatrace.token = \"key\"\n",
+    "[sinks.siem]\ntype = \"new_relic\"\nendpoint = \"https://localhost\"\nnew_relic.license_key = \"key\"\n",
     "[sinks.siem]\ntype = \"datadog\"\ndatadog.site = \"datadoghq.eu\"\ndatadog.api_key = \"key\"\n",
     "[sinks.siem]\ntype = \"otlp\"\nendpoint = \"https://localhost\"\n",
     "[sinks.siem]\ntype = \"otlp\"\nendpoint = \"https://localhost\"\notlp.encoding = \"json\"\n\

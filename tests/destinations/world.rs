@@ -28,7 +28,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 /// What every configuration needs beside its sinks.
-const BASE: &str = r#"
+pub(crate) const BASE: &str = r#"
 [sources.entra]
 connection_string = "Endpoint=sb://contoso.servicebus.windows.net/;SharedAccessKeyName=listen;SharedAccessKey=bm8gc2VjcmV0;EntityPath=logs"
 consumer_group = "forwarder"

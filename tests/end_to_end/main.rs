@@ -54,9 +54,11 @@ mod token_server;
 #[path = "../support/trust.rs"]
 mod trust;
 
+mod archive;
 mod black_hole;
 mod broker;
 mod checkpoints;
+mod clickhouse;
 mod client_certificate;
 mod clouds;
 mod connections;

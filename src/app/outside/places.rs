@@ -68,7 +68,7 @@ pub fn transport(
     default_client_id: Option<&str>,
 ) -> Result<Arc<dyn Transport>, OutsideError> {
     let credentials = Credentials::make(config, default_client_id)?;
-    super::http_transport(name, sink, &credentials)
+    super::transport(name, sink, &credentials)
 }
 
 /// A container by its URL, or a directory by its path. `credential` names one of the configuration.

@@ -26,8 +26,10 @@ use crate::event_hub::Timestamp;
 use crate::proxy;
 
 mod objects;
+mod upload;
 
 pub(crate) use objects::Whole;
+pub(crate) use upload::{NotStored, Upload};
 
 /// Bodies up to this size go in one request; an event is never larger.
 const ONE_REQUEST: NonZero<u64> = NonZero::new(256 << 20).unwrap();

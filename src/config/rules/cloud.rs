@@ -4,6 +4,7 @@ use crate::config::Cloud;
 use crate::config::kind::Typed;
 use crate::config::settings::Settings;
 use crate::config::view::View;
+use crate::destination;
 
 /// The cloud that the configuration names; a wrong name is a problem of its own.
 pub(super) fn named(settings: &Settings) -> Cloud {
@@ -31,8 +32,12 @@ pub(super) fn check(settings: &Settings, cloud: Cloud, warnings: &mut Vec<String
             warn(&view, "namespace", view.text("namespace"), cloud, warnings);
         }
     }
-    for section in ["checkpoints", "dead_letters"] {
-        let view = View::new(settings, &[section]);
+    let sinks = settings.names_in("sinks");
+    let archives = sinks
+        .iter()
+        .map(|name| View::new(settings, &["sinks", name, destination::AZURE_BLOB]));
+    let stores = ["checkpoints", "dead_letters"].map(|section| View::new(settings, &[section]));
+    for view in stores.into_iter().chain(archives) {
         let url = view
             .secret("container_url")
             .and_then(|url| url::Url::parse(url.expose()).ok());

@@ -29,6 +29,19 @@ const OF_PLAIN: [&str; 7] = [
     "sinks.*.success.body_excludes",
 ];
 
+/// What sinks do not use that post to no URL: keys, and beginnings of keys.
+const OF_HTTP: [&str; 9] = [
+    "sinks.*.auth.",
+    "sinks.*.connect_timeout",
+    "sinks.*.endpoint",
+    "sinks.*.headers.",
+    "sinks.*.http_version",
+    "sinks.*.proxy",
+    "sinks.*.query.",
+    "sinks.*.request_id_header",
+    "sinks.*.tls.",
+];
+
 /// Checks the rules between the keys of a sink.
 pub(super) fn check(
     view: &View<'_>,
@@ -146,6 +159,11 @@ fn destined(
         .flat_map(|it| it.section.keys);
     for key in foreign {
         unused(view, key, warnings);
+    }
+    if destination.name == destination::AZURE_BLOB {
+        for key in keys().filter(|key| OF_HTTP.iter().any(|it| key.path.starts_with(it))) {
+            unused(view, key, warnings);
+        }
     }
     if !destination.is_plain {
         for key in keys().filter(|key| OF_PLAIN.contains(&key.path)) {

@@ -1,6 +1,7 @@
 //! `replay`.
 
 use super::*;
+use crate::azurite::TestContainer;
 use crate::endpoint::Reply;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -218,6 +219,38 @@ async fn without_the_permission_to_remove_nothing_is_sent() {
         .refused(77, &["permission `d`"]);
     assert_eq!(desk.endpoint.count(), 0);
     assert_eq!(desk.stored().await, bodies(&singles(3)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn those_of_an_archive_become_objects_of_one_folder_each() {
+    let desk = Desk::with_container().await;
+    let archive = TestContainer::create().await;
+    let settings = desk
+        .settings
+        .clone()
+        .without("sinks.main.endpoint")
+        .set("sinks.main.type", "azure_blob")
+        .set(
+            "sinks.main.azure_blob.container_url",
+            &archive.url_with("cw", 3600),
+        )
+        .set("sinks.main.azure_blob.path", "{{ kind }}");
+    let desk = Desk { settings, ..desk };
+    let record = |number: i64| format!("{{\"kind\":\"k{}\",\"n\":{number}}}", number % 3);
+    let all: Vec<_> = (0..30)
+        .map(|number| letter(number, 0, record(number)))
+        .collect();
+    desk.write(&all).await;
+    let told = desk.told(&["replay"]).await.done();
+    assert_eq!(told, "30 records accepted by main\n30 dead letters removed");
+    let blobs = archive.blobs("", "Content-Encoding").await;
+    let folder = |kind: u32| format!("k{kind}/contoso.servicebus.windows.net/logs/0-{kind}.0-");
+    assert_eq!(blobs.len(), 3);
+    for (kind, name) in blobs.keys().enumerate() {
+        assert!(name.starts_with(&folder(kind as u32)), "{name}");
+        assert!(name.contains(&format!("-{}.0-", 27 + kind)), "{name}");
+    }
+    assert_eq!(desk.stored().await, Bag::default());
 }
 
 /// The sink's own limits hold here too, as they are set when letters are sent again.

@@ -1,5 +1,6 @@
 //! Sends records to one sink, as the forwarder does.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Loaded;
+use super::parts::{Open, Parts};
 use super::prepare::Part;
 use crate::app::outside::places;
 use crate::budget::Budget;
@@ -108,12 +110,11 @@ impl Sender {
         })
     }
 
-    /// Divides letters into requests, within the limits of the sink. A record that is larger than
-    /// they allow has a request of its own.
+    /// Divides letters into requests, within the limits of the sink, and of one group each. A record
+    /// that is larger than they allow has a request of its own.
     pub(super) fn batches(&self, letters: &[Arc<Loaded>]) -> Vec<Vec<Part>> {
         let limits = self.config.batch;
-        let (mut batches, mut open) = (Vec::new(), Vec::<Part>::new());
-        let (mut records, mut bytes) = (0, self.format.frame_bytes());
+        let (mut batches, mut groups) = (Vec::new(), BTreeMap::<_, Open>::new());
         for letter in letters {
             let whole = Part {
                 letter: Arc::clone(letter),
@@ -121,23 +122,16 @@ impl Sender {
                 to: letter.records.len(),
             };
             for (place, record) in whole.records().enumerate() {
+                let open = groups.entry(self.format.group(&record)).or_default();
                 let more = self.format.record_bytes_max(&record);
-                if records > 0 && (records == limits.records || bytes + more > limits.bytes) {
-                    batches.push(std::mem::take(&mut open));
-                    (records, bytes) = (0, self.format.frame_bytes());
+                let bytes = self.format.frame_bytes() + open.bytes + more;
+                if open.records > 0 && (open.records == limits.records || bytes > limits.bytes) {
+                    batches.push(std::mem::take(open).parts);
                 }
-                (records, bytes) = (records + 1, bytes + more);
-                match open.last_mut() {
-                    Some(part) if Arc::ptr_eq(&part.letter, letter) => part.to = place + 1,
-                    _ => open.push(Part {
-                        letter: Arc::clone(letter),
-                        from: place,
-                        to: place + 1,
-                    }),
-                }
+                open.push(letter, place, more);
             }
         }
-        batches.extend((!open.is_empty()).then_some(open));
+        batches.extend(groups.into_values().map(|open| open.parts));
         batches
     }
 
@@ -322,53 +316,6 @@ impl Sender {
             sink: self.name.clone(),
             why,
         }
-    }
-}
-
-/// Records of some letters that make one request.
-#[derive(Clone, Debug)]
-struct Parts(Vec<Part>);
-
-impl Parts {
-    /// Each record alone.
-    fn records(&self) -> impl Iterator<Item = Self> {
-        self.0.iter().flat_map(|part| {
-            (part.from..part.to).map(|place| {
-                Self(vec![Part {
-                    from: place,
-                    to: place + 1,
-                    ..part.clone()
-                }])
-            })
-        })
-    }
-}
-
-impl Divide for Parts {
-    fn count(&self) -> usize {
-        self.0.iter().map(Part::len).sum()
-    }
-
-    fn divide(self, records: usize) -> (Self, Self) {
-        let (mut first, mut second) = (Vec::new(), Vec::new());
-        let mut left = records;
-        for part in self.0 {
-            let middle = part.from + left.min(part.len());
-            left -= middle - part.from;
-            if middle > part.from {
-                first.push(Part {
-                    to: middle,
-                    ..part.clone()
-                });
-            }
-            if middle < part.to {
-                second.push(Part {
-                    from: middle,
-                    ..part
-                });
-            }
-        }
-        (Self(first), Self(second))
     }
 }
 
