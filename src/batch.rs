@@ -38,6 +38,15 @@ impl Batch {
         &self.slices
     }
 
+    /// The records of several, one behind the other.
+    pub fn of(parts: Vec<Self>) -> Self {
+        let mut joined = Self::default();
+        for slice in parts.into_iter().flat_map(|part| part.slices) {
+            joined.push(slice);
+        }
+        joined
+    }
+
     /// Divides into the first `records` records and the rest.
     pub fn split_at(self, records: usize) -> (Self, Self) {
         let (mut first, mut rest) = (Self::default(), Self::default());

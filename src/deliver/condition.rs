@@ -53,7 +53,8 @@ impl Condition {
 
     /// The endpoint accepted something.
     pub fn accepts(&self) {
-        *self.lock() = Known {
+        let mut known = self.lock();
+        *known = Known {
             has_accepted: true,
             ..Known::default()
         };
@@ -66,7 +67,6 @@ impl Condition {
         known.refuses_since = None;
         // An endpoint also throttles those whom it would refuse.
         let has_only_refused = known.has_only_refused;
-        drop(known);
         let reason = format!("failing: {reason}");
         if has_only_refused {
             self.status.fails(&self.component, &reason);
@@ -82,7 +82,6 @@ impl Condition {
         known.refuses_since.get_or_insert_with(Instant::now);
         let has_accepted = known.has_accepted;
         known.has_only_refused = !has_accepted;
-        drop(known);
         let reason = format!("refusing: {reason}");
         if has_accepted {
             self.status.waits(&self.component, &reason);
@@ -101,6 +100,7 @@ impl Condition {
         }
     }
 
+    /// Held until the status is told, so that the last one to know is the last one to say.
     fn lock(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }

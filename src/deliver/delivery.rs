@@ -186,19 +186,48 @@ impl Delivery {
     fn mended(&mut self) {
         if self.held.take().is_some() {
             self.search.acquit();
+            self.join();
         }
+    }
+
+    /// Puts single records that are sent again into as few requests as there can be.
+    fn join(&mut self) {
+        let format = Arc::clone(&self.context.format);
+        self.search.join(|singles| {
+            let joined = Batch::of(singles);
+            match joined.is_empty() {
+                true => Vec::new(),
+                false => grouped(joined, format.as_ref()),
+            }
+        });
+    }
+
+    /// Whether something else of the sink was accepted since something was refused, and lately.
+    fn is_witnessed(&self) -> bool {
+        let flow = &self.context.flow;
+        let is_later = self.objected_at.is_some_and(|at| flow.accepted() > at);
+        // Whoever waits asks again within that time.
+        let lately = WITNESS_AGE_MAX.max(2 * self.context.config.retry.max);
+        is_later && flow.accepted_within(lately)
     }
 
     /// Nothing is left to be sent: gives up what is guilty, and waits where that may not be.
     async fn conclude(&mut self) {
         let refusals = Arc::clone(&self.context.refusals);
-        let accepted = self.context.flow.accepted();
-        let is_witnessed = self.objected_at.is_some_and(|before| accepted > before);
+        let context = Arc::clone(&self.context);
+        self.search.retain(|part| is_wanted(part, &context));
+        if self.search.is_done() {
+            return;
+        }
+        let is_witnessed = self.is_witnessed();
         let is_provable = is_witnessed || !refusals.needs_witness();
         if is_provable && self.search.accusation().is_some() {
             match self.held.take() {
                 // Somebody may have mended it meanwhile: what was refused before may be taken now.
-                Some(_) if is_witnessed => self.search.retry(),
+                Some(_) if is_witnessed => {
+                    self.search.retry();
+                    self.join();
+                }
                 _ => self.search.witness(),
             }
             if self.search.has_more() {
@@ -213,9 +242,13 @@ impl Delivery {
                 .accusation()
                 .map(|it| it.objection.reason.clone());
             self.hold(&reason.unwrap_or_default());
+            self.place.held_back(slowly(&self.context));
             self.search.retry();
+            self.join();
         } else if refusals.give_up(guilty.len() as u64) {
             self.held = None;
+            // The store may be away for long.
+            self.place.park(PARKED_MAX);
             bury(&self.context, guilty).await;
         } else {
             let reason = guilty.first().map(|(_, it)| it.objection.reason.as_str());
@@ -226,6 +259,8 @@ impl Delivery {
                 reason.unwrap_or_default(),
                 self.context.name
             ));
+            // Others are accepted: this is its own wait alone.
+            self.place.wait(slowly(&self.context));
             self.search.probe(guilty);
         }
     }
@@ -237,8 +272,16 @@ impl Delivery {
             None => self.held = Some(self.context.refusals.hold(reason)),
         }
         self.place.park(PARKED_MAX);
-        self.place.held_back(slowly(&self.context));
     }
+}
+
+/// How long an acceptance tells something of the endpoint, at least.
+const WITNESS_AGE_MAX: Duration = Duration::from_secs(120);
+
+/// Whether anybody still waits for a record of a part.
+fn is_wanted(part: &Batch, context: &SinkContext) -> bool {
+    let mut slices = part.slices().iter();
+    slices.any(|slice| context.ledgers.are_wanted(slice.receipts()))
 }
 
 #[derive(PartialEq)]

@@ -12,6 +12,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -44,8 +45,9 @@ struct State {
     places: usize,
     /// Those among them that do not count against the batches under way.
     parked: usize,
-    /// Requests that were accepted, ever.
+    /// Requests that were accepted, ever, and when the last one was.
     accepted: u64,
+    accepted_at: Option<Instant>,
     next_place: u64,
     /// Those that want a slot, by age.
     waiting: BTreeMap<u64, Waiter>,
@@ -98,6 +100,7 @@ impl Flow {
                 places: 0,
                 parked: 0,
                 accepted: 0,
+                accepted_at: None,
                 next_place: 0,
                 waiting: BTreeMap::new(),
                 attempts: 0,
@@ -137,6 +140,12 @@ impl Flow {
     /// Requests that were accepted since the start.
     pub(super) fn accepted(&self) -> u64 {
         self.lock().accepted
+    }
+
+    /// Whether one was accepted within this time.
+    pub(super) fn accepted_within(&self, time: Duration) -> bool {
+        let last = self.lock().accepted_at;
+        last.is_some_and(|moment| moment.elapsed() <= time)
     }
 
     /// Deliveries that have been put aside: see [`Place::park`].

@@ -3,7 +3,8 @@
 //! ```text
 //!  refused: [................]     smaller half first     the other one only if that tells nothing
 //!           [.......]                                     [.......]
-//!           accepted                                      must be the bad one: divided, not sent
+//!           accepted                                      must be the bad one: divided, not sent,
+//!                                                         down to the record, which is sent alone
 //! ```
 //! With one bad record among `n` this takes at most `2 * ceil(log2 n) + 1` requests. A record is
 //! guilty only with a witness: something else that was accepted since. Without one, the search ends
@@ -125,7 +126,10 @@ impl<T: Divide, W: Clone> Halving<T, W> {
         let last = self.todo.pop();
         self.witness();
         match last {
-            Some(Todo::Other(other)) if other.is_fresh() => self.convict(other),
+            // A single record is sent all the same: the first answer may have been an accident.
+            Some(Todo::Other(other)) if other.is_fresh() && other.part.count() > 1 => {
+                self.convict(other);
+            }
             Some(Todo::Other(other)) => self.todo.push(Todo::Send(other.part)),
             send => self.todo.extend(send),
         }
@@ -141,6 +145,43 @@ impl<T: Divide, W: Clone> Halving<T, W> {
             why,
             at,
         });
+    }
+
+    /// This is too large to be sent at all.
+    pub(crate) fn too_large(&mut self, part: T, why: W) {
+        self.undecided();
+        let (fault, at) = (Fault::Size, Instant::now());
+        self.divide(Refused {
+            part,
+            fault,
+            why,
+            at,
+        });
+    }
+
+    /// What was accepted before tells nothing any more: the endpoint has failed since.
+    pub(crate) fn forget_witness(&mut self) {
+        self.is_witnessed = false;
+    }
+
+    /// Leaves out what nobody waits for any more.
+    pub(crate) fn retain(&mut self, is_wanted: impl Fn(&T) -> bool) {
+        self.suspects.retain(|it| is_wanted(&it.part));
+        self.later.retain(|it| is_wanted(&it.part));
+        self.guilty.retain(|(part, _)| is_wanted(part));
+    }
+
+    /// Puts single records that are to be sent together again.
+    pub(crate) fn join(&mut self, join: impl FnOnce(Vec<T>) -> Vec<T>) {
+        let todo = std::mem::take(&mut self.todo).into_iter();
+        let mut singles = Vec::new();
+        for it in todo {
+            match it {
+                Todo::Send(part) if part.count() == 1 => singles.push(part),
+                other => self.todo.push(other),
+            }
+        }
+        self.todo.extend(join(singles).into_iter().map(Todo::Send));
     }
 
     /// Of what was sent, this must be sent again.

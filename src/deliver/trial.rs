@@ -10,15 +10,19 @@ use tokio::time::Instant;
 /// Failures of a whole batch in a row, and the time that they took, before it is suspected.
 const FAILURES: u32 = 8;
 const TIME: Duration = Duration::from_secs(5 * 60);
+/// Failures before which something else was accepted since the one before: in an outage there is
+/// none, whatever was accepted before it.
+const BETWEEN: u32 = 3;
 /// Failures in a row after which it is put aside.
 const STUCK_FAILURES: u32 = 3;
 /// Requests of the sink that were accepted meanwhile.
 const OTHERS: u64 = 3;
 /// The same for a part of a batch that is suspected already.
 const PART_FAILURES: u32 = 2;
-const PART_OTHERS: u64 = 1;
+const PART_BETWEEN: u32 = 1;
 /// The same for a single record of it.
 const RECORD_FAILURES: u32 = 3;
+const RECORD_BETWEEN: u32 = 2;
 /// Attempts in a row that broke off, before a body counts as too large.
 const BREAKS: u32 = 3;
 /// Bytes that sockets take at once, before anybody answers: a body of so many is never cut short.
@@ -28,22 +32,43 @@ const CERTAIN_BYTES: u64 = 64 * 1024;
 #[derive(Debug, Default)]
 pub(super) struct Trial {
     failures: u32,
+    /// Those that may be the part's own fault.
+    telling: u32,
+    /// Those among them with something accepted since the one before.
+    between: u32,
     /// Those among the last ones that broke off.
     breaks: u32,
-    /// When the first one was, and how many requests had been accepted by then.
+    /// When the first telling one was, and how many requests had been accepted by then.
     first: Option<(Instant, u64)>,
+    /// How many had been accepted at the last one.
+    last: u64,
+}
+
+/// How an attempt failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Failure {
+    /// With an answer, or without any.
+    Plain,
+    /// The connection ended before there was a whole answer.
+    Broken,
+    /// The endpoint asks to wait, or nothing was sent at all: that is nobody's fault.
+    Throttled,
 }
 
 impl Trial {
-    /// An attempt failed, when so many requests of the sink had been accepted; `broke` when the
-    /// connection ended before there was a whole answer.
-    pub(super) fn failed(&mut self, accepted: u64, broke: bool) {
+    /// An attempt failed, when so many requests of the sink had been accepted.
+    pub(super) fn failed(&mut self, accepted: u64, failure: Failure) {
         self.failures = self.failures.saturating_add(1);
-        self.breaks = if broke {
-            self.breaks.saturating_add(1)
-        } else {
-            0
+        self.breaks = match failure {
+            Failure::Broken => self.breaks.saturating_add(1),
+            Failure::Plain | Failure::Throttled => 0,
         };
+        if failure == Failure::Throttled {
+            return;
+        }
+        self.telling = self.telling.saturating_add(1);
+        self.between += u32::from(self.telling > 1 && accepted > self.last);
+        self.last = accepted;
         self.first.get_or_insert((Instant::now(), accepted));
     }
 
@@ -61,7 +86,7 @@ impl Trial {
     /// Whether it has failed for so long that only others can tell whether it is its own fault.
     pub(super) fn is_suspect(&self) -> bool {
         let began = self.first.map(|(moment, _)| moment);
-        self.failures >= FAILURES && began.is_some_and(|moment| moment.elapsed() >= TIME)
+        self.telling >= FAILURES && began.is_some_and(|moment| moment.elapsed() >= TIME)
     }
 
     /// Whether a body of so many bytes should be divided, since it may be too large: a server that
@@ -77,9 +102,13 @@ impl Trial {
     pub(super) fn is_guilty(&self, accepted: u64, records: usize, is_part: bool) -> bool {
         let others = self.first.map_or(0, |(_, before)| accepted - before);
         match (is_part, records) {
-            (false, _) => self.is_suspect() && others >= OTHERS,
-            (true, 1) => self.failures >= RECORD_FAILURES && others >= OTHERS,
-            (true, _) => self.failures >= PART_FAILURES && others >= PART_OTHERS,
+            (false, _) => self.is_suspect() && others >= OTHERS && self.between >= BETWEEN,
+            (true, 1) => {
+                self.telling >= RECORD_FAILURES
+                    && others >= OTHERS
+                    && self.between >= RECORD_BETWEEN
+            }
+            (true, _) => self.telling >= PART_FAILURES && self.between >= PART_BETWEEN,
         }
     }
 }
@@ -91,45 +120,75 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn only_what_fails_for_long_while_others_pass_is_guilty() {
         let mut trial = Trial::default();
-        for _ in 0..7 {
-            trial.failed(10, false);
+        for accepted in [10, 10, 10, 10, 10, 11, 12] {
+            trial.failed(accepted, Failure::Plain);
         }
         tokio::time::advance(TIME).await;
         assert!(trial.is_stuck() && !trial.is_guilty(100, 5, false));
-        trial.failed(10, false);
+        trial.failed(12, Failure::Plain);
         assert!(!trial.is_guilty(12, 5, false), "two others are too few");
+        assert!(!trial.is_guilty(13, 5, false), "it has not failed since");
+        trial.failed(13, Failure::Plain);
         assert!(trial.is_guilty(13, 5, false));
         let mut quick = Trial::default();
-        for _ in 0..100 {
-            quick.failed(0, false);
+        for accepted in 0..100 {
+            quick.failed(accepted, Failure::Plain);
         }
         assert!(!quick.is_guilty(1_000, 5, false));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_accepted_before_an_outage_proves_nothing() {
+        let (mut trial, mut record) = (Trial::default(), Trial::default());
+        trial.failed(10, Failure::Plain);
+        record.failed(10, Failure::Plain);
+        // Others pass, and then nothing any more.
+        for _ in 0..20 {
+            tokio::time::advance(TIME).await;
+            trial.failed(20, Failure::Plain);
+            record.failed(20, Failure::Plain);
+        }
+        assert!(!trial.is_guilty(20, 5, false) && !record.is_guilty(20, 1, true));
+        assert!(!trial.is_guilty(30, 5, false), "it is tried again first");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn throttling_is_nobodys_fault() {
+        let mut trial = Trial::default();
+        for accepted in 0..100 {
+            tokio::time::advance(TIME).await;
+            trial.failed(accepted, Failure::Throttled);
+        }
+        assert!(trial.is_stuck() && !trial.is_guilty(1_000, 5, false));
+        assert!(!trial.is_guilty(1_000, 1, true));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn parts_of_a_suspected_batch_are_judged_sooner() {
+        let mut part = Trial::default();
+        part.failed(5, Failure::Plain);
+        assert!(!part.is_guilty(6, 2, true));
+        part.failed(5, Failure::Plain);
+        assert!(!part.is_guilty(6, 2, true), "nothing else passes");
+        part.failed(6, Failure::Plain);
+        assert!(part.is_guilty(6, 2, true));
+        assert!(!part.is_guilty(8, 1, true), "a record gets more");
+        part.failed(8, Failure::Plain);
+        assert!(part.is_guilty(8, 1, true) && !part.is_guilty(7, 1, true));
     }
 
     #[tokio::test]
     async fn what_breaks_off_again_and_again_may_be_too_large() {
         const LARGE: u64 = CERTAIN_BYTES + 1;
         let mut trial = Trial::default();
-        for broke in [true, true, false, true, true] {
-            trial.failed(0, broke);
+        use Failure::{Broken, Plain};
+        for failure in [Broken, Broken, Plain, Broken, Broken] {
+            trial.failed(0, failure);
             assert!(!trial.may_be_too_large(LARGE, 2), "not in a row");
         }
-        trial.failed(0, true);
+        trial.failed(0, Broken);
         assert!(trial.may_be_too_large(LARGE, 2));
         assert!(!trial.may_be_too_large(LARGE, 1));
         assert!(!trial.may_be_too_large(CERTAIN_BYTES, 1_000));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn parts_of_a_suspected_batch_are_judged_sooner() {
-        let mut part = Trial::default();
-        part.failed(5, false);
-        assert!(!part.is_guilty(6, 2, true));
-        part.failed(5, false);
-        assert!(!part.is_guilty(5, 2, true), "nothing else passes");
-        assert!(part.is_guilty(6, 2, true));
-        assert!(!part.is_guilty(8, 1, true), "a record gets one more");
-        part.failed(6, false);
-        assert!(part.is_guilty(8, 1, true) && !part.is_guilty(7, 1, true));
     }
 }

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use super::body::Built;
 use super::bury::bury;
-use super::{Charge, Delivery, Unsettled, slowly};
+use super::{Charge, Delivery, Unsettled, is_wanted, slowly};
 use crate::batch::Batch;
 use crate::deliver::flow::{PARKED_MAX, STUCK_MAX, Setback, Slot};
 use crate::deliver::http::Request;
 use crate::deliver::response::{Fault, Objection, RecordVerdict, TransportError, Verdict, judge};
 use crate::deliver::sink::SinkContext;
-use crate::deliver::trial::Trial;
+use crate::deliver::trial::{Failure, Trial};
 
 impl Delivery {
     /// Sends a part until something is known of it.
@@ -41,9 +41,10 @@ impl Delivery {
         let quote = String::new();
         let charge = Charge::refused(Fault::Size, Objection { reason, quote });
         if part.len() > 1 {
-            self.search.refused(part, Fault::Size, charge);
+            self.search.too_large(part, charge);
         } else {
             self.search.undecided();
+            self.place.park(PARKED_MAX);
             bury(&self.context, vec![(part, charge)]).await;
         }
     }
@@ -63,7 +64,7 @@ impl Delivery {
             if built.is_outdated(context.clock.as_ref()) {
                 return Some(built.part);
             }
-            let (verdict, broke) = attempt(&built, &context).await;
+            let (verdict, kind) = attempt(&built, &context).await;
             let failure = match verdict {
                 Verdict::Accepted => {
                     slot.accepted();
@@ -71,7 +72,7 @@ impl Delivery {
                     self.accepted(built.part);
                     return None;
                 }
-                Verdict::PerRecord(verdicts) if verdicts.len() == built.part.len() => {
+                Verdict::PerRecord(verdicts) if tells(&verdicts, built.part.len()) => {
                     if close(slot, &verdicts, &context) {
                         note_accepted(&context, &built);
                     }
@@ -80,15 +81,20 @@ impl Delivery {
                 }
                 Verdict::Faulty(fault, objection) => {
                     slot.objected(slowly(&context));
+                    // Address and credentials are right.
+                    context.condition.accepts();
                     let before = context.flow.accepted();
                     self.refused(built.part, fault, Charge::refused(fault, objection), before);
                     return None;
                 }
-                Verdict::PerRecord(_) => {
-                    let reason = "the answer does not tell of every record".to_owned();
-                    context.condition.fails(&reason);
-                    slot.failed(slowly(&context));
-                    reason
+                Verdict::PerRecord(verdicts) => {
+                    let reason = match verdicts.len() == built.part.len() {
+                        true => "the endpoint takes none of the records now",
+                        false => "the answer does not tell of every record",
+                    };
+                    context.condition.fails(reason);
+                    slot.failed(as_asked(true, None));
+                    reason.to_owned()
                 }
                 Verdict::NotNow {
                     reason,
@@ -106,7 +112,8 @@ impl Delivery {
                 }
             };
             note_limit(&context);
-            trial.failed(context.flow.accepted(), broke);
+            self.search.forget_witness();
+            trial.failed(context.flow.accepted(), kind);
             if let Some(charge) = self.charge(&built, trial, failure) {
                 self.refused(built.part, Fault::Size, charge, trial.accepted_before());
                 return None;
@@ -116,7 +123,8 @@ impl Delivery {
                 // Its body may be all that there is room for.
                 return Some(built.part);
             }
-            if trial.is_stuck() {
+            // With more places than that, others find one anyway.
+            if trial.is_stuck() && context.config.concurrency <= STUCK_MAX {
                 self.place.park(STUCK_MAX);
             }
         }
@@ -164,6 +172,12 @@ impl Charge {
     }
 }
 
+/// Whether an answer tells of each of so many records, and more than "not now".
+fn tells(verdicts: &[RecordVerdict], records: usize) -> bool {
+    let is_not_now = |it: &RecordVerdict| *it == RecordVerdict::NotNow;
+    verdicts.len() == records && !verdicts.iter().all(is_not_now)
+}
+
 /// Ends an attempt whose answer told of every record; says whether any was accepted.
 fn close(slot: Slot<'_>, verdicts: &[RecordVerdict], context: &SinkContext) -> bool {
     let is_throttled = verdicts.contains(&RecordVerdict::NotNow);
@@ -182,11 +196,6 @@ fn close(slot: Slot<'_>, verdicts: &[RecordVerdict], context: &SinkContext) -> b
     has_accepted
 }
 
-fn is_wanted(part: &Batch, context: &SinkContext) -> bool {
-    let mut slices = part.slices().iter();
-    slices.any(|slice| context.ledgers.are_wanted(slice.receipts()))
-}
-
 fn note_accepted(context: &SinkContext, built: &Built) {
     let stats = &context.stats;
     stats
@@ -203,8 +212,8 @@ fn note_limit(context: &SinkContext) {
     context.stats.concurrency.store(limit, Ordering::Relaxed);
 }
 
-/// Gives what follows, and whether the connection broke before there was a whole answer.
-async fn attempt(built: &Built, context: &SinkContext) -> (Verdict, bool) {
+/// Gives what follows, and what kind of failure it is if it is one.
+async fn attempt(built: &Built, context: &SinkContext) -> (Verdict, Failure) {
     let request = Request {
         body: built.body.bytes.clone(),
         content_type: context.format.content_type(),
@@ -215,10 +224,16 @@ async fn attempt(built: &Built, context: &SinkContext) -> (Verdict, bool) {
     let stats = &context.stats;
     stats.requests.fetch_add(1, Ordering::Relaxed);
     let answer = context.transport.send(request).await;
-    let broke = matches!(answer, Err(TransportError::Broken(_)));
+    let kind = match &answer {
+        Err(TransportError::Broken(_)) => Failure::Broken,
+        Err(TransportError::NoToken(_)) => Failure::Throttled,
+        Ok(answer) if matches!(answer.status, 408 | 425 | 429) => Failure::Throttled,
+        Ok(answer) if answer.retry_after.is_some() => Failure::Throttled,
+        Ok(_) | Err(_) => Failure::Plain,
+    };
     let verdict = judge(&answer, context.format.as_ref(), built.part.len());
     if verdict != Verdict::Accepted {
         stats.requests_failed.fetch_add(1, Ordering::Relaxed);
     }
-    (verdict, broke)
+    (verdict, kind)
 }

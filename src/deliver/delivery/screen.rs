@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::bury::bury;
 use super::{Charge, Delivery};
 use crate::batch::Batch;
+use crate::deliver::flow::PARKED_MAX;
 use crate::deliver::response::Objection;
 use crate::deliver::sink::SinkContext;
 use crate::event_hub::Timestamp;
@@ -49,6 +50,7 @@ impl Delivery {
         if charges.is_empty() {
             return fit.map(|part| Screened { part, until });
         }
+        self.place.park(PARKED_MAX);
         // Whether the rest is taken tells nothing of a part that was larger.
         self.search.undecided();
         if let Some(fit) = fit {

@@ -86,6 +86,15 @@ impl Place {
         self.set_back(Instant::now(), setback);
     }
 
+    /// It waits, and that is its own affair: others are accepted.
+    pub(in crate::deliver) fn wait(&mut self, setback: Setback) {
+        self.renewals = self.flow.renewals();
+        let wait = self
+            .backoff
+            .next_from(setback.wait_min, self.flow.rng.as_ref());
+        self.ready_at = Instant::now() + wait;
+    }
+
     fn set_back(&mut self, began: Instant, setback: Setback) {
         let Self {
             flow,
@@ -220,6 +229,7 @@ impl Slot<'_> {
         let mut state = self.place.flow.lock();
         state.limit.accepted(self.was_limit_reached);
         state.accepted += 1;
+        state.accepted_at = Some(Instant::now());
         state.failed_in_row = 0;
         state.outage = None;
     }
@@ -231,6 +241,7 @@ impl Slot<'_> {
         self.place.set_back(self.began, setback);
         let mut state = self.place.flow.lock();
         state.accepted += 1;
+        state.accepted_at = Some(Instant::now());
         state.failed_in_row = 0;
         state.outage = None;
     }

@@ -274,7 +274,8 @@ impl Sender {
                 } => (reason, retry_after),
                 _ => ("the answer does not tell of every record".to_owned(), None),
             };
-            let asked = retry_after.unwrap_or_default();
+            let most = self.config.retry.retry_after_max;
+            let asked = retry_after.unwrap_or_default().min(most);
             let wait = backoff.next(&self.rng).max(asked);
             if Instant::now() + wait > self.well_at + self.patience {
                 let waited = humantime::format_duration(self.patience);
