@@ -21,12 +21,12 @@ pub struct Bounded {
 }
 
 impl fmt::Debug for Bounded {
-    // Shows no value: they are payload.
+    // Shows what it is configured as: of sinks that show the same, a reload keeps the running one.
+    // No value, which is payload, and no count.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Bounded")
             .field("template", &self.template)
             .field("max", &self.max)
-            .field("others", &self.others())
             .finish_non_exhaustive()
     }
 }
