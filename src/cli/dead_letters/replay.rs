@@ -17,6 +17,7 @@ use super::{Session, counted, size};
 use crate::checkpoint::ETag;
 use crate::deliver::dead_letter::Which;
 
+mod parts;
 mod prepare;
 mod report;
 mod sender;

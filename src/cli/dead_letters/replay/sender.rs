@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Loaded;
+use super::parts::Parts;
 use super::prepare::Part;
 use crate::app::outside::places;
 use crate::budget::Budget;
@@ -149,7 +150,7 @@ impl Sender {
         if batch.count() == 0 {
             return outcome;
         }
-        let mut search = Halving::new(batch);
+        let mut search = Halving::of(batch.grouped(self.format.as_ref()));
         while !search.is_done() {
             let part = match search.next() {
                 Step::Send(part) => part,
@@ -213,7 +214,7 @@ impl Sender {
             let check = |it: Record<'_>| self.format.check(&it, now).err();
             let unfit = record.0.iter().flat_map(Part::records).find_map(check);
             match unfit {
-                None => rest.0.extend(record.0),
+                None => rest.add(record),
                 Some(unfit) => {
                     let letters = record.0.iter().map(|part| Arc::clone(&part.letter));
                     let refused = letters.map(|letter| (letter, unfit.to_string()));
@@ -322,53 +323,6 @@ impl Sender {
             sink: self.name.clone(),
             why,
         }
-    }
-}
-
-/// Records of some letters that make one request.
-#[derive(Clone, Debug)]
-struct Parts(Vec<Part>);
-
-impl Parts {
-    /// Each record alone.
-    fn records(&self) -> impl Iterator<Item = Self> {
-        self.0.iter().flat_map(|part| {
-            (part.from..part.to).map(|place| {
-                Self(vec![Part {
-                    from: place,
-                    to: place + 1,
-                    ..part.clone()
-                }])
-            })
-        })
-    }
-}
-
-impl Divide for Parts {
-    fn count(&self) -> usize {
-        self.0.iter().map(Part::len).sum()
-    }
-
-    fn divide(self, records: usize) -> (Self, Self) {
-        let (mut first, mut second) = (Vec::new(), Vec::new());
-        let mut left = records;
-        for part in self.0 {
-            let middle = part.from + left.min(part.len());
-            left -= middle - part.from;
-            if middle > part.from {
-                first.push(Part {
-                    to: middle,
-                    ..part.clone()
-                });
-            }
-            if middle < part.to {
-                second.push(Part {
-                    from: middle,
-                    ..part
-                });
-            }
-        }
-        (Self(first), Self(second))
     }
 }
 
