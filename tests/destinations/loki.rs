@@ -59,7 +59,8 @@ fn a_stream_is_sorted_by_time() {
         {"category":"A","time":"2026-01-02T03:04:05.0000001Z","level":"3","correlationId":"c"}]}"#;
     let found = streams(SINK, event);
     assert_eq!(found.len(), 2);
-    let labels = json!({"category": "A", "service_name": "entra-forwarder", "tenant": "none"});
+    let labels = json!({"category": "A", "service_name": "entra-forwarder", "tenant": "none",
+        "partition": "logs-3"});
     assert_eq!(found[0]["stream"], labels);
     let line = &found[0]["values"][0];
     assert_eq!(line[0], "1767323045000000100");

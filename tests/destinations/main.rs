@@ -15,6 +15,7 @@ mod coralogix;
 mod datadog;
 mod elasticsearch;
 mod golden;
+mod limits;
 mod loki;
 mod otlp;
 mod pages;
