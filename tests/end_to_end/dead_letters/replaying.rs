@@ -283,7 +283,11 @@ async fn what_the_format_keeps_apart_travels_apart() {
     let letters: Vec<_> = (0..9)
         .map(|n| {
             let category = ["A", "B", "C"][n % 3];
-            letter(7, n as u32, format!("{{\"category\":\"{category}\",\"n\":{n}}}"))
+            letter(
+                7,
+                n as u32,
+                format!("{{\"category\":\"{category}\",\"n\":{n}}}"),
+            )
         })
         .collect();
     desk.write(&letters).await;
