@@ -5,6 +5,8 @@
 //! rules of the integration "Microsoft Entra ID" consume them.
 //!
 //! **Sources**: intake, limits and codes: <https://docs.datadoghq.com/api/latest/logs/#send-logs>;
+//! logs of more than 18 hours are dropped:
+//! <https://docs.datadoghq.com/logs/troubleshooting/#missing-logs---timestamp-outside-of-the-ingestion-window>;
 //! `ddsource`: the forwarder makes it of the resource provider, with `activedirectory` for `aadiam`
 //! (<https://github.com/DataDog/datadog-serverless-functions/tree/master/azure/activity_logs_monitoring>).
 
@@ -128,6 +130,7 @@ impl Datadog {
             "aadiam" | "" => "activedirectory",
             product => product,
         };
+        let product: String = product.chars().take(TEXT_MAX).collect();
         let mut tags = Vec::new();
         tags.extend(fields.category().map(|it| format!("category:{}", tag(&it))));
         let tenant = fields.tenant();
@@ -147,13 +150,16 @@ impl Datadog {
 fn tag(value: &str) -> String {
     value
         .chars()
-        .take(200)
+        .take(TEXT_MAX)
         .map(|c| if c == ',' { '_' } else { c })
         .collect()
 }
 
-/// Bytes that Datadog's members add at most beside `service` and `tags`: two tags of 200 characters
-/// that may take six bytes each, the product, and the id.
+/// Characters of a text that a record puts into Datadog's members.
+const TEXT_MAX: usize = 200;
+
+/// Bytes that Datadog's members add at most beside `service` and `tags`: two tags and the product, of
+/// which a character may take six bytes, and the id.
 const MEMBERS_BYTES: u64 = 4_096;
 
 impl Format for Datadog {
