@@ -21,8 +21,7 @@ pub struct Bounded {
 }
 
 impl fmt::Debug for Bounded {
-    // Shows what it is configured as: of sinks that show the same, a reload keeps the running one.
-    // No value, which is payload, and no count.
+    // Shows settings alone: formats that show the same are the same. Values are payload.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Bounded")
             .field("template", &self.template)
