@@ -266,11 +266,20 @@ fn one_of(words: &[&str]) -> String {
     }
 }
 
+/// A duration in the largest unit that divides it.
 fn duration(ms: u64) -> String {
-    humantime::format_duration(Duration::from_millis(ms))
-        .to_string()
-        .replace('m', "min")
-        .replace("mins", "ms")
+    let units = [
+        (86_400_000, "days"),
+        (3_600_000, "h"),
+        (60_000, "min"),
+        (1_000, "s"),
+    ];
+    match units.iter().find(|(unit, _)| ms.is_multiple_of(*unit)) {
+        _ if ms == 0 => "0s".to_owned(),
+        Some((unit, "days")) if ms == *unit => "1day".to_owned(),
+        Some((unit, name)) => format!("{}{name}", ms / unit),
+        None => format!("{ms}ms"),
+    }
 }
 
 /// A size in the largest binary unit that divides it.
@@ -283,4 +292,31 @@ pub(super) fn bytes(size: u64) -> String {
             || format!("{size}B"),
             |(shift, unit)| format!("{}{unit}", size >> shift),
         )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duration_is_shown_as_it_can_be_written() {
+        const DAY: u64 = 86_400_000;
+        for (ms, expected) in [
+            (0, "0s"),
+            (1, "1ms"),
+            (1_500, "1500ms"),
+            (90_000, "90s"),
+            (60_000, "1min"),
+            (3_600_000, "1h"),
+            (DAY, "1day"),
+            (7 * DAY, "7days"),
+            (30 * DAY, "30days"),
+            (365 * DAY, "365days"),
+            (365 * DAY + 1, "31536000001ms"),
+        ] {
+            assert_eq!(duration(ms), expected);
+            let read = humantime::parse_duration(expected).unwrap();
+            assert_eq!(read, Duration::from_millis(ms), "{expected}");
+        }
+    }
 }

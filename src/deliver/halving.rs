@@ -80,11 +80,6 @@ pub(crate) struct Halving<T, W> {
 }
 
 impl<T: Divide, W: Clone> Halving<T, W> {
-    /// Everything is still to be sent, as one part.
-    pub(crate) fn new(whole: T) -> Self {
-        Self::of(vec![whole])
-    }
-
     /// Everything is still to be sent, in these parts.
     pub(crate) fn of(parts: Vec<T>) -> Self {
         Self {

@@ -14,11 +14,13 @@ use std::sync::Arc;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::Destination;
+use super::shaped::Shaped;
 use crate::compress::Compression;
 use crate::config::declare::{Key, Kind, Need, Section, TextRule, View, text};
 use crate::config::{Secret, SinkAuth, SinkConfig};
 use crate::deliver::response::{Answer, Verdict};
-use crate::format::Format;
+use crate::event_hub::Timestamp;
+use crate::format::{Format, Unfit};
 use crate::record::Record;
 
 mod answer;
@@ -121,6 +123,7 @@ fn complete(view: &View<'_>, sink: &mut SinkConfig) -> Option<()> {
         field_bytes: view
             .bytes("azure_monitor.field_bytes")
             .unwrap_or(FIELD_BYTES),
+        shaped: Shaped::of(sink),
     }));
     Some(())
 }
@@ -132,6 +135,7 @@ struct AzureMonitor {
     is_text: bool,
     /// Bytes of a column's value at most.
     field_bytes: u64,
+    shaped: Shaped,
 }
 
 impl Format for AzureMonitor {
@@ -147,13 +151,18 @@ impl Format for AzureMonitor {
         rows::bytes_max(record, self)
     }
 
+    fn check(&self, record: &Record<'_>, now: Timestamp) -> Result<Option<Timestamp>, Unfit> {
+        self.shaped.check(record, now)
+    }
+
     fn write(&self, records: &mut dyn Iterator<Item = Record<'_>>, out: &mut Vec<u8>) {
+        let now = self.shaped.now();
         out.push(b'[');
         for (index, record) in records.enumerate() {
             if index > 0 {
                 out.push(b',');
             }
-            rows::write(&record, self, out);
+            rows::write(&record, self, now, out);
         }
         out.push(b']');
     }

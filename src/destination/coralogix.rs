@@ -15,10 +15,12 @@ use std::sync::Arc;
 use super::Destination;
 use super::members::Members;
 use super::name::Name;
+use super::shaped::Shaped;
 use crate::config::declare::{Key, Kind, Need, SecretRule, Section, TextRule, View, text};
 use crate::config::{Secret, SinkAuth, SinkConfig};
-use crate::format::Format;
-use crate::record::{Field, Record, Severity};
+use crate::event_hub::Timestamp;
+use crate::format::{Format, Unfit};
+use crate::record::{EventTime, Field, Record, Severity};
 
 pub(super) const CORALOGIX: Destination = Destination {
     name: "coralogix",
@@ -90,6 +92,7 @@ fn complete(view: &View<'_>, sink: &mut SinkConfig) -> Option<()> {
     sink.format = Some(Arc::new(Coralogix {
         application: name("coralogix.application", "entra", "entra")?,
         subsystem: name("coralogix.subsystem", "{{ category }}", "other")?,
+        shaped: Shaped::of(sink),
     }));
     Some(())
 }
@@ -99,13 +102,16 @@ fn complete(view: &View<'_>, sink: &mut SinkConfig) -> Option<()> {
 struct Coralogix {
     application: Name,
     subsystem: Name,
+    shaped: Shaped,
 }
 
 impl Coralogix {
-    fn write_record(&self, record: &Record<'_>, out: &mut Vec<u8>) {
+    fn write_record(&self, record: &Record<'_>, now: Timestamp, out: &mut Vec<u8>) {
         let asked = [Field::Time, Field::Category, Field::Severity, Field::Tenant];
         let mut fields = record.read(&asked);
-        let time = fields.time().map(|(time, _)| time.nanoseconds());
+        let shape = self.shaped.shape(record, now);
+        let time = shape.time(record, &mut fields);
+        let time = time.map(EventTime::nanoseconds);
         let category = fields.category();
         let category = category.map(|it| it.chars().take(CATEGORY_MAX).collect::<String>());
         let tenant = fields.tenant();
@@ -118,7 +124,7 @@ impl Coralogix {
             .optional("category", category)
             .optional("computerName", tenant.as_ref().map(|it| it.id.as_str()))
             .member("threadId", &record.stable_id().to_string())
-            .record("text", record);
+            .record("text", &shape.of(record));
         log.close();
     }
 }
@@ -152,16 +158,21 @@ impl Format for Coralogix {
 
     fn record_bytes_max(&self, record: &Record<'_>) -> u64 {
         let names = self.application.json_bytes_max(record) + self.subsystem.json_bytes_max(record);
-        record.json_bytes_max() + names + MEMBERS_BYTES
+        self.shaped.bytes_max(record) + names + MEMBERS_BYTES
+    }
+
+    fn check(&self, record: &Record<'_>, now: Timestamp) -> Result<Option<Timestamp>, Unfit> {
+        self.shaped.check(record, now)
     }
 
     fn write(&self, records: &mut dyn Iterator<Item = Record<'_>>, out: &mut Vec<u8>) {
+        let now = self.shaped.now();
         out.push(b'[');
         for (index, record) in records.enumerate() {
             if index > 0 {
                 out.push(b',');
             }
-            self.write_record(&record, out);
+            self.write_record(&record, now, out);
         }
         out.push(b']');
     }

@@ -5,6 +5,8 @@
 //! rules of the integration "Microsoft Entra ID" consume them.
 //!
 //! **Sources**: intake, limits and codes: <https://docs.datadoghq.com/api/latest/logs/#send-logs>;
+//! logs of more than 18 hours are dropped:
+//! <https://docs.datadoghq.com/logs/troubleshooting/#missing-logs---timestamp-outside-of-the-ingestion-window>;
 //! `ddsource`: the forwarder makes it of the resource provider, with `activedirectory` for `aadiam`
 //! (<https://github.com/DataDog/datadog-serverless-functions/tree/master/azure/activity_logs_monitoring>).
 
@@ -12,11 +14,13 @@ use std::sync::Arc;
 
 use super::Destination;
 use super::members::Members;
+use super::shaped::Shaped;
 use crate::config::declare::{Key, Kind, Need, SecretRule, Section, TextRule, View, text};
 use crate::config::{Secret, SinkConfig};
 use crate::deliver::response::{Answer, Verdict, by_status};
-use crate::format::Format;
-use crate::record::{Field, Record};
+use crate::event_hub::Timestamp;
+use crate::format::{Format, Unfit};
+use crate::record::{Field, Record, TRUNCATED_BYTES_MIN};
 
 pub(super) const DATADOG: Destination = Destination {
     name: "datadog",
@@ -70,9 +74,11 @@ static KEYS: &[Key] = &[
     },
 ];
 
-/// Records in a request, its bytes before compression, and bytes of one record: documented limits.
+/// Records in a request, and its bytes before compression: documented limits.
 const RECORDS_MAX: usize = 1_000;
 const BYTES_MAX: u64 = 5_000_000;
+/// Bytes of one log with all of its members: a larger one is cut, and accepted all the same.
+const LOG_BYTES_MAX: u64 = 1_000_000;
 
 fn complete(view: &View<'_>, sink: &mut SinkConfig) -> Option<()> {
     if let Some(site) = view.word("datadog.site")
@@ -85,9 +91,20 @@ fn complete(view: &View<'_>, sink: &mut SinkConfig) -> Option<()> {
     sink.headers.insert("dd-api-key".to_owned(), key);
     sink.batch.records = sink.batch.records.min(RECORDS_MAX);
     sink.batch.bytes = sink.batch.bytes.min(BYTES_MAX);
+    let service = view.text("datadog.service").unwrap_or("azure".to_owned());
+    let tags = view.text("datadog.tags");
+    let members_bytes = {
+        let tags = tags.as_ref().map_or(0, String::len);
+        MEMBERS_BYTES + 6 * (service.len() + tags) as u64
+    };
+    let most = LOG_BYTES_MAX.saturating_sub(members_bytes);
+    let most = most.max(TRUNCATED_BYTES_MIN);
+    sink.record.bytes = Some(sink.record.bytes.map_or(most, |set| set.min(most)));
     sink.format = Some(Arc::new(Datadog {
-        service: view.text("datadog.service").unwrap_or("azure".to_owned()),
-        tags: view.text("datadog.tags"),
+        service,
+        tags,
+        members_bytes,
+        shaped: Shaped::of(sink),
     }));
     Some(())
 }
@@ -97,10 +114,13 @@ fn complete(view: &View<'_>, sink: &mut SinkConfig) -> Option<()> {
 struct Datadog {
     service: String,
     tags: Option<String>,
+    /// Bytes that Datadog's members add to a record at most.
+    members_bytes: u64,
+    shaped: Shaped,
 }
 
 impl Datadog {
-    fn write_record(&self, record: &Record<'_>, out: &mut Vec<u8>) {
+    fn write_record(&self, record: &Record<'_>, now: Timestamp, out: &mut Vec<u8>) {
         let mut fields = record.read(&[Field::ResourceId, Field::Category, Field::Tenant]);
         let provider = fields
             .resource_provider()
@@ -110,6 +130,7 @@ impl Datadog {
             "aadiam" | "" => "activedirectory",
             product => product,
         };
+        let product: String = product.chars().take(TEXT_MAX).collect();
         let mut tags = Vec::new();
         tags.extend(fields.category().map(|it| format!("category:{}", tag(&it))));
         let tenant = fields.tenant();
@@ -121,7 +142,7 @@ impl Datadog {
             .member("service", &self.service)
             .member("ddtags", &tags.join(","))
             .member("entra_forwarder_id", &record.stable_id().to_string());
-        members.close_with(record);
+        members.close_with(&self.shaped.shape(record, now).of(record));
     }
 }
 
@@ -129,13 +150,16 @@ impl Datadog {
 fn tag(value: &str) -> String {
     value
         .chars()
-        .take(200)
+        .take(TEXT_MAX)
         .map(|c| if c == ',' { '_' } else { c })
         .collect()
 }
 
-/// Bytes that Datadog's members add at most: two tags of 200 characters that may take six bytes
-/// each, the product, and the id.
+/// Characters of a text that a record puts into Datadog's members.
+const TEXT_MAX: usize = 200;
+
+/// Bytes that Datadog's members add at most beside `service` and `tags`: two tags and the product, of
+/// which a character may take six bytes, and the id.
 const MEMBERS_BYTES: u64 = 4_096;
 
 impl Format for Datadog {
@@ -148,18 +172,21 @@ impl Format for Datadog {
     }
 
     fn record_bytes_max(&self, record: &Record<'_>) -> u64 {
-        let tags = self.tags.as_ref().map_or(0, String::len);
-        let own = 6 * (self.service.len() + tags) as u64;
-        record.json_bytes_max() + own + MEMBERS_BYTES
+        self.shaped.bytes_max(record) + self.members_bytes
+    }
+
+    fn check(&self, record: &Record<'_>, now: Timestamp) -> Result<Option<Timestamp>, Unfit> {
+        self.shaped.check(record, now)
     }
 
     fn write(&self, records: &mut dyn Iterator<Item = Record<'_>>, out: &mut Vec<u8>) {
+        let now = self.shaped.now();
         out.push(b'[');
         for (index, record) in records.enumerate() {
             if index > 0 {
                 out.push(b',');
             }
-            self.write_record(&record, out);
+            self.write_record(&record, now, out);
         }
         out.push(b']');
     }

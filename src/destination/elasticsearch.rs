@@ -170,8 +170,8 @@ impl Bulk {
         action.close();
         out.push(b'\n');
         let start = out.len();
-        let json = self.shaped.json(record, now);
-        let written = &record.written_as(&json);
+        let shape = self.shaped.shape(record, now);
+        let written = &shape.of(record);
         let time = rfc3339(&mut written.read(&[Field::Time]));
         let mut members = Members::open(out);
         match self.document {

@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use super::Destination;
 use super::members::{Members, write, write_text};
-use super::shaped::Shaped;
+use super::shaped::{Shape, Shaped};
 use crate::config::declare::{Key, Kind, Need, Section, TextRule, View, text};
 use crate::config::{Secret, SinkConfig};
 use crate::deliver::response::{Answer, Fault, Objection, Verdict, by_status};
@@ -53,7 +53,7 @@ static KEYS: &[Key] = &[
     Key {
         path: "sinks.*.loki.labels.*",
         kind: text(TextRule::Template),
-        need: Need::Optional("`service_name`, `category` and `tenant`"),
+        need: Need::Optional("`service_name`, `category`, `tenant` and `partition`"),
         doc: "Labels of the streams, each a template, in place of the usual ones. At most 100 \
               different values each. Not a secret: it is shown.",
         example: "{{ category || \"none\" }}",
@@ -78,11 +78,13 @@ const BYTES_MAX: u64 = 4_000_000;
 const VALUES_MAX: usize = 100;
 
 /// The labels where none is set. What has no category or tenant says so, since a stream needs a
-/// label.
-const LABELS: [(&str, &str); 3] = [
+/// label. After an outage partitions are hours apart, and a line that is an hour older than the
+/// newest of its stream is refused: so each has streams of its own.
+const LABELS: [(&str, &str); 4] = [
     SERVICE,
     ("category", "{{ category || \"none\" }}"),
     ("tenant", "{{ tenant || \"none\" }}"),
+    ("partition", "{{ hub }}-{{ partition }}"),
 ];
 
 /// What Loki's own pages look for first.
@@ -146,8 +148,7 @@ struct Line<'a> {
     /// Nanoseconds since 1970.
     time: i64,
     record: Record<'a>,
-    /// As what it leaves.
-    json: Vec<u8>,
+    shape: Shape,
 }
 
 impl Loki {
@@ -172,12 +173,12 @@ impl Loki {
     }
 
     fn line<'a>(&self, record: Record<'a>, now: Timestamp) -> Line<'a> {
-        let json = self.shaped.json(&record, now);
-        let time = record.written_as(&json).time();
+        let shape = self.shaped.shape(&record, now);
+        let time = shape.of(&record).time();
         Line {
             time: time.map_or(0, |(time, _)| time.nanoseconds()),
             record,
-            json,
+            shape,
         }
     }
 
@@ -186,7 +187,7 @@ impl Loki {
         out.push(b'[');
         write(&line.time.to_string(), out);
         out.push(b',');
-        write_text(&record.written_as(&line.json), out);
+        write_text(&line.shape.of(record), out);
         if self.has_metadata {
             out.push(b',');
             let mut fields = record.read(&[Field::Severity, Field::CorrelationId]);

@@ -7,10 +7,12 @@ use std::sync::Arc;
 use percent_encoding::percent_decode_str;
 
 use super::Destination;
+use super::shaped::Shaped;
 use crate::config::SinkConfig;
 use crate::config::declare::{Key, Kind, Need, Section, TextRule, View, text};
 use crate::deliver::response::{Answer, Verdict};
-use crate::format::Format;
+use crate::event_hub::Timestamp;
+use crate::format::{Format, Unfit};
 use crate::record::Record;
 
 mod answer;
@@ -79,6 +81,7 @@ fn complete(view: &View<'_>, sink: &mut SinkConfig) -> Option<()> {
         },
         resource,
         paths: Paths::new(),
+        shaped: Shaped::of(sink),
     }));
     Some(())
 }
@@ -96,6 +99,7 @@ struct Otlp {
     /// Attributes of every resource.
     resource: Vec<KeyValue>,
     paths: Paths,
+    shaped: Shaped,
 }
 
 /// Bytes that stand beside a record and its values at most: names of attributes, times, its id, and
@@ -115,7 +119,7 @@ impl Format for Otlp {
     }
 
     fn record_bytes_max(&self, record: &Record<'_>) -> u64 {
-        let json = record.json_bytes_max();
+        let json = self.shaped.bytes_max(record);
         // Attributes are parts of the object, each of another one, and not longer than there.
         let values = record.object().map_or(0, |object| object.len() as u64);
         let resource: usize = self
@@ -130,6 +134,10 @@ impl Format for Otlp {
             // characters. Other text takes six at most.
             Encoding::Json => 2 * json + 6 * resource as u64 + beside,
         }
+    }
+
+    fn check(&self, record: &Record<'_>, now: Timestamp) -> Result<Option<Timestamp>, Unfit> {
+        self.shaped.check(record, now)
     }
 
     fn write(&self, records: &mut dyn Iterator<Item = Record<'_>>, out: &mut Vec<u8>) {

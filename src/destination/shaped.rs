@@ -5,16 +5,16 @@ use std::sync::Arc;
 
 use super::members::text_bytes_max;
 use crate::clock::SystemClock;
-use crate::config::SinkConfig;
+use crate::config::{OnOversize, RecordLimits, SinkConfig};
 use crate::event_hub::Timestamp;
 use crate::format::{Shaping, Unfit};
-use crate::record::Record;
+use crate::record::{EventTime, Fields, Record};
 
 /// As what the records of one sink leave.
 #[derive(Debug)]
 pub(super) struct Shaped {
     shaping: Shaping,
-    is_unlimited: bool,
+    limits: RecordLimits,
 }
 
 impl Shaped {
@@ -27,7 +27,7 @@ impl Shaped {
         };
         Self {
             shaping: Shaping::of(&sink, Arc::new(SystemClock)),
-            is_unlimited: sink.record.is_unlimited(),
+            limits: sink.record,
         }
     }
 
@@ -45,25 +45,58 @@ impl Shaped {
         self.shaping.check(record, now)
     }
 
-    /// The JSON object as which a record leaves; [`Record::written_as`] reads its time. Its stable
-    /// id stays that of the record.
-    pub(super) fn json(&self, record: &Record<'_>, now: Timestamp) -> Vec<u8> {
+    /// As what a record leaves.
+    pub(super) fn shape(&self, record: &Record<'_>, now: Timestamp) -> Shape {
+        if self.is_as_it_came(record) {
+            return Shape(None);
+        }
         let mut json = Vec::new();
         self.shaping.write(record, now, &mut json);
-        json
+        Shape(Some(json))
     }
 
-    /// At most how many bytes [`Self::json`] has.
+    /// At most how many bytes a record has as the JSON object that leaves.
     pub(super) fn bytes_max(&self, record: &Record<'_>) -> u64 {
         self.shaping.bytes_max(record)
     }
 
     /// At most how many bytes that object takes as a JSON string; exact for objects without limits.
     pub(super) fn text_bytes_max(&self, record: &Record<'_>) -> u64 {
-        match self.is_unlimited {
+        match self.is_as_it_came(record) {
             true => text_bytes_max(record),
             // Of JSON no byte takes more than two.
             false => 2 * self.bytes_max(record) + 2,
         }
+    }
+
+    /// Whether no limit can change a record, at any time: then it need not be copied.
+    fn is_as_it_came(&self, record: &Record<'_>) -> bool {
+        let RecordLimits { bytes, age, .. } = self.limits;
+        let is_whole = self.limits.on_oversize == OnOversize::DeadLetter
+            || bytes.is_none_or(|limit| record.json_bytes_max() <= limit);
+        age.is_none() && is_whole
+    }
+}
+
+/// As what one record leaves: its stable id, and the names that are made of it, stay its own.
+#[derive(Debug)]
+pub(super) struct Shape(Option<Vec<u8>>);
+
+impl Shape {
+    /// The record as it leaves.
+    pub(super) fn of<'a>(&'a self, record: &Record<'a>) -> Record<'a> {
+        match &self.0 {
+            None => *record,
+            Some(json) => record.written_as(json),
+        }
+    }
+
+    /// The time with which a record leaves; `fields` are its own.
+    pub(super) fn time(&self, record: &Record<'_>, fields: &mut Fields<'_>) -> Option<EventTime> {
+        let time = match &self.0 {
+            None => fields.time(),
+            Some(json) => record.written_as(json).time(),
+        };
+        time.map(|(time, _source)| time)
     }
 }

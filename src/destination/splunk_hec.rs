@@ -17,12 +17,14 @@ use std::time::Duration;
 use super::Destination;
 use super::members::Members;
 use super::name::Name;
+use super::shaped::Shaped;
 use crate::clock::{Rng, SharedRng};
 use crate::config::declare::{Key, Kind, Need, SecretRule, Section, TextRule, View, text};
 use crate::config::{Secret, SinkAuth, SinkConfig};
 use crate::deliver::http::Transport;
 use crate::deliver::response::{Answer, Verdict};
-use crate::format::Format;
+use crate::event_hub::Timestamp;
+use crate::format::{Format, Unfit};
 use crate::record::{Field, Fields, Record};
 
 mod acknowledge;
@@ -152,6 +154,7 @@ fn complete(view: &View<'_>, sink: &mut SinkConfig) -> Option<()> {
         source: name("splunk_hec.source"),
         host: name("splunk_hec.host"),
         acknowledge,
+        shaped: Shaped::of(sink),
     }));
     Some(())
 }
@@ -182,6 +185,7 @@ struct SplunkHec {
     source: Option<Name>,
     host: Option<Name>,
     acknowledge: Option<Acknowledge>,
+    shaped: Shaped,
 }
 
 /// How acknowledgements are asked for.
@@ -194,7 +198,7 @@ struct Acknowledge {
 }
 
 impl SplunkHec {
-    fn write_record(&self, record: &Record<'_>, out: &mut Vec<u8>) {
+    fn write_record(&self, record: &Record<'_>, now: Timestamp, out: &mut Vec<u8>) {
         let asked = [
             Field::Time,
             Field::Category,
@@ -212,9 +216,10 @@ impl SplunkHec {
                 .is_vendors
                 .then(|| vendors_source_type(&mut fields).to_owned()),
         };
-        let milliseconds = fields
-            .time()
-            .map(|(time, _)| time.nanoseconds().div_euclid(1_000_000));
+        let shape = self.shaped.shape(record, now);
+        let milliseconds = shape
+            .time(record, &mut fields)
+            .map(|time| time.nanoseconds().div_euclid(1_000_000));
         let mut event = Members::open(out);
         event
             .optional("time", milliseconds.map(|it| it as f64 / 1e3))
@@ -222,7 +227,7 @@ impl SplunkHec {
             .optional("source", named(&self.source))
             .optional("sourcetype", source_type)
             .optional("index", named(&self.index))
-            .record("event", record)
+            .record("event", &shape.of(record))
             .member("fields", &Indexed::of(record, &mut fields));
         event.close();
     }
@@ -302,12 +307,17 @@ impl Format for SplunkHec {
         let names = [&self.source_type, &self.index, &self.source, &self.host];
         let names = names.into_iter().flatten();
         let names: u64 = names.map(|it| it.json_bytes_max(record)).sum();
-        record.json_bytes_max() + names + MEMBERS_BYTES
+        self.shaped.bytes_max(record) + names + MEMBERS_BYTES
+    }
+
+    fn check(&self, record: &Record<'_>, now: Timestamp) -> Result<Option<Timestamp>, Unfit> {
+        self.shaped.check(record, now)
     }
 
     fn write(&self, records: &mut dyn Iterator<Item = Record<'_>>, out: &mut Vec<u8>) {
+        let now = self.shaped.now();
         for record in records {
-            self.write_record(&record, out);
+            self.write_record(&record, now, out);
             out.push(b'\n');
         }
     }

@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
+use entra_forwarder::envelope;
+use entra_forwarder::record::Record;
 use serde_json::{Value, json};
 
 use crate::golden;
 use crate::stand_in::{Answer, Arrival, StandIn};
-use crate::world::{World, body, check_bounds, config, unfit, wrong};
+use crate::world::{World, body, check_bounds, config, origin, unfit, wrong};
 
 const SINK: &str = r#"
 [sinks.siem]
@@ -59,7 +61,8 @@ fn a_stream_is_sorted_by_time() {
         {"category":"A","time":"2026-01-02T03:04:05.0000001Z","level":"3","correlationId":"c"}]}"#;
     let found = streams(SINK, event);
     assert_eq!(found.len(), 2);
-    let labels = json!({"category": "A", "service_name": "entra-forwarder", "tenant": "none"});
+    let labels = json!({"category": "A", "service_name": "entra-forwarder", "tenant": "none",
+        "partition": "logs-3"});
     assert_eq!(found[0]["stream"], labels);
     let line = &found[0]["values"][0];
     assert_eq!(line[0], "1767323045000000100");
@@ -98,13 +101,16 @@ fn labels_by_template_are_bounded_and_never_none() {
 #[derive(Clone, Default)]
 struct Store {
     lines: Arc<Mutex<BTreeSet<(String, String, String)>>>,
+    /// The newest line of a stream.
+    newest: Arc<Mutex<BTreeMap<String, i128>>>,
     answers: Arc<Mutex<BTreeMap<u16, usize>>>,
 }
 
 /// Limits that a Loki has where nobody changed them.
 const LINE_MAX: usize = 256 * 1_024;
 const LABELS_MAX: usize = 15;
-const WEEK: i128 = 7 * 24 * 3_600 * 1_000_000_000;
+const HOUR: i128 = 3_600 * 1_000_000_000;
+const WEEK: i128 = 7 * 24 * HOUR;
 
 impl Store {
     fn answer(&self, request: &Arrival, now: i128) -> Answer {
@@ -141,6 +147,8 @@ impl Store {
                 .all(|it| it.as_str().is_some_and(|it| !it.is_empty()));
             assert!(!labels.is_empty() && labels.len() <= LABELS_MAX && values);
             let mut last = 0;
+            let mut newest = self.newest.lock().unwrap();
+            let newest = newest.entry(stream["stream"].to_string()).or_default();
             for value in stream["values"].as_array().unwrap() {
                 let time: i128 = value[0].as_str().unwrap().parse().unwrap();
                 assert!(time >= last, "out of order");
@@ -152,7 +160,10 @@ impl Store {
                     faults.push("Max entry size '262144' bytes exceeded");
                 } else if time < now - WEEK {
                     faults.push("has timestamp too old");
+                } else if time < *newest - HOUR {
+                    faults.push("entry too far behind");
                 } else {
+                    *newest = time.max(*newest);
                     let key = (
                         stream["stream"].to_string(),
                         time.to_string(),
@@ -206,6 +217,45 @@ async fn what_loki_discards_is_found_and_the_rest_is_stored_once() {
     assert!(letters.iter().all(|it| it.facts.reason == "refused"));
     let answers = store.answers.lock().unwrap();
     assert!(answers[&400] > 0 && answers[&429] == 1, "{answers:?}");
+}
+
+/// After an outage: one partition is read up to the present while another is hours behind.
+#[tokio::test]
+async fn a_partition_that_lags_behind_loses_nothing() {
+    let store = Store::default();
+    let serving = store.clone();
+    let server = StandIn::start(move |request| serving.answer(request, 1_767_323_900_000_000_000));
+    let server = server.await;
+    let sinks = against(&server.url());
+    let mut world = World::start(&format!("{sinks}[sinks.siem.batch]\nrecords = 1\n"));
+    for (partition, hour) in [("0", 3), ("1", 0), ("0", 3), ("1", 1), ("0", 2), ("1", 1)] {
+        let time = format!("2026-01-02T{hour:02}:04:0{partition}Z");
+        let event = format!("{{\"category\":\"A\",\"time\":\"{time}\"}}");
+        world.give_from(partition, event.as_bytes()).await;
+    }
+    let (balance, letters) = world.end().await;
+    assert_eq!(balance.delivered, 6, "{letters:?}");
+    let streams = store.newest.lock().unwrap().len();
+    assert_eq!(streams, 2);
+}
+
+/// A sink that has given labels away is still the same as one that has not.
+#[test]
+fn a_sink_that_was_used_equals_its_configuration() {
+    let labels = "[sinks.siem.loki.labels]\napp = \"{{ n }}\"\n";
+    let sinks = format!("{SINK}{labels}");
+    let format = || config(&sinks).sinks.remove("siem").unwrap().format.unwrap();
+    let (used, fresh) = (format(), format());
+    let records: Vec<_> = (0..150).map(|n| format!("{{\"n\":{n}}}")).collect();
+    let event = format!("{{\"records\":[{}]}}", records.join(","));
+    let (records, origin) = (envelope::split(&event.into(), 0), origin(1));
+    let mut body = Vec::new();
+    let mut all = records.all().map(|piece| Record::new(piece, &origin));
+    used.write(&mut all, &mut body);
+    assert!(String::from_utf8_lossy(&body).contains("{\"app\":\"other\"}"));
+    assert!(*used == *fresh);
+    let other = config(SINK).sinks.remove("siem").unwrap().format.unwrap();
+    assert!(*used != *other);
 }
 
 #[tokio::test]

@@ -16,6 +16,7 @@ mod coralogix;
 mod datadog;
 mod elasticsearch;
 mod golden;
+mod limits;
 mod loki;
 mod otlp;
 mod pages;

@@ -65,6 +65,8 @@ fn no_body_is_larger_than_its_format_says() {
     ] {
         events.push(in_every_field(piece).into());
     }
+    let provider = format!("/providers/Microsoft.{}", long("aa"));
+    events.push(format!("{{\"resourceId\":\"{provider}\"}}").into());
     // `properties` as a string, with everything in it escaped twice.
     let inner = format!("{{\\\"userId\\\":\\\"{}\\\"}}", long("\\\\u0001"));
     events.push(format!("{{\"records\":[{{\"properties\":\"{inner}\"}}]}}").into());

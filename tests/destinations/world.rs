@@ -201,8 +201,15 @@ impl World {
 
     /// Gives the sink an event with this body.
     pub(crate) async fn give(&mut self, event: &[u8]) {
+        self.give_from("3", event).await;
+    }
+
+    /// Gives the sink an event of this partition with this body.
+    pub(crate) async fn give_from(&mut self, partition: &str, event: &[u8]) {
         let records = envelope::split(&Bytes::copy_from_slice(event), 0);
-        let (count, origin) = (records.len() as u32, origin(self.next));
+        let count = records.len() as u32;
+        let mut origin = origin(self.next);
+        origin.partition = PartitionId::new(partition);
         self.next += 1;
         let (id, generation) = self.ledger;
         let position = origin.position.clone();

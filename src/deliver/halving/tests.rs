@@ -16,6 +16,11 @@ impl Divide for Range<usize> {
 
 type Search = Halving<Range<usize>, ()>;
 
+/// A search in all of these.
+fn whole(records: Range<usize>) -> Search {
+    Search::of(vec![records])
+}
+
 /// An endpoint that refuses what holds a bad record, and its books.
 #[derive(Default)]
 struct Endpoint {
@@ -82,7 +87,7 @@ fn bound(records: usize) -> usize {
 fn one_bad_record_is_found_within_the_bound_wherever_it_stands() {
     for records in (2..70).chain([100, 1_000, 1_023, 5_000]) {
         for bad in 0..records {
-            let (mut search, mut endpoint) = (Search::new(0..records), Endpoint::with([bad]));
+            let (mut search, mut endpoint) = (whole(0..records), Endpoint::with([bad]));
             endpoint.serve(&mut search);
             assert_eq!(guilty(&mut search), [bad]);
             assert!(search.is_done());
@@ -102,7 +107,7 @@ fn several_bad_records_are_found_and_all_others_accepted() {
         for step in 2..records {
             let bad: BTreeSet<_> = (step % 3..records).step_by(step).collect();
             let mut endpoint = Endpoint::with(bad.iter().copied());
-            let mut search = Search::new(0..records);
+            let mut search = whole(0..records);
             endpoint.serve(&mut search);
             assert!(guilty(&mut search).into_iter().eq(bad.iter().copied()));
             assert!(search.is_done(), "{records} {bad:?}");
@@ -114,7 +119,7 @@ fn several_bad_records_are_found_and_all_others_accepted() {
 #[test]
 fn where_all_is_refused_nobody_is_guilty() {
     for records in (1..70).chain([5_000]) {
-        let (mut search, mut endpoint) = (Search::new(0..records), Endpoint::with(0..records));
+        let (mut search, mut endpoint) = (whole(0..records), Endpoint::with(0..records));
         endpoint.serve(&mut search);
         assert!(!search.is_done());
         assert!(guilty(&mut search).is_empty());
@@ -136,7 +141,7 @@ fn where_all_is_refused_nobody_is_guilty() {
 #[test]
 fn a_witness_from_elsewhere_is_one() {
     for records in 1..40 {
-        let (mut search, mut endpoint) = (Search::new(0..records), Endpoint::with(0..records));
+        let (mut search, mut endpoint) = (whole(0..records), Endpoint::with(0..records));
         endpoint.serve(&mut search);
         search.witness();
         endpoint.serve(&mut search);
@@ -148,7 +153,7 @@ fn a_witness_from_elsewhere_is_one() {
 #[test]
 fn what_is_too_large_together_may_pass_in_parts() {
     for (records, limit) in [(10, 3), (5_000, 700), (2, 1), (64, 63)] {
-        let mut search = Search::new(0..records);
+        let mut search = whole(0..records);
         let mut accepted = Vec::new();
         while let Step::Send(part) = search.next() {
             if part.len() > limit {
@@ -166,7 +171,7 @@ fn what_is_too_large_together_may_pass_in_parts() {
 
 #[test]
 fn an_answer_per_record_judges_each_alone() {
-    let mut search = Search::new(0..6);
+    let mut search = whole(0..6);
     assert_eq!(search.next(), Step::Send(0..6));
     // 0 and 1 accepted, 2 and 3 refused, 4 and 5 not now.
     search.undecided();
@@ -183,7 +188,7 @@ fn an_answer_per_record_judges_each_alone() {
 
 #[test]
 fn a_half_that_tells_nothing_does_not_convict_the_other() {
-    let mut search = Search::new(0..4);
+    let mut search = whole(0..4);
     assert_eq!(search.next(), Step::Send(0..4));
     search.refused(0..4, Fault::Content, ());
     assert_eq!(search.next(), Step::Send(0..2));
@@ -198,7 +203,7 @@ fn a_half_that_tells_nothing_does_not_convict_the_other() {
 
 #[test]
 fn what_may_not_be_given_up_is_asked_for_one_by_one() {
-    let (mut search, mut endpoint) = (Search::new(0..8), Endpoint::with([1, 4, 5]));
+    let (mut search, mut endpoint) = (whole(0..8), Endpoint::with([1, 4, 5]));
     endpoint.serve(&mut search);
     for _ in 0..3 {
         let (kept, requests) = (search.guilty(), endpoint.requests);
@@ -221,7 +226,7 @@ fn what_may_not_be_given_up_is_asked_for_one_by_one() {
 
 #[tokio::test(start_paused = true)]
 async fn what_was_refused_long_ago_is_asked_for_again() {
-    let mut search = Search::new(0..4);
+    let mut search = whole(0..4);
     let mut endpoint = Endpoint::with(0..4);
     for refused in [0..4, 0..2, 0..1] {
         assert_eq!(search.next(), Step::Send(refused.clone()));
@@ -235,7 +240,7 @@ async fn what_was_refused_long_ago_is_asked_for_again() {
     assert!(search.is_done());
     assert_eq!(endpoint.count(), 4);
     // The other half of what is accepted is not convicted either.
-    let mut search = Search::new(0..4);
+    let mut search = whole(0..4);
     assert_eq!(search.next(), Step::Send(0..4));
     search.refused(0..4, Fault::Content, ());
     tokio::time::advance(FRESH).await;

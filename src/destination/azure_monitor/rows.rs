@@ -10,7 +10,9 @@ use time::macros::format_description;
 
 use super::AzureMonitor;
 use crate::destination::members::Members;
-use crate::record::{Field, Record, Severity};
+use crate::destination::shaped::Shape;
+use crate::event_hub::Timestamp;
+use crate::record::{EventTime, Field, Record, Severity};
 
 /// Characters of what stands beside the record at most; the record has all of it.
 const COLUMN_CHARS: usize = 1_024;
@@ -20,12 +22,14 @@ const COLUMNS: u64 = 4;
 const BESIDE_BYTES: u64 = 512;
 
 /// Writes the rows of a record, with commas between them.
-pub(super) fn write(record: &Record<'_>, format: &AzureMonitor, out: &mut Vec<u8>) {
+pub(super) fn write(record: &Record<'_>, format: &AzureMonitor, now: Timestamp, out: &mut Vec<u8>) {
+    let shape = format.shaped.shape(record, now);
+    let written = shape.of(record);
     let mut json = Vec::new();
-    record.write_json(&mut json);
+    written.write_json(&mut json);
     if !format.is_text && json.len() as u64 <= format.field_bytes {
-        let mut row = columns(record, out);
-        row.record("Record", record);
+        let mut row = columns(record, &shape, out);
+        row.record("Record", &written);
         row.close();
         return;
     }
@@ -38,7 +42,7 @@ pub(super) fn write(record: &Record<'_>, format: &AzureMonitor, out: &mut Vec<u8
         if index > 0 {
             out.push(b',');
         }
-        let mut row = columns(record, out);
+        let mut row = columns(record, &shape, out);
         row.member("RecordText", part)
             .member("Part", &(index + 1))
             .member("Parts", &parts.len());
@@ -48,7 +52,7 @@ pub(super) fn write(record: &Record<'_>, format: &AzureMonitor, out: &mut Vec<u8
 
 /// At most how many bytes [`write`] writes, and a comma.
 pub(super) fn bytes_max(record: &Record<'_>, format: &AzureMonitor) -> u64 {
-    let json = record.json_bytes_max();
+    let json = format.shaped.bytes_max(record);
     let is_text = format.is_text || json > format.field_bytes;
     // As text, what JSON escapes takes two bytes: it has no bare control characters but line breaks
     // and tabs. A part may be three bytes short, so as not to divide a character.
@@ -62,7 +66,7 @@ pub(super) fn bytes_max(record: &Record<'_>, format: &AzureMonitor) -> u64 {
 }
 
 /// Opens a row with what stands beside the record. `TenantId` is reserved: it is the workspace.
-fn columns<'a>(record: &Record<'_>, out: &'a mut Vec<u8>) -> Members<'a> {
+fn columns<'a>(record: &Record<'_>, shape: &Shape, out: &'a mut Vec<u8>) -> Members<'a> {
     let mut fields = record.read(&[
         Field::Time,
         Field::Category,
@@ -72,13 +76,15 @@ fn columns<'a>(record: &Record<'_>, out: &'a mut Vec<u8>) -> Members<'a> {
         Field::CorrelationId,
         Field::Severity,
     ]);
+    let left = shape.time(record, &mut fields);
+    let left = left.map(EventTime::nanoseconds).and_then(moment);
     let time = fields.time().map(|(time, _)| time.nanoseconds());
     let time = time.and_then(moment);
     let enqueued_at = record.origin().position.enqueued_at;
     let enqueued_at = enqueued_at.and_then(|it| moment(it.0.saturating_mul(1_000_000)));
     let mut row = Members::open(out);
-    row.optional("TimeGenerated", time.as_ref())
-        .optional("RecordTime", time.as_ref())
+    row.optional("TimeGenerated", left)
+        .optional("RecordTime", time)
         .optional("EnqueuedTime", enqueued_at)
         .member("StableId", &record.stable_id().to_string())
         .optional("Category", fields.category().map(cut))

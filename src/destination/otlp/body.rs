@@ -17,7 +17,8 @@ use prost::Message;
 use super::Otlp;
 use super::message::{AnyValue, KeyValue, LogRecord, Resource, Scope};
 use crate::destination::members;
-use crate::record::{Field, Path, Record, Segment, Severity, TenantId};
+use crate::event_hub::Timestamp;
+use crate::record::{EventTime, Field, Path, Record, Segment, Severity, TenantId};
 
 /// The name of every event.
 const EVENT_NAME: &str = "azure.resource.log";
@@ -71,11 +72,13 @@ impl Otlp {
         records: &mut dyn Iterator<Item = Record<'_>>,
         out: &mut Vec<u8>,
     ) {
+        let now = self.shaped.now();
         for (tenant, records) in Self::by_tenant(records) {
             // What stands before the records holds their length: it is put there afterwards.
             let start = out.len();
             for record in records {
-                field(FIELD_2, &self.log_record(&record).encode_to_vec(), out);
+                let log = self.log_record(&record, now);
+                field(FIELD_2, &log.encode_to_vec(), out);
             }
             let mut scope = Vec::new();
             field(FIELD_1, &scope_of_this().encode_to_vec(), &mut scope);
@@ -97,6 +100,7 @@ impl Otlp {
         records: &mut dyn Iterator<Item = Record<'_>>,
         out: &mut Vec<u8>,
     ) {
+        let now = self.shaped.now();
         out.extend_from_slice(b"{\"resourceLogs\":[");
         for (number, (tenant, records)) in Self::by_tenant(records).into_iter().enumerate() {
             if number > 0 {
@@ -111,7 +115,7 @@ impl Otlp {
                 if number > 0 {
                     out.push(b',');
                 }
-                members::write(&self.log_record(record), out);
+                members::write(&self.log_record(record, now), out);
             }
             out.extend_from_slice(b"]}]}");
         }
@@ -125,7 +129,7 @@ impl Otlp {
         Resource { attributes }
     }
 
-    fn log_record(&self, record: &Record<'_>) -> LogRecord {
+    fn log_record(&self, record: &Record<'_>, now: Timestamp) -> LogRecord {
         let mut fields = record.read(&[
             Field::Time,
             Field::Severity,
@@ -155,12 +159,14 @@ impl Otlp {
         attributes.extend(texts.filter_map(|(key, it)| Some(KeyValue::new(key, it?))));
         let severity = fields.severity().map(severity);
         let (severity_number, severity_text) = severity.unwrap_or_default();
-        let time = fields.time().map(|(time, _)| time.nanoseconds());
+        let shape = self.shaped.shape(record, now);
+        let time = shape.time(record, &mut fields);
+        let time = time.map(EventTime::nanoseconds);
         // Not the moment of sending: a repetition has the same bytes.
         let enqueued_at = record.origin().position.enqueued_at;
         let observed = enqueued_at.map(|it| it.0.saturating_mul(1_000_000));
         let mut body = Vec::new();
-        record.write_json(&mut body);
+        shape.of(record).write_json(&mut body);
         let body = String::from_utf8(body)
             .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
         LogRecord {

@@ -87,8 +87,8 @@ impl Format for NewRelic {
         let now = self.0.now();
         out.extend_from_slice(OPEN);
         separated(records, out, |record, out| {
-            let json = self.0.json(record, now);
-            let written = record.written_as(&json);
+            let shape = self.0.shape(record, now);
+            let written = shape.of(record);
             let mut members = Members::open(out);
             members
                 .optional("timestamp", milliseconds(&written))
@@ -120,8 +120,8 @@ impl Format for Dynatrace {
         let now = self.0.now();
         out.push(b'[');
         separated(records, out, |record, out| {
-            let json = self.0.json(record, now);
-            let written = record.written_as(&json);
+            let shape = self.0.shape(record, now);
+            let written = shape.of(record);
             let asked = [Field::Category, Field::Tenant, Field::Severity];
             let mut fields = record.read(&asked);
             let tenant = fields.tenant().map(|it| short(it.id.as_str()));

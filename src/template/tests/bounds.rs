@@ -39,10 +39,14 @@ fn nothing_is_admitted_by_a_bound_of_nothing() {
 }
 
 #[test]
-fn it_shows_no_values() {
-    let bounded = Bounded::new(compiled("{{ category }}"), 5);
+fn it_shows_its_settings_alone() {
+    let bounded = Bounded::new(compiled("{{ category }}"), 1);
+    let before = format!("{bounded:?}");
     assert_eq!(rendered(&bounded, "payload"), "payload");
-    assert!(!format!("{bounded:?}").contains("payload"));
+    assert_eq!(rendered(&bounded, "more"), OTHER);
+    assert_eq!(format!("{bounded:?}"), before);
+    let other = Bounded::new(compiled("{{ category }}"), 2);
+    assert_ne!(format!("{other:?}"), before);
 }
 
 #[test]

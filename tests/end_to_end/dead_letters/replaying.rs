@@ -1,8 +1,15 @@
 //! `replay`.
 
+use std::sync::Mutex;
+
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::{Request, Response};
+
 use super::*;
 use crate::azurite::TestContainer;
 use crate::endpoint::Reply;
+use crate::server::{FREE, Server};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn replayed_from_a_directory() {
@@ -277,4 +284,53 @@ async fn the_limits_of_records_hold_as_they_are_set_now() {
     let arrival = desk.endpoint.arrivals().pop().unwrap();
     let body = String::from_utf8_lossy(&arrival.body).into_owned();
     assert!(body.starts_with("{\"n\":1.50,\"entra_forwarder_truncated\""));
+}
+
+/// Splunk takes what stands before an event whose index is wrong: so a request has one index only.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_format_keeps_apart_travels_apart() {
+    let mut desk = Desk::with_directory().await;
+    let bodies = Arc::new(Mutex::new(Vec::<String>::new()));
+    let kept = Arc::clone(&bodies);
+    let serve = move |request: Request<Incoming>| {
+        let kept = Arc::clone(&kept);
+        async move {
+            let body = request.into_body().collect().await?.to_bytes();
+            let body = String::from_utf8_lossy(&body).into_owned();
+            // A probe holds nothing.
+            if !body.is_empty() {
+                kept.lock().unwrap().push(body);
+            }
+            let success = Full::from("{\"text\":\"Success\",\"code\":0}");
+            Ok::<_, hyper::Error>(Response::new(success))
+        }
+    };
+    let server = Server::http(FREE, None, serve).await;
+    desk.settings = desk
+        .settings
+        .sink("main", &format!("http://{}", server.address))
+        .set("sinks.main.type", "splunk_hec")
+        .set("sinks.main.splunk_hec.token", "token")
+        .set("sinks.main.splunk_hec.index", "{{ category | lower }}")
+        .set("sinks.main.compression", "none");
+    let letters: Vec<_> = (0..9)
+        .map(|n| {
+            let category = ["A", "B", "C"][n % 3];
+            letter(
+                7,
+                n as u32,
+                format!("{{\"category\":\"{category}\",\"n\":{n}}}"),
+            )
+        })
+        .collect();
+    desk.write(&letters).await;
+    let told = desk.told(&["replay"]).await.done();
+    assert_eq!(told, "9 records accepted by main\n9 dead letters removed");
+    let bodies = bodies.lock().unwrap();
+    let indexes = ["\"index\":\"a\"", "\"index\":\"b\"", "\"index\":\"c\""];
+    let counts: Vec<_> = bodies
+        .iter()
+        .map(|body| indexes.map(|index| body.matches(index).count()))
+        .collect();
+    assert_eq!(counts, [[3, 0, 0], [0, 3, 0], [0, 0, 3]]);
 }

@@ -38,6 +38,18 @@ impl Open {
 pub(super) struct Parts(pub(super) Vec<Part>);
 
 impl Parts {
+    /// Adds what comes behind it.
+    pub(super) fn add(&mut self, more: Self) {
+        for part in more.0 {
+            match self.0.last_mut() {
+                Some(last) if Arc::ptr_eq(&last.letter, &part.letter) && last.to == part.from => {
+                    last.to = part.to;
+                }
+                _ => self.0.push(part),
+            }
+        }
+    }
+
     /// Each record alone.
     pub(super) fn records(&self) -> impl Iterator<Item = Self> {
         self.0.iter().flat_map(|part| {

@@ -143,7 +143,7 @@ impl Sender {
         if batch.count() == 0 {
             return outcome;
         }
-        let mut search = Halving::new(batch);
+        let mut search = Halving::of(vec![batch]);
         while !search.is_done() {
             let part = match search.next() {
                 Step::Send(part) => part,
@@ -207,7 +207,7 @@ impl Sender {
             let check = |it: Record<'_>| self.format.check(&it, now).err();
             let unfit = record.0.iter().flat_map(Part::records).find_map(check);
             match unfit {
-                None => rest.0.extend(record.0),
+                None => rest.add(record),
                 Some(unfit) => {
                     let letters = record.0.iter().map(|part| Arc::clone(&part.letter));
                     let refused = letters.map(|letter| (letter, unfit.to_string()));

@@ -238,7 +238,7 @@ pub(super) static KEYS: &[Key] = &[
             min: TRUNCATED_BYTES_MIN,
             max: 64 * MIB,
         },
-        need: Optional("not bounded"),
+        need: Optional("not bounded; in `datadog`, what it does not cut"),
         doc: "Most bytes of one record, as it is written into the body. See `docs/delivery.md`.",
         example: "1MB",
     },
