@@ -49,6 +49,8 @@ pub(super) struct Trial {
 pub(super) enum Failure {
     /// With an answer, or without any.
     Plain,
+    /// It is about credentials, whatever the batch.
+    Unauthorized,
     /// The connection ended before there was a whole answer.
     Broken,
     /// The endpoint asks to wait, or nothing was sent at all: that is nobody's fault.
@@ -61,15 +63,22 @@ impl Trial {
         self.failures = self.failures.saturating_add(1);
         self.breaks = match failure {
             Failure::Broken => self.breaks.saturating_add(1),
-            Failure::Plain | Failure::Throttled => 0,
+            Failure::Plain | Failure::Unauthorized | Failure::Throttled => 0,
         };
         if failure == Failure::Throttled {
             return;
         }
+        let is_passed_by = self.is_passed_by(accepted);
         self.telling = self.telling.saturating_add(1);
-        self.between += u32::from(self.telling > 1 && accepted > self.last);
+        self.between += u32::from(is_passed_by);
         self.last = accepted;
         self.first.get_or_insert((Instant::now(), accepted));
+    }
+
+    /// Whether something else was accepted since it last failed, when so many requests of the sink
+    /// have been: then it tells little of the endpoint.
+    pub(super) fn is_passed_by(&self, accepted: u64) -> bool {
+        self.telling > 0 && accepted > self.last
     }
 
     /// How many requests of the sink had been accepted when it first failed.

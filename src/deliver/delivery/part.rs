@@ -88,10 +88,7 @@ impl Delivery {
                     return None;
                 }
                 Verdict::PerRecord(verdicts) => {
-                    let reason = match verdicts.len() == built.part.len() {
-                        true => "the endpoint takes none of the records now",
-                        false => "the answer does not tell of every record",
-                    };
+                    let reason = untold(&verdicts, built.part.len());
                     context.condition.fails(reason);
                     slot.failed(as_asked(true, None));
                     reason.to_owned()
@@ -106,28 +103,40 @@ impl Delivery {
                     reason
                 }
                 Verdict::Refused { reason } => {
-                    context.condition.refuses(&reason);
+                    note_refusal(&context, trial, kind, &reason);
                     slot.failed(slowly(&context));
                     reason
                 }
             };
             note_limit(&context);
-            self.search.forget_witness();
             trial.failed(context.flow.accepted(), kind);
-            if let Some(charge) = self.charge(&built, trial, failure) {
-                self.refused(built.part, Fault::Size, charge, trial.accepted_before());
-                return None;
-            }
-            if trial.is_suspect() || self.is_poisoned {
-                self.place.park(PARKED_MAX);
-                // Its body may be all that there is room for.
-                return Some(built.part);
-            }
-            // With more places than that, others find one anyway.
-            if trial.is_stuck() && context.config.concurrency <= STUCK_MAX {
-                self.place.park(STUCK_MAX);
+            match self.after_failure(&built, trial, failure) {
+                Next::Again => {}
+                Next::Rebuild => return Some(built.part),
+                Next::Divide(charge) => {
+                    self.refused(built.part, Fault::Size, charge, trial.accepted_before());
+                    return None;
+                }
             }
         }
+    }
+
+    /// What becomes of a part that has failed.
+    fn after_failure(&mut self, built: &Built, trial: &Trial, failure: String) -> Next {
+        self.search.forget_witness();
+        if let Some(charge) = self.charge(built, trial, failure) {
+            return Next::Divide(charge);
+        }
+        if trial.is_suspect() || self.is_poisoned {
+            self.place.park(PARKED_MAX);
+            // Its body may be all that there is room for.
+            return Next::Rebuild;
+        }
+        // With more places than that, others find one anyway.
+        if trial.is_stuck() && self.context.config.concurrency <= STUCK_MAX {
+            self.place.park(STUCK_MAX);
+        }
+        Next::Again
     }
 
     /// What a part that fails is accused of, if it should be divided.
@@ -144,6 +153,16 @@ impl Delivery {
         }
         None
     }
+}
+
+/// What becomes of a part that has failed.
+enum Next {
+    /// The same bytes again.
+    Again,
+    /// The same, but without holding the memory until then.
+    Rebuild,
+    /// It is divided, since it is accused of this.
+    Divide(Charge),
 }
 
 /// Waits as the endpoint asks for.
@@ -178,6 +197,14 @@ fn tells(verdicts: &[RecordVerdict], records: usize) -> bool {
     verdicts.len() == records && !verdicts.iter().all(is_not_now)
 }
 
+/// Why an answer per record settles nothing.
+fn untold(verdicts: &[RecordVerdict], records: usize) -> &'static str {
+    match verdicts.len() == records {
+        true => "the endpoint takes none of the records now",
+        false => "the answer does not tell of every record",
+    }
+}
+
 /// Ends an attempt whose answer told of every record; says whether any was accepted.
 fn close(slot: Slot<'_>, verdicts: &[RecordVerdict], context: &SinkContext) -> bool {
     let is_throttled = verdicts.contains(&RecordVerdict::NotNow);
@@ -207,6 +234,16 @@ fn note_accepted(context: &SinkContext, built: &Built) {
     note_limit(context);
 }
 
+/// Others pass while this one is refused: then it is not the sink that refuses, unless it is for
+/// its credentials.
+fn note_refusal(context: &SinkContext, trial: &Trial, kind: Failure, reason: &str) {
+    let is_its_own = trial.is_passed_by(context.flow.accepted());
+    match is_its_own && kind != Failure::Unauthorized {
+        true => context.condition.fails(reason),
+        false => context.condition.refuses(reason),
+    }
+}
+
 fn note_limit(context: &SinkContext) {
     let limit = context.flow.limit();
     context.stats.concurrency.store(limit, Ordering::Relaxed);
@@ -229,6 +266,8 @@ async fn attempt(built: &Built, context: &SinkContext) -> (Verdict, Failure) {
         Err(TransportError::NoToken(_)) => Failure::Throttled,
         Ok(answer) if matches!(answer.status, 408 | 425 | 429) => Failure::Throttled,
         Ok(answer) if answer.retry_after.is_some() => Failure::Throttled,
+        Ok(answer) if matches!(answer.status, 401 | 407) => Failure::Unauthorized,
+        Err(TransportError::Refused(_)) => Failure::Unauthorized,
         Ok(_) | Err(_) => Failure::Plain,
     };
     let verdict = judge(&answer, context.format.as_ref(), built.part.len());

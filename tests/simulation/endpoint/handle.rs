@@ -113,11 +113,9 @@ impl Transport for EndpointHandle {
                 Outcome::Refused { .. } => {}
             }
         }
-        // What is said of records tells nothing of address and credentials.
-        if is_probe || !matches!(outcome, Outcome::Refused { .. }) {
-            let status = result.as_ref().ok().map(|answer| answer.status);
-            self.gate.answered(sink, status, is_refusal);
-        }
+        // Whoever finds fault with records knows address and credentials.
+        let status = result.as_ref().ok().map(|answer| answer.status);
+        self.gate.answered(sink, status, is_refusal);
         result
     }
 }
