@@ -28,6 +28,8 @@ pub(crate) struct Destination {
     pub(crate) section: Section,
     /// Keys below the sink that must be set: one of each row.
     pub(crate) needs: &'static [&'static [&'static str]],
+    /// Whether its endpoint is known to take bodies in Zstandard.
+    pub(crate) takes_zstd: bool,
     /// Whether records are sent as they are, as `encoding` and the keys beside it say.
     pub(crate) is_plain: bool,
     /// Fills in what follows from the keys. `None` when a key is wrong, which is reported before.
@@ -46,6 +48,7 @@ pub(crate) const ALL: &[Destination] = &[
         name: "http",
         section: NO_KEYS,
         needs: &[&["endpoint"]],
+        takes_zstd: true,
         is_plain: true,
         complete: |_, _| Some(()),
     },
@@ -53,6 +56,7 @@ pub(crate) const ALL: &[Destination] = &[
         name: NULL,
         section: NO_KEYS,
         needs: &[],
+        takes_zstd: true,
         is_plain: true,
         complete: |_, sink| {
             sink.kind = SinkKind::Null;

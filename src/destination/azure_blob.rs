@@ -29,6 +29,7 @@ pub(super) const AZURE_BLOB: Destination = Destination {
         keys: KEYS,
     },
     needs: &[&["azure_blob.container_url"]],
+    takes_zstd: true,
     is_plain: false,
     complete,
 };

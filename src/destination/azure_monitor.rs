@@ -38,6 +38,7 @@ pub(super) const AZURE_MONITOR: Destination = Destination {
         &["azure_monitor.rule_id"],
         &["azure_monitor.stream"],
     ],
+    takes_zstd: true,
     is_plain: false,
     complete,
 };

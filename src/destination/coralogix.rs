@@ -30,6 +30,7 @@ pub(super) const CORALOGIX: Destination = Destination {
         keys: KEYS,
     },
     needs: &[&["coralogix.api_key"], &["coralogix.region", "endpoint"]],
+    takes_zstd: false,
     is_plain: false,
     complete,
 };

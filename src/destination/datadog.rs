@@ -30,6 +30,7 @@ pub(super) const DATADOG: Destination = Destination {
         keys: KEYS,
     },
     needs: &[&["datadog.api_key"], &["datadog.site", "endpoint"]],
+    takes_zstd: false,
     is_plain: false,
     complete,
 };

@@ -43,6 +43,7 @@ pub(super) const ELASTICSEARCH: Destination = Destination {
         keys: KEYS,
     },
     needs: &[&["endpoint"]],
+    takes_zstd: false,
     is_plain: false,
     complete,
 };

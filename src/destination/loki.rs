@@ -38,6 +38,7 @@ pub(super) const LOKI: Destination = Destination {
         keys: KEYS,
     },
     needs: &[&["endpoint"]],
+    takes_zstd: false,
     is_plain: false,
     complete,
 };

@@ -30,6 +30,7 @@ pub(super) const OTLP: Destination = Destination {
         keys: KEYS,
     },
     needs: &[&["endpoint"]],
+    takes_zstd: true,
     is_plain: false,
     complete,
 };

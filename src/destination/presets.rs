@@ -76,6 +76,7 @@ pub(super) const fn destination(preset: &'static Preset) -> Destination {
             keys: preset.keys,
         },
         needs: preset.needs,
+        takes_zstd: false,
         is_plain: matches!(preset.body, Body::Lines),
         complete,
     }
@@ -228,8 +229,10 @@ pub(super) static SUMO_LOGIC: Preset = Preset {
     record_age: None,
 };
 
-/// Sources: <https://docs.victoriametrics.com/victorialogs/data-ingestion/>. Longer lines are left out
-/// with a 2xx: `-insert.maxLineSizeBytes`, 256 KiB unless it is set.
+/// Sources: <https://docs.victoriametrics.com/victorialogs/data-ingestion/>. What is left out with a
+/// 2xx: lines longer than `-insert.maxLineSizeBytes` (256 KiB unless it is set), and those with a time
+/// that is neither RFC 3339 nor a number, as some of Entra's are: so a time of our own goes first
+/// (<https://github.com/VictoriaMetrics/VictoriaLogs/blob/master/app/vlinsert/insertutil/timestamp.go>).
 pub(super) static VICTORIA_LOGS: Preset = Preset {
     name: "victoria_logs",
     section: "sinks.*.victoria_logs",
@@ -241,7 +244,7 @@ pub(super) static VICTORIA_LOGS: Preset = Preset {
     token: Token::None,
     headers: &[],
     query: &[
-        ("_time_field", "victoria_logs.time_field", "time"),
+        ("_time_field", "victoria_logs.time_field", "_time"),
         ("_msg_field", "victoria_logs.message_field", "operationName"),
         (
             "_stream_fields",
@@ -249,12 +252,13 @@ pub(super) static VICTORIA_LOGS: Preset = Preset {
             "category,tenantId",
         ),
     ],
-    body: Body::Lines,
+    body: Body::Wrapped(wrapped::victoria_logs),
     statuses: &[200, 204],
     records: NO_RECORDS_MAX,
     bytes: u64::MAX,
     compressed_bytes: None,
-    record_bytes: Some(256 * 1_024),
+    // Less what stands before a record, and the line break.
+    record_bytes: Some(255 * 1_024),
     record_age: None,
 };
 

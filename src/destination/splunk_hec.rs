@@ -40,6 +40,7 @@ pub(super) const SPLUNK_HEC: Destination = Destination {
         keys: KEYS,
     },
     needs: &[&["endpoint"], &["splunk_hec.token"]],
+    takes_zstd: false,
     is_plain: false,
     complete,
 };

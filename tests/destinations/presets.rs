@@ -137,6 +137,34 @@ fn words_say_where() {
 }
 
 #[test]
+fn what_an_endpoint_cannot_unpack_is_a_mistake() {
+    let zstd = NEW_RELIC.replacen(
+        "\n[sinks.siem.",
+        "\ncompression = \"zstd\"\n[sinks.siem.",
+        1,
+    );
+    let problems = wrong(&zstd);
+    assert!(
+        problems.contains("new_relic is not known to take zstd"),
+        "{problems}"
+    );
+}
+
+/// A time that VictoriaLogs does not read would be left out, and called a success.
+#[test]
+fn victoria_logs_gets_a_time_that_it_reads() {
+    let event = br#"{"records":[{"time":"8/22/2022 6:11:52 PM","category":"RiskyUsers"},{"n":1}]}"#;
+    let body = String::from_utf8(crate::world::body(VICTORIA_LOGS, event)).unwrap();
+    let times = ["2022-08-22T18:11:52Z", "2026-01-31T12:00:05.678Z"];
+    for (line, time) in body.lines().zip(times) {
+        assert!(
+            line.starts_with(&format!("{{\"_time\":\"{time}\",")),
+            "{line}"
+        );
+    }
+}
+
+#[test]
 fn limits_are_caps() {
     let hours = |sink: &SinkConfig| sink.record.age.map(|age| age.as_secs() / 3_600);
     let new_relic = sink(NEW_RELIC);
@@ -157,10 +185,9 @@ fn limits_are_caps() {
     assert_eq!(large(LOGZIO).batch.bytes, 10 << 20);
     assert_eq!(large(SUMO_LOGIC).batch.bytes, 1_000_000);
     assert_eq!(sink(LOGZIO).record.bytes, Some(500_000));
-    assert_eq!(sink(VICTORIA_LOGS).record.bytes, Some(256 << 10));
-    let own = sink(&format!(
-        "{VICTORIA_LOGS}max_record_bytes = \"1MiB\"\nencoding = \"json_array\"\n"
-    ));
+    assert_eq!(sink(VICTORIA_LOGS).record.bytes, Some(255 << 10));
+    let own = "\nmax_record_bytes = \"1MiB\"\nencoding = \"json_array\"\n[sinks.siem.";
+    let own = sink(&SUMO_LOGIC.replacen("\n[sinks.siem.", own, 1));
     assert_eq!(own.record.bytes, Some(1 << 20));
     assert_eq!(own.encoding, Encoding::JsonArray);
 }
@@ -322,7 +349,7 @@ static INTAKES: [Intake; 6] = [
     },
     Intake {
         sink: VICTORIA_LOGS,
-        target: "/insert/jsonline?_msg_field=operationName&_stream_fields=category%2CtenantId&_time_field=time",
+        target: "/insert/jsonline?_msg_field=operationName&_stream_fields=category%2CtenantId&_time_field=_time",
         header: ("content-type", "application/x-ndjson"),
         bytes: 64 << 20,
         accepts: 200,

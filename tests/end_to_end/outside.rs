@@ -30,9 +30,10 @@ async fn fails_fast(settings: Settings) -> (Option<i32>, String, Duration) {
 /// What it has said about one component; waits until there is something.
 async fn reasons(forwarder: &Forwarder, component: &str) -> Vec<String> {
     let reasons = || -> Vec<String> {
-        let waits = forwarder.waits().into_iter();
-        let ours = waits.filter(|(name, _)| name == component);
-        ours.map(|(_, reason)| reason).collect()
+        let lines = [forwarder.logged("waiting"), forwarder.logged("failing")].concat();
+        let ours = lines.iter().filter(|line| line["component"] == component);
+        ours.map(|line| line["reason"].as_str().unwrap().to_owned())
+            .collect()
     };
     eventually("a reason", || !reasons().is_empty()).await;
     reasons()

@@ -10,11 +10,16 @@ const EVENT: usize = 250;
 const REQUESTS_MAX: usize = 27;
 
 /// At the ends, in the middle, and at every 331st place between: every place of such a batch is gone
-/// through by the unit tests of the search alone (`src/deliver/halving/tests.rs`).
+/// through by the unit tests of the search alone (`src/deliver/halving/tests.rs`), and here with
+/// `SIMULATION_PLACES=<first>..<end>`, a few hundred at a time.
 #[tokio::test(start_paused = true)]
 async fn one_bad_record_among_5000_at_both_ends_and_places_between() {
     let mut places = vec![0, 1, 2, 2_499, 2_500, 2_501, 4_997, 4_998, 4_999];
     places.extend((331..RECORDS).step_by(331));
+    if let Ok(range) = std::env::var("SIMULATION_PLACES") {
+        let (first, end) = range.split_once("..").expect("<first>..<end>");
+        places = (first.parse().unwrap()..end.parse().unwrap()).collect();
+    }
     let scene = Scene::new(RECORDS, 2);
     tokio::time::sleep(Duration::from_secs(10)).await;
     for (round, place) in places.iter().enumerate() {
@@ -31,8 +36,8 @@ async fn one_bad_record_among_5000_at_both_ends_and_places_between() {
             "place {place}: {} requests",
             requests.len()
         );
-        let accepted = scene.endpoint.accepted.lock().unwrap().len();
-        assert_eq!(accepted, (round + 1) * (RECORDS - 1), "place {place}");
+        let accepted = std::mem::take(&mut *scene.endpoint.accepted.lock().unwrap());
+        assert_eq!(accepted.len(), RECORDS - 1, "place {place}");
         let given_up = scene.given_up();
         assert_eq!(given_up.len(), round + 1);
         assert!(

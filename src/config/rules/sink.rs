@@ -165,6 +165,11 @@ fn destined(
             unused(view, key, warnings);
         }
     }
+    if !destination.takes_zstd && view.word("compression") == Some("zstd") {
+        let mut problem = view.problem("compression", "\"zstd\"", "\"gzip\" or \"none\"");
+        problem.hint = Some(format!("{} is not known to take zstd", destination.name));
+        problems.push(problem);
+    }
     if !destination.is_plain {
         for key in keys().filter(|key| OF_PLAIN.contains(&key.path)) {
             unused(view, key, warnings);

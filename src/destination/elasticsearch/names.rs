@@ -23,7 +23,8 @@ const NAME_BYTES_MAX: usize = 255;
 impl Names {
     /// `None` when the template is none, which is reported before.
     pub(super) fn new(is_raw: bool, namespace: Option<&str>, index: Option<&str>) -> Option<Self> {
-        let namespace = part(namespace.unwrap_or_default());
+        // Braces would be a template's.
+        let namespace = part(namespace.unwrap_or_default()).replace(['{', '}'], "_");
         let written = match (index, is_raw) {
             (Some(written), _) => written.to_owned(),
             (None, true) => {

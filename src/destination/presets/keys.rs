@@ -104,9 +104,10 @@ pub(super) static VICTORIA_LOGS: &[Key] = &[
     Key {
         path: "sinks.*.victoria_logs.time_field",
         kind: text(TextRule::Any),
-        need: Need::Optional("`time`"),
-        doc: "Field with the time of a record. Not a secret: it is shown.",
-        example: "time",
+        need: Need::Optional("`_time`, which the forwarder writes"),
+        doc: "Field with the time of a record. Lines with a time that is neither RFC 3339 nor a number \
+              are left out. Not a secret: it is shown.",
+        example: "_time",
     },
     Key {
         path: "sinks.*.victoria_logs.message_field",
