@@ -32,6 +32,7 @@ use crate::compress::Compressor;
 use crate::config::{Config, SinkKind};
 use crate::deliver::admission::Admission;
 use crate::deliver::condition::Condition;
+use crate::deliver::dead_letter::counted::CountedDeadLetters;
 use crate::deliver::dead_letter::{self, DeadLetterStore};
 use crate::deliver::flow::Flow;
 use crate::deliver::http::Transport;
@@ -46,7 +47,8 @@ use crate::format;
 use crate::partition::handoff::{Oddities, ReadStats, Stages};
 use crate::partition::inquiry::Inquiry;
 use crate::partition::ownership::{Owner, Released};
-use crate::record::HubName;
+use crate::record::{HubName, Slice};
+use crate::telemetry::observer::{Observed, Observer};
 use crate::telemetry::status::Status;
 
 /// Slices that wait for a sink: one per event, so a few are enough to keep it busy.
@@ -78,12 +80,8 @@ pub struct Seams {
 
 /// The running stages. Dropping it ends everything at once, as a crash would.
 pub struct App {
-    ledgers: Arc<Ledgers>,
-    budget: Budget,
+    observer: Observer,
     checkpointer: Arc<Checkpointer>,
-    status: Arc<Status>,
-    sinks: Vec<Arc<SinkContext>>,
-    read_stats: Vec<Arc<ReadStats>>,
     stop_reading: CancellationToken,
     abandon: CancellationToken,
     draining: CancellationToken,
@@ -121,21 +119,31 @@ pub enum AppError {
 
 impl App {
     /// Starts all stages. `owner_id` names this process start and is never used twice.
-    pub fn start(config: &Config, seams: Seams, owner_id: &str, status: Arc<Status>) -> Self {
+    pub fn start(config: &Config, mut seams: Seams, owner_id: &str, status: Arc<Status>) -> Self {
+        let dead_letters = Arc::new(CountedDeadLetters::new(seams.dead_letters));
+        seams.dead_letters = Arc::clone(&dead_letters) as Arc<dyn DeadLetterStore>;
         let ledgers = Arc::new(Ledgers::new(config.sinks.len()));
         let checkpointer = Arc::new(Checkpointer::new(
             Arc::clone(&seams.store),
             Arc::clone(&ledgers),
             Arc::clone(&status),
         ));
-        let budget = Budget::new(config.limits.memory_budget);
-        let mut app = Self {
-            ledgers,
-            budget: budget.clone(),
-            checkpointer,
+        let observer = Observer {
+            owner_id: owner_id.to_owned(),
+            started_at: seams.clock.now(),
+            started: Instant::now(),
+            clock: Arc::clone(&seams.clock),
             status,
+            ledgers,
+            budget: Budget::new(config.limits.memory_budget),
+            sources: Vec::new(),
             sinks: Vec::new(),
-            read_stats: Vec::new(),
+            dead_letters,
+            expiries: Arc::default(),
+        };
+        let mut app = Self {
+            observer,
+            checkpointer,
             stop_reading: CancellationToken::new(),
             abandon: CancellationToken::new(),
             draining: CancellationToken::new(),
@@ -146,41 +154,7 @@ impl App {
         };
         let queues = app.start_sinks(config, &seams);
         let admission = app.start_probes(&seams);
-        for ((name, source), reach) in config.sources.iter().zip(&seams.sources) {
-            let stages = Arc::new(Stages {
-                source: name.clone(),
-                hub: Arc::new(HubName::new(&source.namespace, &source.event_hub)),
-                on_unparsable: source.on_unparsable,
-                expansion_max: config.limits.expansion_max,
-                ledgers: Arc::clone(&app.ledgers),
-                budget: budget.clone(),
-                filter: Filter::new(config),
-                sinks: queues.clone(),
-                dead_letters: Arc::clone(&seams.dead_letters),
-                status: Arc::clone(&app.status),
-                rng: Arc::clone(&seams.rng),
-                clock: Arc::clone(&seams.clock),
-                stats: Arc::default(),
-                oddities: Oddities::default(),
-            });
-            app.read_stats.push(Arc::clone(&stages.stats));
-            let owner = Owner {
-                inquiry: Arc::new(Inquiry::new(Arc::clone(reach))),
-                source: Arc::clone(reach),
-                store: Arc::clone(&seams.store),
-                group: GroupKey::new(&source.namespace, &source.event_hub, &source.consumer_group),
-                owner_id: owner_id.to_owned(),
-                checkpointer: Arc::clone(&app.checkpointer),
-                stages,
-                admission: Arc::clone(&admission),
-                config: source.clone(),
-                ownership: config.ownership,
-                limits: config.limits,
-                stop: app.stop_reading.clone(),
-                abandon: app.abandon.clone(),
-            };
-            app.owners.spawn(owner.run());
-        }
+        app.start_sources(config, &seams, &queues, &admission);
         let checkpointer = Arc::clone(&app.checkpointer);
         let pace = Pace::new(
             config.checkpoints.interval,
@@ -192,11 +166,59 @@ impl App {
         app
     }
 
-    fn start_sinks(
+    fn start_sources(
         &mut self,
         config: &Config,
         seams: &Seams,
-    ) -> Vec<mpsc::Sender<crate::record::Slice>> {
+        queues: &[mpsc::Sender<Slice>],
+        admission: &Arc<Admission>,
+    ) {
+        for ((name, source), reach) in config.sources.iter().zip(&seams.sources) {
+            let stages = Arc::new(Stages {
+                source: name.clone(),
+                hub: Arc::new(HubName::new(&source.namespace, &source.event_hub)),
+                on_unparsable: source.on_unparsable,
+                expansion_max: config.limits.expansion_max,
+                ledgers: Arc::clone(&self.observer.ledgers),
+                budget: self.observer.budget.clone(),
+                filter: Filter::new(config),
+                sinks: queues.to_vec(),
+                dead_letters: Arc::clone(&seams.dead_letters),
+                status: Arc::clone(&self.observer.status),
+                rng: Arc::clone(&seams.rng),
+                clock: Arc::clone(&seams.clock),
+                stats: Arc::default(),
+                categories: Arc::default(),
+                oddities: Oddities::default(),
+            });
+            let inquiry = Arc::new(Inquiry::new(Arc::clone(reach)));
+            self.observer.sources.push(Arc::new(Observed {
+                name: name.clone(),
+                config: source.clone(),
+                stats: Arc::clone(&stages.stats),
+                categories: Arc::clone(&stages.categories),
+                inquiry: Arc::clone(&inquiry),
+            }));
+            let owner = Owner {
+                inquiry,
+                source: Arc::clone(reach),
+                store: Arc::clone(&seams.store),
+                group: GroupKey::new(&source.namespace, &source.event_hub, &source.consumer_group),
+                owner_id: self.observer.owner_id.clone(),
+                checkpointer: Arc::clone(&self.checkpointer),
+                stages,
+                admission: Arc::clone(admission),
+                config: source.clone(),
+                ownership: config.ownership,
+                limits: config.limits,
+                stop: self.stop_reading.clone(),
+                abandon: self.abandon.clone(),
+            };
+            self.owners.spawn(owner.run());
+        }
+    }
+
+    fn start_sinks(&mut self, config: &Config, seams: &Seams) -> Vec<mpsc::Sender<Slice>> {
         let sinks = config.sinks.values();
         let sending = sinks.filter(|sink| sink.kind == SinkKind::Http).count();
         let mut queues = Vec::new();
@@ -211,15 +233,19 @@ impl App {
                 transport: Arc::clone(transport),
                 compressor: Arc::clone(&seams.compressor),
                 dead_letters: Arc::clone(&seams.dead_letters),
-                refusals: Arc::new(Refusals::new(name, Arc::clone(&self.status), sink.refusals)),
-                status: Arc::clone(&self.status),
+                refusals: Arc::new(Refusals::new(
+                    name,
+                    Arc::clone(&self.observer.status),
+                    sink.refusals,
+                )),
+                status: Arc::clone(&self.observer.status),
                 clock: Arc::clone(&seams.clock),
-                ledgers: Arc::clone(&self.ledgers),
+                ledgers: Arc::clone(&self.observer.ledgers),
                 rng: Arc::clone(&seams.rng),
                 draining: self.draining.clone(),
-                condition: Arc::new(Condition::new(name, Arc::clone(&self.status))),
+                condition: Arc::new(Condition::new(name, Arc::clone(&self.observer.status))),
                 stats: SinkStats::starting_with(sink.concurrency),
-                bodies: self.budget.bodies(sending),
+                bodies: self.observer.budget.bodies(sending),
                 flow: Arc::new(Flow::new(sink, Arc::clone(&seams.rng))),
             });
             let (queue, slices) = mpsc::channel(SINK_QUEUE);
@@ -230,7 +256,7 @@ impl App {
                 }
                 SinkKind::Null => self.sink_tasks.spawn(null::run(slices, running)),
             };
-            self.sinks.push(context);
+            self.observer.sinks.push(context);
             queues.push(queue);
         }
         queues
@@ -239,13 +265,13 @@ impl App {
     /// Starts asking everything that is delivered to whether it would accept.
     fn start_probes(&mut self, seams: &Seams) -> Arc<Admission> {
         let letters = dead_letter::COMPONENT.to_owned();
-        let letters = Arc::new(Condition::of(letters, Arc::clone(&self.status)));
+        let letters = Arc::new(Condition::of(letters, Arc::clone(&self.observer.status)));
         let mut conditions = vec![Arc::clone(&letters)];
         let (store, rng) = (Arc::clone(&seams.dead_letters), Arc::clone(&seams.rng));
         self.probes.spawn(async move {
             probe::reach_dead_letters(store.as_ref(), &letters, rng.as_ref()).await;
         });
-        for sink in &self.sinks {
+        for sink in &self.observer.sinks {
             conditions.push(Arc::clone(&sink.condition));
             self.probes.spawn(probe::run(Arc::clone(sink)));
             self.probes.spawn(rotation::run(Arc::clone(sink)));
@@ -255,40 +281,45 @@ impl App {
 
     /// What became of everything that was read.
     pub fn balance(&self) -> Balance {
-        self.ledgers.balance()
+        self.observer.ledgers.balance()
     }
 
     /// Everything that waits for something outside, with the reason.
     pub fn waiting(&self) -> Vec<(String, String)> {
-        self.status.waiting()
+        self.observer.status.waiting()
     }
 
     /// The ledgers, for whoever only looks.
     pub fn ledgers(&self) -> &Arc<Ledgers> {
-        &self.ledgers
+        &self.observer.ledgers
     }
 
     /// The memory budget, for whoever only looks.
     pub fn budget(&self) -> &Budget {
-        &self.budget
+        &self.observer.budget
     }
 
     /// Bytes of compressed bodies that each sink holds, and the most that it may: in the order of
     /// the configuration, for whoever only looks.
     pub fn body_bytes(&self) -> impl Iterator<Item = (u64, u64)> {
-        self.sinks
-            .iter()
-            .map(|sink| (sink.bodies.reserved(), sink.bodies.max()))
+        let sinks = self.observer.sinks.iter();
+        sinks.map(|sink| (sink.bodies.reserved(), sink.bodies.max()))
     }
 
     /// Counts per sink, in the order of the configuration.
     pub fn sink_stats(&self) -> impl Iterator<Item = &SinkStats> {
-        self.sinks.iter().map(|sink| &sink.stats)
+        self.observer.sinks.iter().map(|sink| &sink.stats)
     }
 
     /// Counts per source, in the order of the configuration.
-    pub fn read_stats(&self) -> &[Arc<ReadStats>] {
-        &self.read_stats
+    pub fn read_stats(&self) -> Vec<Arc<ReadStats>> {
+        let sources = self.observer.sources.iter();
+        sources.map(|source| Arc::clone(&source.stats)).collect()
+    }
+
+    /// Takes pictures of the stages, also while they stop.
+    pub fn observer(&self) -> Observer {
+        self.observer.clone()
     }
 
     /// Waits for what never happens: a stage that ends, a ledger that freezes.
@@ -305,7 +336,7 @@ impl App {
         }
         tokio::select! {
             biased;
-            error = self.ledgers.wait_until_broken() => error.into(),
+            error = self.observer.ledgers.wait_until_broken() => error.into(),
             Some(ended) = self.owners.join_next() => describe(ended),
             Some(ended) = self.sink_tasks.join_next() => describe(ended),
             Some(ended) = self.storing.join_next() => describe(ended),

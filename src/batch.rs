@@ -1,6 +1,7 @@
 //! 7. Batches: slices of events become batches, closed by records, bytes or age.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -179,6 +180,12 @@ impl Batcher {
     /// When the batch should be taken for its age; `None` when it is empty.
     pub fn due_at(&self) -> Option<Instant> {
         self.opened_at.map(|opened_at| opened_at + self.config.age)
+    }
+
+    /// How long ago its first record came; nothing when it is empty.
+    pub fn age(&self) -> Duration {
+        let age = self.opened_at.map(|opened_at| opened_at.elapsed());
+        age.unwrap_or_default()
     }
 
     /// Takes the batch; `None` when it is empty.

@@ -95,6 +95,11 @@ impl Budget {
         acquire(&self.events, wanted).await
     }
 
+    /// All of it, in bytes.
+    pub fn total(&self) -> u64 {
+        self.total
+    }
+
     /// Bytes that are reserved for events now.
     pub fn reserved(&self) -> u64 {
         u64::from(self.events_max).saturating_sub(self.events.available_permits() as u64)

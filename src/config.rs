@@ -114,6 +114,8 @@ pub struct SourceConfig {
     pub on_stale_checkpoint: OnStaleCheckpoint,
     /// How far before a stale position's time reading goes on.
     pub stale_margin: Duration,
+    /// How long the hub keeps events, if it is known.
+    pub retention: Option<Duration>,
     /// How long a partition may want events that are there, and receive none.
     pub stall_timeout: Duration,
     /// Largest event that the hub takes; counted against the memory budget per prefetched event.

@@ -41,6 +41,15 @@ pub enum Body {
     Unsupported(&'static str, Bytes),
 }
 
+impl Body {
+    /// Bytes that it takes.
+    pub fn size(&self) -> u64 {
+        match self {
+            Self::Bytes(bytes) | Self::Unsupported(_, bytes) => bytes.len() as u64,
+        }
+    }
+}
+
 impl fmt::Debug for Body {
     // Shows the size only: bodies never reach a log.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

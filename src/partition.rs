@@ -11,3 +11,4 @@ pub mod prefetch;
 pub mod reader;
 pub mod resume;
 pub mod start;
+pub mod stats;

@@ -1,5 +1,11 @@
 //! What the process says of itself: its state, its logs, its health.
 
+pub mod categories;
+pub mod expiries;
 pub mod health;
+pub mod histogram;
 pub mod logs;
+pub mod observer;
+pub mod snapshot;
 pub mod status;
+pub mod verdict;

@@ -9,6 +9,7 @@ use tokio::time::sleep;
 use crate::config::connection_string::ConnectionString;
 use crate::config::{Config, DeadLettersConfig, Secret, SourceAccess, StoreConfig};
 use crate::event_hub::Timestamp;
+use crate::telemetry::expiries::{Expiries, ExpiryKind};
 use crate::telemetry::status::Status;
 
 /// How long before its end a signature shows among what is waited for.
@@ -23,12 +24,13 @@ struct Signature {
     ends: Timestamp,
 }
 
-/// Logs when each ready-made signature of the configuration ends, and tells `status` from 24 hours
+/// Notes in `expiries` and logs when each ready-made signature of the configuration ends, and tells `status` from 24 hours
 /// before on. The tasks end by themselves when the signatures have; drop the set to end them.
-pub fn watch(config: &Config, status: &Arc<Status>) -> JoinSet<()> {
+pub fn watch(config: &Config, status: &Arc<Status>, expiries: &Expiries) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
     for signature in signatures(config) {
         let Signature { place, ends } = &signature;
+        expiries.note(ExpiryKind::Signature, place, *ends);
         tracing::info!(
             event = "signature_expires",
             place,

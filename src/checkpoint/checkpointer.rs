@@ -273,7 +273,8 @@ impl Checkpointer {
         match answer {
             Ok(()) => {
                 version.writes.succeeded(due);
-                self.ledgers.stored(held.ledger, generation, index);
+                let stored = &checkpoint.position;
+                self.ledgers.stored(held.ledger, generation, index, stored);
                 self.status.is_well(&held.component());
                 Outcome::Stored
             }

@@ -115,6 +115,8 @@ pub struct Ledger {
     last: Option<SequenceNumber>,
     /// Entries below this index are covered by the stored checkpoint.
     stored: u64,
+    /// The number in the stored checkpoint.
+    checkpointed: Option<SequenceNumber>,
     /// Since when the watermark stands beyond the stored checkpoint.
     unstored_since: Option<Instant>,
     /// When the last event was opened.
@@ -156,6 +158,7 @@ impl Ledger {
             open: VecDeque::new(),
             open_bytes: 0,
             last: resume.as_ref().map(|position| position.sequence),
+            checkpointed: resume.as_ref().map(|position| position.sequence),
             watermark: resume,
             stored: 0,
             unstored_since: None,
@@ -260,8 +263,9 @@ impl Ledger {
     }
 
     /// Notes that the watermark of [`Self::dirty`] with this index is stored.
-    pub fn stored(&mut self, index: u64) {
+    pub fn stored(&mut self, index: u64, position: &Position) {
         self.stored = self.stored.max(index);
+        self.checkpointed = Some(position.sequence).max(self.checkpointed);
         self.unstored_since = (self.base > self.stored).then(Instant::now);
     }
 
@@ -298,6 +302,11 @@ impl Ledger {
     /// The oldest event that is not settled.
     pub fn oldest(&self) -> Option<&Position> {
         self.open.front().map(|entry| &entry.position)
+    }
+
+    /// The number in the stored checkpoint.
+    pub fn checkpointed(&self) -> Option<SequenceNumber> {
+        self.checkpointed
     }
 
     /// The watermark.

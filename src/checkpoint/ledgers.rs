@@ -17,8 +17,10 @@ use super::receipts::{Receipts, Run};
 use crate::event_hub::{PartitionId, Position};
 
 mod balance;
+mod standing;
 
 pub use balance::{Balance, Received};
+pub use standing::Standing;
 
 /// Index of a partition's ledger, stable over its generations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -248,8 +250,8 @@ impl Ledgers {
     }
 
     /// Notes that the watermark with this index is stored.
-    pub fn stored(&self, id: LedgerId, generation: Generation, index: u64) {
-        self.with(id, generation, |ledger| ledger.stored(index));
+    pub fn stored(&self, id: LedgerId, generation: Generation, index: u64, position: &Position) {
+        self.with(id, generation, |ledger| ledger.stored(index, position));
         if let Some(slot) = self.slot(id) {
             slot.changed.notify_waiters();
         }

@@ -133,9 +133,9 @@ async fn forward(
             return Exit::Unavailable;
         }
     };
-    let mut signatures = signatures::watch(config, &status);
     let owner = owner_id();
-    let mut app = App::start(config, seams, &owner, status);
+    let mut app = App::start(config, seams, &owner, Arc::clone(&status));
+    let mut signatures = signatures::watch(config, &status, app.observer().expiries());
     tracing::info!(
         event = "started",
         version = env!("CARGO_PKG_VERSION"),

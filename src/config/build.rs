@@ -88,6 +88,7 @@ fn source(view: &View<'_>) -> Option<SourceConfig> {
             _ => OnStaleCheckpoint::Time,
         },
         stale_margin: view.duration("stale_margin")?,
+        retention: view.duration("retention"),
         stall_timeout: view.duration("stall_timeout")?,
         max_event_size: view.bytes("max_event_size")?,
         on_undecodable: match view.word("on_undecodable")? {

@@ -51,6 +51,16 @@ impl Condition {
         }
     }
 
+    /// Its name in the status table.
+    pub fn component(&self) -> &str {
+        &self.component
+    }
+
+    /// Whether the last answer was that address or credentials are wrong.
+    pub fn is_refusing(&self) -> bool {
+        self.lock().refuses_since.is_some()
+    }
+
     /// The endpoint accepted something.
     pub fn accepts(&self) {
         let mut known = self.lock();

@@ -27,6 +27,7 @@ use crate::record::{Origin, StableId};
 
 mod batch;
 pub mod blob;
+pub mod counted;
 pub mod directory;
 mod facts;
 pub mod memory;

@@ -148,8 +148,8 @@ impl Flow {
         last.is_some_and(|moment| moment.elapsed() <= time)
     }
 
-    /// Deliveries that have been put aside: see [`Place::park`].
-    pub(super) fn parked(&self) -> usize {
+    /// Deliveries that have been put aside: those that are in the way of others.
+    pub fn parked(&self) -> usize {
         self.lock().parked
     }
 
@@ -209,6 +209,16 @@ impl Flow {
     /// Whether no delivery is under way.
     pub fn is_idle(&self) -> bool {
         self.lock().places == 0
+    }
+
+    /// Requests that are in flight.
+    pub fn in_flight(&self) -> usize {
+        self.lock().in_flight
+    }
+
+    /// Batches that are under way: waiting, in flight, or put aside.
+    pub fn batches(&self) -> usize {
+        self.lock().places
     }
 
     /// Requests that may be in flight now.

@@ -64,6 +64,11 @@ impl Refusals {
         }
     }
 
+    /// Its name in the status table.
+    pub fn component(&self) -> &str {
+        &self.component
+    }
+
     /// Whether a record is only given up when something else was accepted.
     pub fn needs_witness(&self) -> bool {
         self.needs_witness

@@ -1,7 +1,6 @@
 //! The task of one sink: collects batches and lets each be delivered by a task of its own.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize};
 
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
@@ -23,6 +22,10 @@ use crate::config::SinkConfig;
 use crate::format::Format;
 use crate::record::Slice;
 use crate::telemetry::status::Status;
+
+mod stats;
+
+pub use stats::{Outcome, SinkStats};
 
 /// What the deliveries of one sink share.
 pub struct SinkContext {
@@ -60,37 +63,6 @@ pub struct SinkContext {
     pub bodies: BodyShare,
     /// Who sends when.
     pub flow: Arc<Flow>,
-}
-
-/// Counts of one sink since the start, and how many requests it may have in flight.
-#[derive(Debug, Default)]
-pub struct SinkStats {
-    /// Attempts.
-    pub requests: AtomicU64,
-    /// Attempts that were not accepted.
-    pub requests_failed: AtomicU64,
-    /// Records in accepted requests.
-    pub records_accepted: AtomicU64,
-    /// Requests whose records had to be divided.
-    pub divided: AtomicU64,
-    /// Records that were given up, and confirmed as dead letters.
-    pub records_dead_lettered: AtomicU64,
-    /// Bytes of accepted bodies before compression.
-    pub bytes_plain: AtomicU64,
-    /// Bytes of accepted bodies on the wire.
-    pub bytes_sent: AtomicU64,
-    /// Requests that may be in flight now, from 1 to the sink's `concurrency`. A gauge, no count.
-    pub concurrency: AtomicUsize,
-}
-
-impl SinkStats {
-    /// Nothing has happened, and so many requests may be in flight.
-    pub fn starting_with(concurrency: usize) -> Self {
-        Self {
-            concurrency: concurrency.into(),
-            ..Self::default()
-        }
-    }
 }
 
 /// Runs one sink until its queue is closed and everything in it is delivered.
@@ -163,9 +135,13 @@ async fn send(
     deliveries: &mut JoinSet<Result<(), Unsettled>>,
     context: &Arc<SinkContext>,
 ) -> Result<(), Unsettled> {
+    let age = batcher.age();
     let Some(batch) = batcher.take() else {
         return Ok(());
     };
+    let stats = &context.stats;
+    stats.batch_records.note(batch.len() as f64);
+    stats.batch_age.note(age.as_secs_f64());
     loop {
         let parked = context.flow.parked();
         if deliveries.len() < context.config.concurrency + parked {

@@ -75,6 +75,11 @@ impl Trial {
         self.first.get_or_insert((Instant::now(), accepted));
     }
 
+    /// Whether there was a failure.
+    pub(super) fn has_failed(&self) -> bool {
+        self.failures > 0
+    }
+
     /// Whether something else was accepted since it last failed, when so many requests of the sink
     /// have been: then it tells little of the endpoint.
     pub(super) fn is_passed_by(&self, accepted: u64) -> bool {

@@ -3,7 +3,6 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use tokio::sync::mpsc;
 
@@ -18,6 +17,7 @@ use crate::envelope;
 use crate::event_hub::{Body, PartitionId, Position, ReceivedEvent};
 use crate::filter::Filter;
 use crate::record::{EventBody, HubName, Origin, Slice};
+use crate::telemetry::categories::Categories;
 use crate::telemetry::status::Status;
 
 mod bury;
@@ -58,6 +58,8 @@ pub struct Stages {
     pub clock: Arc<dyn Clock>,
     /// Counts.
     pub stats: Arc<ReadStats>,
+    /// Counts by category.
+    pub categories: Arc<Categories>,
     /// Says what was no plain record.
     pub oddities: Oddities,
 }
@@ -106,12 +108,10 @@ impl Stages {
         let Ok(records) = catch_unwind(AssertUnwindSafe(split)) else {
             return self.bury_for_a_bug(ledger, origin, bytes).await;
         };
-        let read = bytes.len() as u64;
         let routing = self.filter.memory_bytes_max(records.len());
         let memory = records.memory_bytes() + routing + EVENT_OVERHEAD_BYTES;
         let permit = self.budget.reserve(memory).await;
         drop(lane);
-        self.stats.bytes.fetch_add(read, Ordering::Relaxed);
         self.oddities.note(self, &origin, &records);
         let records = match self.on_unparsable {
             OnUnparsable::DeadLetter if records.has_text() => {
@@ -130,6 +130,7 @@ impl Stages {
             self.ledgers
                 .open(ledger.0, ledger.1, position, memory, received, routes.owed)?;
         self.oddities.note_unrouted(self, &origin, received);
+        self.categories.note(&records, &origin);
         let body = Arc::new(EventBody::new(records, origin, permit));
         self.distribute(&body, receipts.into_iter().zip(routes.places))
             .await

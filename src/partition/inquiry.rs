@@ -1,6 +1,7 @@
 //! Questions to the hub that the readers of one source share, so that many readers ask no more than
 //! a few: the service throttles the management node at 50 calls a second.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -21,6 +22,17 @@ pub struct Inquiry {
     sent: AtomicU64,
     answer: tokio::sync::Mutex<Option<Answer>>,
     next_look: Mutex<Instant>,
+    /// The last answer for each partition, and when it came.
+    known: Mutex<BTreeMap<PartitionId, Known>>,
+}
+
+/// What is known of a partition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Known {
+    /// What the hub answered last.
+    pub properties: PartitionProperties,
+    /// When it did.
+    pub at: Instant,
 }
 
 /// The answer to the question with this number.
@@ -37,6 +49,7 @@ impl Inquiry {
             sent: AtomicU64::new(0),
             answer: tokio::sync::Mutex::default(),
             next_look: Mutex::new(Instant::now()),
+            known: Mutex::default(),
         }
     }
 
@@ -88,6 +101,21 @@ impl Inquiry {
             turn
         };
         tokio::time::sleep_until(turn).await;
-        self.source.partition_properties(partition).await
+        let properties = self.source.partition_properties(partition).await?;
+        let known = Known {
+            properties: properties.clone(),
+            at: Instant::now(),
+        };
+        self.all_known().insert(partition.clone(), known);
+        Ok(properties)
+    }
+
+    /// The last answer of [`Self::look`] for a partition; asks nobody.
+    pub fn known(&self, partition: &PartitionId) -> Option<Known> {
+        self.all_known().get(partition).cloned()
+    }
+
+    fn all_known(&self) -> std::sync::MutexGuard<'_, BTreeMap<PartitionId, Known>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

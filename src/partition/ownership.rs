@@ -14,6 +14,7 @@ mod renewals;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::{Notify, Semaphore};
@@ -160,6 +161,11 @@ impl Owner {
         Released::new(self, owned)
     }
 
+    fn note_partitions(&self, hub: &HubProperties) {
+        let count = &self.stages.stats.partitions_of_hub;
+        count.store(hub.partitions.len() as u64, Ordering::Relaxed);
+    }
+
     fn is_me(&self, present: &Ownership) -> bool {
         present.owner.as_deref() == Some(self.owner_id.as_str())
     }
@@ -176,6 +182,7 @@ impl Run {
         first_start: &mut FirstStart,
     ) -> Result<Self, ClaimError> {
         let hub = owner.source.hub_properties().await?;
+        owner.note_partitions(&hub);
         first_start.prepare(&owner, &hub).await?;
         owner.warn_of_unseen_owners().await?;
         tracing::info!(

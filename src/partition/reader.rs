@@ -27,6 +27,7 @@ use super::inquiry::Inquiry;
 use super::lease::Lease;
 use super::prefetch::Prefetch;
 use super::resume::{Resume, ResumeAt, Stale};
+use super::stats::PartitionStats;
 use crate::checkpoint::checkpointer::Checkpointer;
 use crate::checkpoint::ledger::{Generation, LedgerError};
 use crate::checkpoint::ledgers::LedgerId;
@@ -82,6 +83,7 @@ pub struct Reader {
     given: Assignment,
     /// Its name in the status table.
     component: String,
+    stats: Arc<PartitionStats>,
     /// The last position that is known to be done with or handed on.
     last: Position,
     /// Whether the event there was received: a message that was passed over is none.
@@ -151,8 +153,11 @@ impl Reader {
             ResumeAt::Behind(position) | ResumeAt::Stale(Some(position), _) => position.clone(),
             ResumeAt::Stale(None, _) | ResumeAt::Offset(_) => Position::before_first(),
         };
+        let stats = given.stages.stats.of(&given.partition);
+        stats.begins(&last);
         Self {
             component: component(&given.stages.source, &given.partition),
+            stats,
             is_last_received: false,
             known_time: last.enqueued_at,
             hub_created_at: given.resume.hub_created_at,

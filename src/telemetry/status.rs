@@ -3,10 +3,31 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
+use tokio::time::Instant;
+
 /// The state of every component that depends on something outside.
 #[derive(Debug, Default)]
 pub struct Status {
-    waiting: Mutex<BTreeMap<String, State>>,
+    waiting: Mutex<BTreeMap<String, Entry>>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    state: State,
+    since: Instant,
+}
+
+/// The state of one component.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Component {
+    /// Its name.
+    pub name: String,
+    /// Why it waits; `None` when it works.
+    pub reason: Option<String>,
+    /// Whether that makes the process not ready.
+    pub is_failing: bool,
+    /// Since when it works, or since when it does not for whatever reason.
+    pub since: Instant,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,19 +92,32 @@ impl Status {
         self.lock().remove(component);
     }
 
+    /// All components.
+    pub fn components(&self) -> Vec<Component> {
+        let known = self.lock();
+        let all = known.iter().map(|(name, entry)| Component {
+            name: name.clone(),
+            reason: entry.state.reason().map(str::to_owned),
+            is_failing: matches!(entry.state, State::Fails(_)),
+            since: entry.since,
+        });
+        all.collect()
+    }
+
     /// Everything that waits, with the reason.
     pub fn waiting(&self) -> Vec<(String, String)> {
-        self.lock()
-            .iter()
-            .filter_map(|(component, state)| Some((component.clone(), state.reason()?.to_owned())))
-            .collect()
+        let known = self.lock();
+        let waiting = known.iter().filter_map(|(component, entry)| {
+            Some((component.clone(), entry.state.reason()?.to_owned()))
+        });
+        waiting.collect()
     }
 
     /// The part of [`Self::waiting`] that makes the process not ready.
     pub fn failing(&self) -> Vec<(String, String)> {
         self.lock()
             .iter()
-            .filter_map(|(component, state)| match state {
+            .filter_map(|(component, entry)| match &entry.state {
                 State::Fails(reason) => Some((component.clone(), reason.clone())),
                 State::Well | State::Waits(_) => None,
             })
@@ -92,7 +126,7 @@ impl Status {
 
     /// Whether the component has been reported to work, and has not failed since.
     pub fn has_answered(&self, component: &str) -> bool {
-        self.lock().get(component) == Some(&State::Well)
+        self.state(component) == Some(State::Well)
     }
 
     /// Whether anything has been reported of the component.
@@ -102,26 +136,35 @@ impl Status {
 
     /// Whether the component was last reported to fail.
     pub fn is_failing(&self, component: &str) -> bool {
-        matches!(self.lock().get(component), Some(State::Fails(_)))
+        matches!(self.state(component), Some(State::Fails(_)))
     }
 
     /// `None`: no change. `Some(known)`: a change, of a component that was known before or not.
     fn change(&self, component: &str, state: State) -> Option<bool> {
         let mut waiting = self.lock();
         match waiting.get_mut(component) {
-            Some(known) if *known == state => None,
+            Some(known) if known.state == state => None,
             Some(known) => {
-                *known = state;
+                // Another reason for the same trouble does not make it younger.
+                if known.state.reason().is_none() || state.reason().is_none() {
+                    known.since = Instant::now();
+                }
+                known.state = state;
                 Some(true)
             }
             None => {
-                waiting.insert(component.to_owned(), state);
+                let since = Instant::now();
+                waiting.insert(component.to_owned(), Entry { state, since });
                 Some(false)
             }
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, State>> {
+    fn state(&self, component: &str) -> Option<State> {
+        self.lock().get(component).map(|entry| entry.state.clone())
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Entry>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

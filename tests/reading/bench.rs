@@ -22,6 +22,7 @@ use entra_forwarder::partition::lease::Lease;
 use entra_forwarder::partition::prefetch::Prefetch;
 use entra_forwarder::partition::reader::{Assignment, ReadLimits, ReadPolicy, Reader, ReaderEnd};
 use entra_forwarder::partition::resume::{Resume, ResumeAt};
+use entra_forwarder::partition::stats::PartitionStats;
 use entra_forwarder::record::HubName;
 use entra_forwarder::telemetry::status::Status;
 use tokio::sync::{Notify, mpsc, watch};
@@ -37,7 +38,7 @@ pub(crate) struct Bench {
     pub(crate) hub: Arc<Hub>,
     pub(crate) store: MemoryStore,
     pub(crate) status: Arc<Status>,
-    pub(crate) stats: Arc<ReadStats>,
+    pub(crate) stats: Arc<PartitionStats>,
     pub(crate) delivered: Arc<Mutex<Vec<String>>>,
     pub(crate) policy: ReadPolicy,
     pub(crate) checkpointer: Arc<Checkpointer>,
@@ -60,7 +61,7 @@ impl Bench {
             Arc::clone(&status),
         ));
         let (queue, mut slices) = mpsc::channel::<entra_forwarder::record::Slice>(4);
-        let stats = Arc::<ReadStats>::default();
+        let read = Arc::<ReadStats>::default();
         let stages = Arc::new(Stages {
             source: "hub".into(),
             hub: Arc::new(HubName::new("contoso.servicebus.windows.net", "hub")),
@@ -74,7 +75,8 @@ impl Bench {
             status: Arc::clone(&status),
             rng: Arc::new(SharedRng::seeded(1)),
             clock: Arc::clone(hub) as _,
-            stats: Arc::clone(&stats),
+            stats: Arc::clone(&read),
+            categories: Arc::default(),
             oddities: Oddities::default(),
         });
         let delivered = Arc::<Mutex<Vec<String>>>::default();
@@ -102,7 +104,7 @@ impl Bench {
             hub: Arc::clone(hub),
             store,
             status,
-            stats,
+            stats: read.of(&PartitionId::new("0")),
             delivered,
             policy: ReadPolicy {
                 on_undecodable: OnUndecodable::Stall,

@@ -101,7 +101,7 @@ async fn an_endpoint_that_is_down_for_ten_minutes() {
     };
     let app = App::start(&config, seams, "reader", Arc::<Status>::default());
     tokio::time::sleep(Duration::from_secs(10)).await;
-    let read = || app.read_stats()[0].bytes.load(Ordering::Relaxed);
+    let read = || app.read_stats()[0].sum(|it| &it.bytes);
 
     switch.is_down.store(true, Ordering::Relaxed);
     for partition in 0..PARTITIONS {

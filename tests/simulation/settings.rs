@@ -68,6 +68,7 @@ fn source(setup: &Setup) -> SourceConfig {
         start_partitions: BTreeMap::new(),
         on_stale_checkpoint: OnStaleCheckpoint::Time,
         stale_margin: ms(setup.stale_margin_ms),
+        retention: None,
         stall_timeout: Duration::from_secs(60),
         max_event_size: 1 << 20,
         on_undecodable: if setup.skips_undecodable {

@@ -36,7 +36,7 @@ fn the_watermark_waits_for_the_oldest_event() {
         (backlog.open_events, backlog.open_bytes, backlog.uncommitted),
         (0, 0, 2)
     );
-    ledger.stored(2);
+    ledger.stored(2, &position(2));
     assert_eq!(ledger.dirty(), None);
     assert_eq!(ledger.backlog().uncommitted, 0);
 }
@@ -51,10 +51,10 @@ async fn the_time_without_a_stored_checkpoint_counts_from_the_first_settled_even
     tokio::time::advance(Duration::from_secs(60)).await;
     ledger.open(position(1), 1, smallvec![0]).unwrap();
     assert_eq!(ledger.backlog().unstored_for, Duration::from_secs(60));
-    ledger.stored(1);
+    ledger.stored(1, &position(1));
     assert_eq!(ledger.backlog().unstored_for, Duration::ZERO);
     tokio::time::advance(Duration::from_secs(1)).await;
-    ledger.stored(2);
+    ledger.stored(2, &position(2));
     tokio::time::advance(Duration::from_secs(60)).await;
     assert_eq!(ledger.backlog().unstored_for, Duration::ZERO);
 }

@@ -94,7 +94,7 @@ impl Report {
         let duplicates = app
             .read_stats()
             .iter()
-            .map(|stats| stats.duplicates.load(Ordering::Relaxed))
+            .map(|stats| stats.sum(|it| &it.duplicates))
             .sum();
         let requests = app
             .sink_stats()

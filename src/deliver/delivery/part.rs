@@ -4,14 +4,18 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::body::Built;
 use super::bury::bury;
 use super::{Charge, Delivery, Unsettled, is_wanted, slowly};
 use crate::batch::Batch;
 use crate::deliver::flow::{PARKED_MAX, STUCK_MAX, Setback, Slot};
 use crate::deliver::http::Request;
-use crate::deliver::response::{Fault, Objection, RecordVerdict, TransportError, Verdict, judge};
-use crate::deliver::sink::SinkContext;
+use crate::deliver::response::{
+    Answer, Fault, Objection, RecordVerdict, TransportError, Verdict, judge,
+};
+use crate::deliver::sink::{Outcome, SinkContext};
 use crate::deliver::trial::{Failure, Trial};
 
 impl Delivery {
@@ -63,6 +67,9 @@ impl Delivery {
             }
             if built.is_outdated(context.clock.as_ref()) {
                 return Some(built.part);
+            }
+            if trial.has_failed() {
+                context.stats.retries.fetch_add(1, Ordering::Relaxed);
             }
             let (verdict, kind) = attempt(&built, &context).await;
             let failure = match verdict {
@@ -260,8 +267,21 @@ async fn attempt(built: &Built, context: &SinkContext) -> (Verdict, Failure) {
     };
     let stats = &context.stats;
     stats.requests.fetch_add(1, Ordering::Relaxed);
+    stats.request_bytes.note(request.body.len() as f64);
+    let began = Instant::now();
     let answer = context.transport.send(request).await;
-    let kind = match &answer {
+    if answer.is_ok() {
+        stats.request_seconds.note(began.elapsed().as_secs_f64());
+    }
+    let kind = kind(&answer);
+    let verdict = judge(&answer, context.format.as_ref(), built.part.len());
+    stats.note(outcome(&verdict, kind));
+    (verdict, kind)
+}
+
+/// What kind of failure it is, if it is one.
+fn kind(answer: &Result<Answer, TransportError>) -> Failure {
+    match answer {
         Err(TransportError::Broken(_)) => Failure::Broken,
         Err(TransportError::NoToken(_)) => Failure::Throttled,
         Ok(answer) if matches!(answer.status, 408 | 425 | 429) => Failure::Throttled,
@@ -269,10 +289,17 @@ async fn attempt(built: &Built, context: &SinkContext) -> (Verdict, Failure) {
         Ok(answer) if matches!(answer.status, 401 | 407) => Failure::Unauthorized,
         Err(TransportError::Refused(_)) => Failure::Unauthorized,
         Ok(_) | Err(_) => Failure::Plain,
-    };
-    let verdict = judge(&answer, context.format.as_ref(), built.part.len());
-    if verdict != Verdict::Accepted {
-        stats.requests_failed.fetch_add(1, Ordering::Relaxed);
     }
-    (verdict, kind)
+}
+
+/// As it is counted.
+fn outcome(verdict: &Verdict, kind: Failure) -> Outcome {
+    match verdict {
+        Verdict::Accepted => Outcome::Accepted,
+        Verdict::PerRecord(_) => Outcome::PerRecord,
+        Verdict::NotNow { .. } if kind == Failure::Throttled => Outcome::Throttled,
+        Verdict::NotNow { .. } => Outcome::Failed,
+        Verdict::Refused { .. } => Outcome::Refused,
+        Verdict::Faulty(..) => Outcome::Rejected,
+    }
 }

@@ -1,6 +1,7 @@
 //! What is counted, what becomes a dead letter, and that the watermark moves.
 
 use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use tokio::sync::mpsc::Receiver;
@@ -41,6 +42,7 @@ impl Case {
             rng: Arc::new(SharedRng::seeded(1)),
             clock: Arc::new(SystemClock),
             stats: Arc::default(),
+            categories: Arc::default(),
             oddities: Oddities::default(),
         };
         Self {

@@ -57,6 +57,7 @@ impl Run {
         });
         let (is_lost, is_given_up) = (lost.clone(), given_up.clone());
         let (stages, id) = (Arc::clone(&owner.stages), partition.clone());
+        let (stats, inquiry) = (owner.stages.stats.of(&id), Arc::clone(&owner.inquiry));
         let task = self.readers.spawn(async move {
             // Whatever it waited for, somebody else does then.
             let forget = || stages.status.forget(&component(&stages.source, &id));
@@ -72,6 +73,7 @@ impl Run {
                     ReaderEnd::Stopped
                 }
                 end = reader.run() => end,
+                () = stats.follow(&inquiry, &id) => ReaderEnd::Stopped,
             }
         });
         self.reader_of.insert(task.id(), partition.clone());

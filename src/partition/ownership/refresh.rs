@@ -58,6 +58,7 @@ impl Run {
                         "the hub was made again under its name"
                     );
                 }
+                self.owner.note_partitions(&hub);
                 if hub.partitions.len() != self.hub.partitions.len() {
                     tracing::info!(
                         event = "partitions_changed",

@@ -1,7 +1,6 @@
 //! What follows from the end of a receiver.
 
 use std::ops::ControlFlow::{Break, Continue};
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -37,7 +36,7 @@ impl Reader {
                 }
                 return Continue(Duration::ZERO);
             }
-            _ => stages.stats.reopenings.fetch_add(1, Ordering::Relaxed),
+            _ => self.stats.count(|it| &it.reopenings),
         };
         let was_early = std::mem::take(&mut self.has_expired_early);
         match end {
@@ -66,7 +65,7 @@ impl Reader {
 
     fn after_stall(&mut self, last: SequenceNumber) -> Then {
         let stages = &self.given.stages;
-        stages.stats.stalls.fetch_add(1, Ordering::Relaxed);
+        self.stats.count(|it| &it.stalls);
         let reason = format!(
             "nothing came for {:?} behind sequence number {}, and the partition has events up to \
              {last}",
@@ -89,7 +88,7 @@ impl Reader {
     /// An attached receiver that becomes unauthorised has outlived its token: that is normal life.
     fn after_expiry(&self, error: &SourceError) -> Then {
         let stages = &self.given.stages;
-        stages.stats.expiries.fetch_add(1, Ordering::Relaxed);
+        self.stats.count(|it| &it.expiries);
         tracing::info!(
             event = "token_expired",
             source = stages.source,
@@ -128,7 +127,7 @@ impl Reader {
         let rng = stages.rng.as_ref();
         Continue(match error.kind {
             SourceErrorKind::Stolen => {
-                stages.stats.stolen.fetch_add(1, Ordering::Relaxed);
+                self.stats.count(|it| &it.stolen);
                 // Another consumer opened a receiver: perhaps the new owner, who must not be thrown
                 // off in his turn.
                 if !self.confirms_lease().await {

@@ -204,7 +204,7 @@ impl Reader {
                 message,
             )));
         };
-        let stats = Arc::clone(&self.given.stages.stats);
+        let stats = Arc::clone(&self.stats);
         match follows(Some(&Last::of(&self.last)), sequence, enqueued_at) {
             Follows::Next => {}
             Follows::Proof | Follows::SameNumber | Follows::Duplicate if link.is_fresh => {
@@ -247,7 +247,7 @@ impl Reader {
             Body::Bytes(bytes) => self.given.prefetch.is_off_after(bytes.len() as u64),
             Body::Unsupported(..) => false,
         };
-        let position = event.position.clone();
+        let (position, bytes) = (event.position.clone(), event.body.size());
         let given = &self.given;
         let handed_on = given
             .stages
@@ -256,6 +256,7 @@ impl Reader {
         if let Err(error) = handed_on {
             return Some(End::Broken(error));
         }
+        self.stats.handed_on(&position, bytes);
         self.arrived_at(position);
         is_off.then_some(End::Reopen)
     }
@@ -270,7 +271,7 @@ impl Reader {
     /// Counts numbers that are missing from `expected` to before `found`.
     pub(super) fn confirm_gap(&self, expected: SequenceNumber, found: SequenceNumber) {
         let missing = u64::try_from(found.0 - expected.0).unwrap_or(0);
-        let stats = &self.given.stages.stats;
+        let stats = &self.stats;
         stats.gaps.fetch_add(1, Ordering::Relaxed);
         stats.missing.fetch_add(missing, Ordering::Relaxed);
         tracing::warn!(

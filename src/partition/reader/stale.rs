@@ -180,7 +180,7 @@ impl Reader {
     }
 
     fn tell(&self, stale: &Stale) {
-        let stats = &self.given.stages.stats;
+        let stats = &self.stats;
         stats.stale.fetch_add(1, Ordering::Relaxed);
         if matches!(stale, Stale::Rewound { .. }) {
             stats.rewinds.fetch_add(1, Ordering::Relaxed);

@@ -272,22 +272,25 @@ impl World {
             .count("records unrouted", app.balance().unrouted);
         for stats in app.read_stats() {
             let load = |it: &AtomicU64| it.load(Ordering::Relaxed);
-            self.journal.count("reopenings", load(&stats.reopenings));
             self.journal
-                .count("duplicates skipped", load(&stats.duplicates));
-            self.journal.count("rewinds", load(&stats.rewinds));
-            self.journal.count("gaps confirmed", load(&stats.gaps));
-            self.journal.count("stale positions", load(&stats.stale));
-            self.journal.count("stalls", load(&stats.stalls));
-            self.journal.count("expiries", load(&stats.expiries));
+                .count("reopenings", stats.sum(|it| &it.reopenings));
+            self.journal
+                .count("duplicates skipped", stats.sum(|it| &it.duplicates));
+            self.journal.count("rewinds", stats.sum(|it| &it.rewinds));
+            self.journal
+                .count("gaps confirmed", stats.sum(|it| &it.gaps));
+            self.journal
+                .count("stale positions", stats.sum(|it| &it.stale));
+            self.journal.count("stalls", stats.sum(|it| &it.stalls));
+            self.journal.count("expiries", stats.sum(|it| &it.expiries));
             self.journal.count("steals", load(&stats.steals));
             self.journal
                 .count("partitions lost", load(&stats.partitions_lost));
-            if load(&stats.stalls) > 0 && !self.hub.lock().has_wedged {
+            if stats.sum(|it| &it.stalls) > 0 && !self.hub.lock().has_wedged {
                 let detail = "a stall was found where every link brought what there was";
                 self.journal.violate(Rule::Watchdog, detail.into());
             }
-            if load(&stats.gaps) > 0 && !self.hub.has_gaps() {
+            if stats.sum(|it| &it.gaps) > 0 && !self.hub.has_gaps() {
                 let detail = "a gap was confirmed where no number is missing";
                 self.journal.violate(Rule::Delivered, detail.into());
             }

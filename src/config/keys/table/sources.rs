@@ -113,6 +113,17 @@ pub(super) static KEYS: &[Key] = &[
         example: "15m",
     },
     Key {
+        path: "sources.*.retention",
+        kind: Kind::Duration {
+            min_ms: HOUR,
+            max_ms: 90 * 24 * HOUR,
+        },
+        need: Optional("nobody is told what share of it is used"),
+        doc: "How long the hub keeps events, as it is set there (the service does not tell). What is \
+              not delivered by then is lost: from half of it on, that is said.",
+        example: "7d",
+    },
+    Key {
         path: "sources.*.stall_timeout",
         kind: Kind::Duration {
             min_ms: 1_000,
