@@ -20,7 +20,7 @@ use crate::config::declare::{Key, Kind, Need, Section, TextRule, View, text};
 use crate::config::{Secret, SinkAuth, SinkConfig};
 use crate::deliver::response::{Answer, Verdict};
 use crate::event_hub::Timestamp;
-use crate::format::{Format, Unfit};
+use crate::format::{Format, Unfit, array};
 use crate::record::Record;
 
 mod answer;
@@ -158,14 +158,9 @@ impl Format for AzureMonitor {
 
     fn write(&self, records: &mut dyn Iterator<Item = Record<'_>>, out: &mut Vec<u8>) {
         let now = self.shaped.now();
-        out.push(b'[');
-        for (index, record) in records.enumerate() {
-            if index > 0 {
-                out.push(b',');
-            }
-            rows::write(&record, self, now, out);
-        }
-        out.push(b']');
+        array(records, out, |record, out| {
+            rows::write(record, self, now, out);
+        });
     }
 
     fn judge(&self, answer: &Answer, records: usize) -> Verdict {
