@@ -15,7 +15,6 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::Destination;
 use super::shaped::Shaped;
-use crate::compress::Compression;
 use crate::config::declare::{Key, Kind, Need, Section, TextRule, View, text};
 use crate::config::{Secret, SinkAuth, SinkConfig};
 use crate::deliver::response::{Answer, Verdict};
@@ -38,7 +37,7 @@ pub(super) const AZURE_MONITOR: Destination = Destination {
         &["azure_monitor.rule_id"],
         &["azure_monitor.stream"],
     ],
-    takes_zstd: true,
+    takes_zstd: false,
     is_plain: false,
     complete,
 };
@@ -112,9 +111,6 @@ fn complete(view: &View<'_>, sink: &mut SinkConfig) -> Option<()> {
             credential: view.text("azure_monitor.credential"),
             scope: view.cloud().monitor_scope().to_owned(),
         };
-    }
-    if let Compression::Zstd { .. } = sink.compression {
-        sink.compression = Compression::Gzip { level: 6 };
     }
     sink.batch.bytes = sink.batch.bytes.min(BYTES_MAX);
     let sent = sink.batch.compressed_bytes.unwrap_or(SENT_BYTES_MAX);

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use entra_forwarder::compress::Compression;
 use entra_forwarder::config::{FileText, SinkAuth, load};
 use serde_json::{Value, json};
 
@@ -41,13 +40,12 @@ fn the_keys() {
     let batch = (sink.batch.bytes, sink.batch.compressed_bytes);
     assert_eq!(batch, (1 << 20, Some(1 << 20)));
     let more = "type = \"azure_monitor\"\nbatch.bytes = \"60MiB\"\n\
-                batch.compressed_bytes = \"2MiB\"\ncompression = \"zstd\"";
+                batch.compressed_bytes = \"2MiB\"";
     let large = SINK.replace("type = \"azure_monitor\"", more);
     let large = format!("{large}[limits]\nmemory_budget = \"1GiB\"\n");
     let sink = config(&large).sinks.remove("siem").unwrap();
     let batch = (sink.batch.bytes, sink.batch.compressed_bytes);
     assert_eq!(batch, (48 << 20, Some(1 << 20)));
-    assert_eq!(sink.compression, Compression::Gzip { level: 6 });
 
     let problems = wrong("[sinks.siem]\ntype = \"azure_monitor\"\n");
     for key in [
@@ -59,6 +57,9 @@ fn the_keys() {
     }
     let problems = wrong(&format!("{SINK}credential = \"nobody\"\n"));
     assert!(problems.contains("azure_monitor.credential"), "{problems}");
+    let zstd = "type = \"azure_monitor\"\ncompression = \"zstd\"";
+    let problems = wrong(&SINK.replace("type = \"azure_monitor\"", zstd));
+    assert!(problems.contains("not known to take zstd"), "{problems}");
     // A token never travels without TLS.
     let problems = wrong(&SINK.replace("https://", "http://"));
     assert!(problems.contains("token is sent"), "{problems}");
