@@ -179,6 +179,13 @@ fn api(request: &Arrival) -> (u16, String) {
     }
 }
 
+/// The sink at an address, by a token, with more keys.
+fn against(url: &str, more: &str) -> String {
+    let endpoint = "endpoint = \"https://dce-ab12.westeurope-1.ingest.monitor.azure.com\"";
+    let token = "auth.type = \"bearer\"\nauth.token = \"a-token\"";
+    SINK.replace(endpoint, &format!("endpoint = \"{url}\"\n{token}\n{more}"))
+}
+
 #[tokio::test]
 async fn the_api_takes_everything_but_what_it_refuses() {
     let calls = Arc::new(AtomicUsize::new(0));
@@ -191,23 +198,8 @@ async fn the_api_takes_everything_but_what_it_refuses() {
         }
     })
     .await;
-    let address = format!(
-        "endpoint = \"{}\"\nauth.type = \"bearer\"\nauth.token = \"a-token\"",
-        api.url()
-    );
-    let endpoint = SINK
-        .lines()
-        .find(|line| line.starts_with("endpoint"))
-        .unwrap();
-    let mut world = World::start(&SINK.replace(endpoint, &address));
-    for event in 0..30 {
-        let records: Vec<_> = (0..100)
-            .map(|n| format!("{{\"n\":{},\"category\":\"AuditLogs\"}}", event * 100 + n))
-            .collect();
-        world
-            .give(format!("{{\"records\":[{}]}}", records.join(",")).as_bytes())
-            .await;
-    }
+    let mut world = World::start(&against(&api.url(), ""));
+    world.give_numbered(30, 100, "AuditLogs").await;
     world.give(b"{\"records\":[{\"bad\":true}]}").await;
     let (balance, letters) = world.end().await;
     assert_eq!((balance.delivered, balance.dead_lettered), (3_000, 1));
@@ -227,16 +219,8 @@ async fn the_api_takes_everything_but_what_it_refuses() {
 #[tokio::test]
 async fn no_request_is_larger_than_the_api_takes() {
     let api = StandIn::start(api).await;
-    let address = format!(
-        "endpoint = \"{}\"\nauth.type = \"bearer\"\nauth.token = \"a-token\"\n\
-         batch.bytes = \"8MiB\"\ncompression = \"none\"",
-        api.url()
-    );
-    let endpoint = SINK
-        .lines()
-        .find(|line| line.starts_with("endpoint"))
-        .unwrap();
-    let mut world = World::start(&SINK.replace(endpoint, &address));
+    let plain = "batch.bytes = \"8MiB\"\ncompression = \"none\"";
+    let mut world = World::start(&against(&api.url(), plain));
     for event in 0..20 {
         let filler = "x".repeat(150_000);
         let record = format!("{{\"records\":[{{\"n\":{event},\"x\":\"{filler}\"}}]}}");
