@@ -65,6 +65,7 @@ mod connections;
 mod credentials;
 mod dead_letters;
 mod demo;
+mod dist;
 mod given_up;
 mod hub_down;
 mod input;
