@@ -6,6 +6,9 @@ pub mod health;
 pub mod histogram;
 pub mod logs;
 pub mod observer;
+pub mod seldom;
 pub mod snapshot;
 pub mod status;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod verdict;
