@@ -3,6 +3,7 @@
 pub mod categories;
 pub mod expiries;
 pub mod health;
+pub mod heartbeat;
 pub mod histogram;
 pub mod logs;
 pub mod observer;

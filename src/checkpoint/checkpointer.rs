@@ -283,7 +283,7 @@ impl Checkpointer {
                     event = "partition_lost",
                     source = held.source,
                     partition = %held.partition,
-                    hub = held.group.prefix(),
+                    group = held.group.prefix(),
                     "another owner wrote this partition's checkpoint: it is given up"
                 );
                 held.lost.cancel();

@@ -37,6 +37,7 @@ use crate::config::{LimitsConfig, OwnershipConfig, SourceConfig};
 use crate::deliver::admission::{Admission, Admitted};
 use crate::deliver::retry::Backoff;
 use crate::event_hub::{HubProperties, PartitionId, Source, SourceError};
+use crate::telemetry::seldom::Seldom;
 
 /// How often the hub is asked for its partitions.
 const PARTITIONS_REFRESH: Duration = Duration::from_secs(60);
@@ -48,6 +49,9 @@ const CLAIMS_MAX: usize = 8;
 const RACE_LOST_WAIT: Duration = Duration::from_millis(200);
 /// How many times slower the owners are listed by a replica that owns everything alone.
 const ALONE: u32 = 5;
+
+/// Panics that are told of one by one, before they are only counted.
+const PANICS_AT_ONCE: u32 = 5;
 
 /// What the owner of one source needs.
 pub struct Owner {
@@ -120,6 +124,8 @@ struct Run {
     failed: BTreeMap<PartitionId, (Instant, Backoff)>,
     /// Slow foreign owners that were warned of.
     warned_of: Vec<String>,
+    /// Tasks that panicked: what comes back each round is not said each round.
+    panics: Seldom,
 }
 
 impl Owner {
@@ -197,6 +203,8 @@ impl Run {
             if !hub.partitions.iter().any(|known| known.as_str() == id) {
                 tracing::warn!(
                     event = "configuration",
+                    source = owner.stages.source,
+                    partition = id,
                     "sources.{}.start_partitions names partition {id}, which the hub does not have",
                     owner.stages.source
                 );
@@ -211,6 +219,8 @@ impl Run {
             tracing::warn!(
                 event = "budget_small",
                 source = owner.stages.source,
+                partitions = hub.partitions.len(),
+                needed = %needed,
                 "with {} partitions whose events have up to {} bytes, all sources known so far need \
                  limits.memory_budget = \"{needed}\"; with less, prefetched events may go beyond it",
                 hub.partitions.len(),
@@ -239,6 +249,7 @@ impl Run {
             questions: Arc::default(),
             failed: BTreeMap::new(),
             warned_of: Vec::new(),
+            panics: Seldom::of(PANICS_AT_ONCE),
             owner,
         })
     }

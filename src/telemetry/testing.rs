@@ -5,17 +5,13 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
 use tracing::subscriber::DefaultGuard;
+use tracing_subscriber::fmt::MakeWriter;
 
-/// What is logged on this thread while it lives.
-pub(crate) struct Lines {
-    written: Arc<Mutex<Vec<u8>>>,
-    _default: DefaultGuard,
-}
+/// Where lines are written to, as JSON.
+#[derive(Clone, Default)]
+pub(crate) struct Written(Arc<Mutex<Vec<u8>>>);
 
-#[derive(Clone)]
-struct Writer(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Writer {
+impl Write for Written {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         self.0.lock().unwrap().extend_from_slice(bytes);
         Ok(bytes.len())
@@ -26,16 +22,40 @@ impl Write for Writer {
     }
 }
 
+impl MakeWriter<'_> for Written {
+    type Writer = Self;
+
+    fn make_writer(&self) -> Self {
+        self.clone()
+    }
+}
+
+impl Written {
+    /// The lines since the last call.
+    pub(crate) fn take(&self) -> Vec<Value> {
+        let written = std::mem::take(&mut *self.0.lock().unwrap());
+        let text = String::from_utf8(written).unwrap();
+        text.lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    }
+}
+
+/// What is logged on this thread while it lives.
+pub(crate) struct Lines {
+    written: Written,
+    _default: DefaultGuard,
+}
+
 impl Lines {
     /// Begins to listen.
     pub(crate) fn listen() -> Self {
-        let written = Arc::<Mutex<Vec<u8>>>::default();
-        let writer = Writer(Arc::clone(&written));
+        let written = Written::default();
         let subscriber = tracing_subscriber::fmt()
             .json()
             .flatten_event(true)
             .with_max_level(tracing::Level::TRACE)
-            .with_writer(move || writer.clone())
+            .with_writer(written.clone())
             .finish();
         Self {
             written,
@@ -45,10 +65,6 @@ impl Lines {
 
     /// The lines since the last call.
     pub(crate) fn take(&self) -> Vec<Value> {
-        let written = std::mem::take(&mut *self.written.lock().unwrap());
-        let text = String::from_utf8(written).unwrap();
-        text.lines()
-            .map(|line| serde_json::from_str(line).unwrap())
-            .collect()
+        self.written.take()
     }
 }

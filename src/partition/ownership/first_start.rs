@@ -69,6 +69,7 @@ impl FirstStart {
                 event = "first_start",
                 source = owner.stages.source,
                 %partition,
+                sequence = found.position.sequence.0,
                 backlog = found.backlog,
                 "no checkpoint: starts behind sequence number {}", found.position.sequence
             );

@@ -113,7 +113,13 @@ impl Owner {
             }
             Err(error) => {
                 owned.is_doubtful = true;
-                tracing::debug!(source = self.stages.source, %partition, %error, "not renewed");
+                tracing::debug!(
+                    event = "not_renewed",
+                    source = self.stages.source,
+                    %partition,
+                    %error,
+                    "the claim was not renewed"
+                );
             }
         }
     }
