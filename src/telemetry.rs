@@ -12,4 +12,5 @@ pub mod snapshot;
 pub mod status;
 #[cfg(test)]
 pub(crate) mod testing;
+pub mod turns;
 pub mod verdict;

@@ -6,11 +6,12 @@
 //! [`Status::say_what_is_due`].
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::time::Instant;
 
 use super::seldom::Allowance;
+use super::turns::Turns;
 
 /// Lines about the trouble of one component that are written at once.
 const LINES_AT_ONCE: u32 = 5;
@@ -19,6 +20,7 @@ const LINES_AT_ONCE: u32 = 5;
 #[derive(Debug, Default)]
 pub struct Status {
     waiting: Mutex<BTreeMap<String, Entry>>,
+    turns: Arc<Turns>,
 }
 
 #[derive(Debug)]
@@ -142,6 +144,11 @@ impl Status {
         for (component, entry) in self.lock().iter_mut() {
             entry.say(component);
         }
+    }
+
+    /// The loops of this process that must turn.
+    pub fn turns(&self) -> &Arc<Turns> {
+        &self.turns
     }
 
     /// Forgets a component that is no longer there.
