@@ -118,14 +118,7 @@ async fn forward(
         return exit;
     }
     let status = Arc::new(Status::default());
-    let needed = config
-        .sources
-        .keys()
-        .map(|name| format!("source {name}"))
-        .collect();
-    let sinks = config.sinks.keys().map(|name| format!("sink {name}"));
-    let asked = sinks.chain([DEAD_LETTERS.to_owned()]).collect();
-    let health = Arc::new(Health::new(Arc::clone(&status), needed, asked));
+    let health = health(config, &status);
     let server = match listen(config, &health) {
         Ok(server) => server,
         Err(reason) => {
@@ -208,6 +201,16 @@ fn end(ended: Ended) -> Exit {
             Exit::Unsettled
         }
     }
+}
+
+/// What the probes look at.
+fn health(config: &Config, status: &Arc<Status>) -> Arc<Health> {
+    status.turns().allow(config.checkpoints.timeout);
+    let sources = config.sources.keys().map(|name| format!("source {name}"));
+    let sinks = config.sinks.keys().map(|name| format!("sink {name}"));
+    let asked = sinks.chain([DEAD_LETTERS.to_owned()]);
+    let (needed, asked) = (sources.collect(), asked.collect());
+    Arc::new(Health::new(Arc::clone(status), needed, asked))
 }
 
 fn listen(config: &Config, health: &Arc<Health>) -> Result<Option<HealthServer>, String> {

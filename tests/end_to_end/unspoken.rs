@@ -33,8 +33,15 @@ const NOT_HERE: [&str; 2] = [
     "credentials.*.certificate_password",
 ];
 
+/// Name, type and keys of a sink.
+type Sink = (
+    &'static str,
+    &'static str,
+    &'static [(&'static str, &'static str)],
+);
+
 /// Sinks that all go to the hostile server, each with its secrets.
-const SINKS: [(&str, &str, &[(&str, &str)]); 14] = [
+const SINKS: [Sink; 14] = [
     (
         "bearer",
         "http",

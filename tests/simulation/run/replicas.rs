@@ -63,7 +63,7 @@ impl Replica {
         if balance.error() != 0 {
             journal.violate(Rule::Balance, format!("{balance:?}"));
         }
-        if let Some((name, by)) = self.app.latest_turn()
+        if let Some((name, by)) = self.app.observer().latest_turn()
             && by > TURN_LATE
             // One that is made to stand still is late, and should be.
             && self.well_since.is_some_and(|since| since.elapsed() > TURN_LATE)
