@@ -98,6 +98,7 @@ async fn an_endpoint_that_is_down_for_ten_minutes() {
         compressor: Arc::new(InlineCompressor),
         rng: Arc::new(SharedRng::seeded(1)),
         clock: Arc::clone(&hub) as _,
+        expiries: Arc::default(),
     };
     let app = App::start(&config, seams, "reader", Arc::<Status>::default());
     tokio::time::sleep(Duration::from_secs(10)).await;

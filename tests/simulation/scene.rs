@@ -158,6 +158,7 @@ impl Scene {
             compressor: Arc::new(InlineCompressor),
             rng: Arc::new(SharedRng::seeded(1)),
             clock: Arc::clone(&hub) as _,
+            expiries: Arc::default(),
         };
         let app = App::start(&config, seams, "reader", Arc::<Status>::default());
         Self {

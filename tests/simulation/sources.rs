@@ -111,6 +111,7 @@ async fn a_source_that_waits_leaves_room_for_the_others() {
         compressor: Arc::new(InlineCompressor),
         rng: Arc::new(SharedRng::seeded(1)),
         clock: Arc::clone(&hubs[0]) as _,
+        expiries: Arc::default(),
     };
     let app = App::start(&config(), seams, "reader", Arc::<Status>::default());
     tokio::time::sleep(Duration::from_secs(10)).await;
