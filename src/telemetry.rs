@@ -7,6 +7,7 @@ pub mod histogram;
 pub mod logs;
 pub mod metrics;
 pub mod observer;
+pub mod otlp;
 pub mod snapshot;
 pub mod status;
 mod usage;
