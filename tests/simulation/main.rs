@@ -4,6 +4,9 @@
 //! `SIMULATION_SEEDS=<n>` says how many are run.
 #![cfg(test)]
 
+#[path = "../support/python.rs"]
+mod python;
+
 mod dead_letters;
 mod dice;
 mod endpoint;
@@ -12,6 +15,7 @@ mod gate;
 mod hub;
 mod journal;
 mod link;
+mod metrics;
 mod operations;
 mod oracle;
 mod outage;
