@@ -239,7 +239,8 @@ async fn hostile_categories_are_bounded() {
         Some((category, *count))
     });
     let categories: Vec<(&str, f64)> = categories.collect();
-    assert_eq!(categories.len(), 101, "{categories:?}");
+    // `other` among them, since the odd ones came first.
+    assert_eq!(categories.len(), 100, "{categories:?}");
     for (name, _) in &categories {
         let is_plain = name.chars().all(|c| c.is_ascii_alphanumeric());
         assert!(is_plain && name.len() <= 64, "{name}");
