@@ -6,11 +6,14 @@ pub mod health;
 pub mod heartbeat;
 pub mod histogram;
 pub mod logs;
+pub mod metrics;
 pub mod observer;
+pub mod otlp;
 pub mod seldom;
 pub mod snapshot;
 pub mod status;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod turns;
+mod usage;
 pub mod verdict;

@@ -16,6 +16,7 @@ use crate::deliver::dead_letter::COMPONENT as DEAD_LETTERS;
 use crate::event_hub::SourceErrorKind;
 use crate::telemetry::health::{Health, HealthServer, Pulse};
 use crate::telemetry::heartbeat::Heartbeat;
+use crate::telemetry::otlp::Push;
 use crate::telemetry::status::Status;
 
 /// Arguments of `run`.
@@ -130,6 +131,7 @@ async fn forward(
     let owner = owner_id();
     let mut app = App::start(config, seams, &owner, Arc::clone(&status));
     let mut signatures = signatures::watch(config, &status, app.observer().expiries());
+    let push = Push::start(app.observer(), |name| std::env::var(name).ok());
     tracing::info!(
         event = "started",
         version = env!("CARGO_PKG_VERSION"),
@@ -159,10 +161,9 @@ async fn forward(
     heartbeat.stop().await;
     let exit = if failed { Exit::Internal } else { end(ended) };
     // Connections that do not close in time are left to the end of the process.
-    if tokio::time::timeout_at(deadline, hubs.close())
-        .await
-        .is_err()
-    {
+    let closing = tokio::time::timeout_at(deadline, hubs.close());
+    let (closed, ()) = tokio::join!(closing, push.stop());
+    if closed.is_err() {
         tracing::debug!(
             event = "connections_left",
             "connections to the event hub are left open"

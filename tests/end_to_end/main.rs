@@ -78,6 +78,7 @@ mod kill_storing;
 mod lifetimes;
 mod memory;
 mod messages;
+mod metrics_push;
 mod outside;
 mod poison;
 mod proxies;

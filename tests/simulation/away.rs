@@ -230,6 +230,7 @@ async fn lives(manner: u8, is_there_at_first: bool) {
         compressor: Arc::new(InlineCompressor),
         rng: Arc::new(SharedRng::seeded(1)),
         clock: Arc::clone(&hub) as _,
+        expiries: Arc::default(),
     };
     let status = Arc::<Status>::default();
     let health = Health::new(Arc::clone(&status), Vec::new(), Vec::new());

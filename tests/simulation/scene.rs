@@ -131,6 +131,7 @@ pub(crate) fn start(
         compressor: Arc::new(InlineCompressor),
         rng: Arc::new(SharedRng::seeded(1)),
         clock: Arc::clone(hubs[0]) as _,
+        expiries: Arc::default(),
     };
     App::start(config, seams, "reader", Arc::<Status>::default())
 }

@@ -154,6 +154,7 @@ impl World {
             compressor: Arc::new(InlineCompressor),
             rng: Arc::clone(&self.rng) as _,
             clock: Arc::clone(&self.hub) as _,
+            expiries: Arc::default(),
         };
         let app = App::start(&self.config, seams, &process, Arc::<Status>::default());
         self.replicas.push(Replica {
