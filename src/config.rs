@@ -46,7 +46,7 @@ pub(crate) mod declare {
 
 pub use cloud::Cloud;
 pub use example::example;
-pub use load::{FileText, Loaded, load, process_environment, read_file};
+pub use load::{FileText, Loaded, load, load_for_replay, process_environment, read_file};
 pub use problem::{Origin, Problem, Problems};
 pub use reference::reference;
 pub use routing::{CategoriesConfig, SinkKind, Unrouted};

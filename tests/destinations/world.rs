@@ -9,7 +9,7 @@ use entra_forwarder::checkpoint::ledger::{Generation, SinkBalance, SinkId};
 use entra_forwarder::checkpoint::ledgers::{LedgerId, Ledgers};
 use entra_forwarder::clock::{SharedRng, SystemClock};
 use entra_forwarder::compress::CompressionPool;
-use entra_forwarder::config::{Config, FileText, SinkConfig, load};
+use entra_forwarder::config::{Config, FileText, SinkConfig, load, load_for_replay};
 use entra_forwarder::deliver::condition::Condition;
 use entra_forwarder::deliver::dead_letter::StoredLetter;
 use entra_forwarder::deliver::dead_letter::memory::MemoryDeadLetters;
@@ -20,7 +20,7 @@ use entra_forwarder::deliver::sink::{SinkContext, SinkStats, run};
 use entra_forwarder::envelope;
 use entra_forwarder::event_hub::{Offset, PartitionId, Position, SequenceNumber, Timestamp};
 use entra_forwarder::format;
-use entra_forwarder::record::{EventBody, HubName, Origin, Record, Slice};
+use entra_forwarder::record::{EventBody, HubName, Origin, Record, ReplayId, Slice};
 use entra_forwarder::telemetry::status::Status;
 use smallvec::smallvec;
 use tokio::sync::mpsc;
@@ -39,11 +39,17 @@ directory = "/var/lib/entra-forwarder"
 
 /// A configuration of these sinks that is right, and gives no warning.
 pub(crate) fn config(sinks: &str) -> Config {
+    config_for_replay(sinks, None)
+}
+
+/// The same for sinks that mark what they send.
+pub(crate) fn config_for_replay(sinks: &str, replay: Option<ReplayId>) -> Config {
     let file = FileText {
         name: "test".into(),
         text: format!("{BASE}{sinks}"),
     };
-    let loaded = load(Some(file), []).unwrap_or_else(|problems| panic!("{problems}\n{sinks}"));
+    let loaded = load_for_replay(Some(file), [], replay);
+    let loaded = loaded.unwrap_or_else(|problems| panic!("{problems}\n{sinks}"));
     assert_eq!(loaded.warnings, Vec::<String>::new(), "{sinks}");
     loaded.config
 }
