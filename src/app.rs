@@ -11,7 +11,9 @@
 //! Settling waits for nobody.
 
 pub mod outside;
+pub mod replaying;
 pub mod signatures;
+mod stages;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +27,6 @@ use crate::budget::Budget;
 use crate::checkpoint::checkpointer::Checkpointer;
 use crate::checkpoint::ledger::SinkId;
 use crate::checkpoint::ledgers::{Balance, Ledgers};
-use crate::checkpoint::pace::Pace;
 use crate::checkpoint::{CheckpointStore, GroupKey};
 use crate::clock::{Clock, Rng};
 use crate::compress::Compressor;
@@ -43,10 +44,9 @@ use crate::deliver::sink::{self, SinkContext, SinkStats};
 use crate::event_hub::Source;
 use crate::filter::Filter;
 use crate::format;
-use crate::partition::handoff::{Oddities, ReadStats, Stages};
+use crate::partition::handoff::ReadStats;
 use crate::partition::inquiry::Inquiry;
 use crate::partition::ownership::{Owner, Released};
-use crate::record::HubName;
 use crate::telemetry::status::Status;
 
 /// Slices that wait for a sink: one per event, so a few are enough to keep it busy.
@@ -122,47 +122,12 @@ pub enum AppError {
 impl App {
     /// Starts all stages. `owner_id` names this process start and is never used twice.
     pub fn start(config: &Config, seams: Seams, owner_id: &str, status: Arc<Status>) -> Self {
-        let ledgers = Arc::new(Ledgers::new(config.sinks.len()));
-        let checkpointer = Arc::new(Checkpointer::new(
-            Arc::clone(&seams.store),
-            Arc::clone(&ledgers),
-            Arc::clone(&status),
-        ));
-        let budget = Budget::new(config.limits.memory_budget);
-        let mut app = Self {
-            ledgers,
-            budget: budget.clone(),
-            checkpointer,
-            status,
-            sinks: Vec::new(),
-            read_stats: Vec::new(),
-            stop_reading: CancellationToken::new(),
-            abandon: CancellationToken::new(),
-            draining: CancellationToken::new(),
-            owners: JoinSet::new(),
-            sink_tasks: JoinSet::new(),
-            storing: JoinSet::new(),
-            probes: JoinSet::new(),
-        };
-        let queues = app.start_sinks(config, &seams);
+        let mut app = Self::idle(config, &seams, status);
+        let queues = app.start_sinks(config, &seams, |_| true);
         let admission = app.start_probes(&seams);
-        for ((name, source), reach) in config.sources.iter().zip(&seams.sources) {
-            let stages = Arc::new(Stages {
-                source: name.clone(),
-                hub: Arc::new(HubName::new(&source.namespace, &source.event_hub)),
-                on_unparsable: source.on_unparsable,
-                expansion_max: config.limits.expansion_max,
-                ledgers: Arc::clone(&app.ledgers),
-                budget: budget.clone(),
-                filter: Filter::new(config),
-                sinks: queues.clone(),
-                dead_letters: Arc::clone(&seams.dead_letters),
-                status: Arc::clone(&app.status),
-                rng: Arc::clone(&seams.rng),
-                clock: Arc::clone(&seams.clock),
-                stats: Arc::default(),
-                oddities: Oddities::default(),
-            });
+        for (source, reach) in config.sources.iter().zip(&seams.sources) {
+            let stages = app.stages(config, &seams, source, Filter::new(config), &queues);
+            let (_name, source) = source;
             app.read_stats.push(Arc::clone(&stages.stats));
             let owner = Owner {
                 inquiry: Arc::new(Inquiry::new(Arc::clone(reach))),
@@ -181,21 +146,16 @@ impl App {
             };
             app.owners.spawn(owner.run());
         }
-        let checkpointer = Arc::clone(&app.checkpointer);
-        let pace = Pace::new(
-            config.checkpoints.interval,
-            config.checkpoints.interval_max,
-            config.limits.uncommitted_max,
-        );
-        app.storing
-            .spawn(async move { checkpointer.run(pace).await });
+        app.start_storing(config);
         app
     }
 
+    /// Starts the sinks of which the name is wanted; the queues of the others are closed.
     fn start_sinks(
         &mut self,
         config: &Config,
         seams: &Seams,
+        is_wanted: impl Fn(&str) -> bool,
     ) -> Vec<mpsc::Sender<crate::record::Slice>> {
         let sinks = config.sinks.values();
         let sending = sinks.filter(|sink| sink.kind == SinkKind::Http).count();
@@ -203,6 +163,11 @@ impl App {
         for (id, ((name, sink), transport)) in
             config.sinks.iter().zip(&seams.transports).enumerate()
         {
+            let (queue, slices) = mpsc::channel(SINK_QUEUE);
+            queues.push(queue);
+            if !is_wanted(name) {
+                continue;
+            }
             let context = Arc::new(SinkContext {
                 id: SinkId(id),
                 name: name.clone(),
@@ -222,7 +187,6 @@ impl App {
                 bodies: self.budget.bodies(sending),
                 flow: Arc::new(Flow::new(sink, Arc::clone(&seams.rng))),
             });
-            let (queue, slices) = mpsc::channel(SINK_QUEUE);
             let running = Arc::clone(&context);
             match &sink.kind {
                 SinkKind::Http | SinkKind::Blob { .. } => {
@@ -231,7 +195,6 @@ impl App {
                 SinkKind::Null => self.sink_tasks.spawn(null::run(slices, running)),
             };
             self.sinks.push(context);
-            queues.push(queue);
         }
         queues
     }

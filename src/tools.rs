@@ -12,6 +12,7 @@
 
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use tokio::time::{Instant, sleep};
 
 use crate::app::outside::OutsideError;
@@ -19,14 +20,16 @@ use crate::clock::SharedRng;
 use crate::deliver::retry::Backoff;
 use crate::event_hub::{SourceError, SourceErrorKind};
 
+mod bounded;
 mod group;
 mod hub;
 mod reader;
 mod window;
 
+pub use bounded::Bounded;
 pub use group::candidates;
 pub use hub::ToolsHub;
-pub use reader::{Read, Reader};
+pub use reader::{Read, Reader, Wanted};
 pub use window::{Gone, Until, Window, windows};
 
 /// Why a hub cannot be read, as one sentence.
@@ -84,9 +87,9 @@ fn may_pass(kind: SourceErrorKind) -> bool {
 ///
 /// # Cancel safety
 /// As the call's.
-async fn patiently<T>(
+async fn patiently<'a, T>(
     patience: Duration,
-    mut call: impl AsyncFnMut() -> Result<T, SourceError>,
+    mut call: impl FnMut() -> BoxFuture<'a, Result<T, SourceError>> + Send,
 ) -> Result<T, SourceError> {
     let mut waits = Waits::new(patience);
     loop {

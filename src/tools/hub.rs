@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt;
+
 use super::group::{candidates, none};
 use super::{ToolsError, patiently};
 use crate::app::outside::places;
@@ -48,14 +50,10 @@ impl ToolsHub {
         for group in &tried {
             let entry = (name, source);
             let hub = places::hub_beside(config, entry, group, default_client_id, amqp)?;
-            let reached = patiently(patience, async || {
-                let properties = hub.hub_properties().await?;
-                attach(&hub, &properties.partitions).await?;
-                Ok(properties)
-            });
+            let hub = Arc::new(hub);
+            let reached = patiently(patience, || look(&hub).boxed());
             let error = match reached.await {
                 Ok(properties) => {
-                    let hub = Arc::new(hub);
                     let source: Arc<dyn Source> = Arc::<EventHubSource>::clone(&hub);
                     return Ok(Self {
                         name: name.clone(),
@@ -69,7 +67,7 @@ impl ToolsHub {
                 Err(error) => error,
             };
             let has_no_group = error.kind == SourceErrorKind::NotFound
-                && patiently(patience, async || hub.hub_properties().await)
+                && patiently(patience, || hub.hub_properties().boxed())
                     .await
                     .is_ok();
             hub.shutdown().await;
@@ -113,10 +111,12 @@ impl ToolsHub {
     }
 }
 
-/// Attaches to the first partition, to learn whether the group is there and lets readers in.
-async fn attach(source: &dyn Source, partitions: &[PartitionId]) -> Result<(), SourceError> {
-    if let Some(first) = partitions.first() {
+/// Asks the hub what it is, and attaches to its first partition, to learn whether the group is there
+/// and lets readers in.
+async fn look(source: &EventHubSource) -> Result<HubProperties, SourceError> {
+    let properties = source.hub_properties().await?;
+    if let Some(first) = properties.partitions.first() {
         source.open(first, OpenAt::Earliest, 1).await?.close().await;
     }
-    Ok(())
+    Ok(properties)
 }

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use futures::{StreamExt, TryStreamExt};
+use futures::{FutureExt, StreamExt, TryStreamExt};
 
 use super::{ToolsError, ToolsHub, patiently};
 use crate::config::Start;
@@ -83,10 +83,13 @@ pub async fn windows(
         }
         tokio::time::sleep(left).await;
     }
-    let find = |partition: PartitionId| async move {
-        patiently(patience, async || find(hub, &partition, from, until).await)
-            .await
-            .map_err(|error| ToolsError::hub(&hub.name, error))
+    let find = |partition: PartitionId| {
+        async move {
+            patiently(patience, || find(hub, &partition, from, until).boxed())
+                .await
+                .map_err(|error| ToolsError::hub(&hub.name, error))
+        }
+        .boxed()
     };
     let mut found =
         futures::stream::iter(partitions.iter().cloned().map(find)).buffered(LOOKUPS_MAX);

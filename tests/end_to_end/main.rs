@@ -95,4 +95,5 @@ mod stolen;
 mod stop;
 mod storage_calls;
 mod told;
+mod tools;
 mod transports;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use entra_forwarder::config::{Config, FileText, Start, load};
 use entra_forwarder::event_hub::SequenceNumber;
-use entra_forwarder::tools::{Gone, Reader, ToolsError, ToolsHub, Until, Window, windows};
+use entra_forwarder::tools::{Gone, Reader, ToolsError, ToolsHub, Until, Wanted, Window, windows};
 use entra_forwarder_emulator::{Action, Emulator, Fault, HubOptions};
 
 use super::support::{
@@ -34,7 +34,12 @@ async fn reach(config: &Config) -> Result<ToolsHub, ToolsError> {
 
 /// Reads windows to their end: sequence numbers by partition, and what was passed over.
 async fn read(hub: &ToolsHub, windows: &[Window]) -> (Vec<Vec<i64>>, u64) {
-    let mut reader = Reader::open(hub, windows, MIB, Duration::from_secs(20)).unwrap();
+    let wanted = [Wanted {
+        hub,
+        windows: windows.to_vec(),
+        event_bytes_max: MIB,
+    }];
+    let mut reader = Reader::open(&wanted, Duration::from_secs(20)).unwrap();
     let mut found = vec![Vec::new(); 4];
     while let Some(read) = reader.next().await {
         let read = read.unwrap();
