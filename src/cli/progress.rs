@@ -22,7 +22,7 @@ impl Progress {
     pub(super) fn of(what: &'static str, total: u64) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
-            let style = "{prefix} [{wide_bar}] {human_pos}/{human_len} events, {per_sec}, {eta} left  {msg}";
+            let style = "{prefix} [{wide_bar}] {human_pos}/{human_len} events, {eta} left  {msg}";
             if let Ok(style) = ProgressStyle::with_template(style) {
                 bar.set_style(style);
             }

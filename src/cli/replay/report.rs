@@ -55,7 +55,7 @@ pub(super) fn plan(prepared: &Prepared, args: &Args, windows: &[Window]) -> Stri
 pub(super) struct Report {
     sinks: Vec<(String, bool)>,
     balance: Balance,
-    /// Pieces that are no JSON, and went to the dead letters as configured.
+    /// Events and pieces that went to the dead letters as configured, before any sink was asked.
     buried: u64,
     /// Events that should have been there and were not.
     missing: u64,
@@ -164,7 +164,9 @@ impl Report {
         ));
         if self.buried > 0 {
             let buried = self.buried;
-            text.push_str(&format!("no JSON, dead letters as configured: {buried}\n"));
+            text.push_str(&format!(
+                "dead letters before any sink (no JSON, or not to be read): {buried}\n"
+            ));
         }
         for (name, sink) in self.meant() {
             let left = sink.in_flight + sink.abandoned;
