@@ -99,5 +99,6 @@ mod stolen;
 mod stop;
 mod storage_calls;
 mod told;
+mod tools;
 mod transports;
 mod unspoken;

@@ -29,6 +29,11 @@ impl Hub {
     pub(crate) async fn start_with(partitions: u32, mut options: Options) -> Self {
         let hub = HubOptions::new(partitions).group(GROUP);
         options.hubs.push((HUB.to_owned(), hub));
+        Self::start_as(options).await
+    }
+
+    /// Starts with these options, whose hub it is.
+    pub(crate) async fn start_as(options: Options) -> Self {
         Self {
             emulator: Emulator::start(options).await.unwrap(),
             produced: Mutex::default(),
