@@ -20,12 +20,15 @@ mod auto;
 mod blob;
 mod certificate;
 mod failure;
+mod issuer;
 mod transport;
 
 use auto::{Auto, Candidate};
 pub use blob::BlobCredential;
 use certificate::CertificateAssertion;
-pub(crate) use failure::{brief, is_unreachable};
+pub(crate) use certificate::certificate_der;
+pub(crate) use failure::{brief, is_unreachable, whole};
+pub use issuer::{Issuer, issuers};
 use transport::{Reach, client_options};
 
 /// Variables by which a platform says that it has managed identities.

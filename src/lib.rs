@@ -40,6 +40,7 @@ pub mod checkpoint;
 pub mod app;
 pub mod auth;
 pub mod budget;
+pub mod check;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -7,7 +7,8 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use crate::config::connection_string::ConnectionString;
-use crate::config::{Config, DeadLettersConfig, Secret, SourceAccess, StoreConfig};
+use crate::config::{Config, DeadLettersConfig, Secret, SinkKind, SourceAccess, StoreConfig};
+use crate::destination::AZURE_BLOB;
 use crate::event_hub::Timestamp;
 use crate::telemetry::status::Status;
 
@@ -17,10 +18,10 @@ const NOTICE: Duration = Duration::from_secs(24 * 60 * 60);
 const LOOK_MAX: Duration = Duration::from_secs(60 * 60);
 
 /// A signature, and when it ends.
-struct Signature {
+pub(crate) struct Signature {
     /// Path in the configuration.
-    place: String,
-    ends: Timestamp,
+    pub(crate) place: String,
+    pub(crate) ends: Timestamp,
 }
 
 /// Logs when each ready-made signature of the configuration ends, and tells `status` from 24 hours
@@ -60,7 +61,8 @@ async fn tell(Signature { place, ends }: Signature, status: Arc<Status>) {
     status.waits(&component, &reason);
 }
 
-fn signatures(config: &Config) -> Vec<Signature> {
+/// Those of sources and stores that say when they end.
+pub(crate) fn signatures(config: &Config) -> Vec<Signature> {
     let of_sources = config.sources.iter().filter_map(|(name, source)| {
         let SourceAccess::ConnectionString(text) = &source.access else {
             return None;
@@ -90,7 +92,16 @@ fn signatures(config: &Config) -> Vec<Signature> {
             ends: url_ends(url?)?,
         })
     });
-    of_sources.chain(of_stores).collect()
+    let of_sinks = config.sinks.iter().filter_map(|(name, sink)| {
+        let SinkKind::Blob { container_url, .. } = &sink.kind else {
+            return None;
+        };
+        Some(Signature {
+            place: format!("sinks.{name}.{AZURE_BLOB}.container_url"),
+            ends: url_ends(container_url)?,
+        })
+    });
+    of_sources.chain(of_stores).chain(of_sinks).collect()
 }
 
 /// The `se` of a signed URL, an RFC 3339 time or a date
@@ -108,7 +119,7 @@ mod tests {
     use crate::config::{FileText, load};
 
     #[test]
-    fn those_of_both_stores_are_watched() {
+    fn those_of_stores_and_archives_are_watched() {
         let text = r#"
             [sources.entra]
             connection_string = "Endpoint=sb://a.servicebus.windows.net/;SharedAccessKeyName=k;SharedAccessKey=YWJj;EntityPath=logs"
@@ -116,6 +127,10 @@ mod tests {
             [sinks.siem]
             type = "http"
             endpoint = "https://siem.example.com"
+            [sinks.archive]
+            type = "azure_blob"
+            [sinks.archive.azure_blob]
+            container_url = "https://c.blob.core.windows.net/c?se=2030-01-03&sig=abc"
             [checkpoints]
             store = "blob"
             container_url = "https://a.blob.core.windows.net/c?se=2030-01-01&sig=abc"
@@ -133,6 +148,10 @@ mod tests {
         let expected = [
             ("checkpoints.container_url", "2030-01-01T00:00:00.000Z"),
             ("dead_letters.container_url", "2030-01-02T03:04:05.000Z"),
+            (
+                "sinks.archive.azure_blob.container_url",
+                "2030-01-03T00:00:00.000Z",
+            ),
         ];
         assert_eq!(
             found,

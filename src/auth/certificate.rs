@@ -69,12 +69,7 @@ impl CertificateAssertion {
         audience: String,
         client_id: String,
     ) -> Result<Self, CertificateError> {
-        let text = certificate.expose();
-        let (certificate, key) = match text.contains("-----BEGIN") {
-            true if password.is_some() => return Err(CertificateError::NeedlessPassword),
-            true => from_pem(text)?,
-            false => from_pkcs12(text, password.map_or("", Secret::expose))?,
-        };
+        let (certificate, key) = read(certificate, password)?;
         let thumbprint = digest::digest(&digest::SHA256, &certificate);
         let header = serde_json::json!({
             "alg": "PS256",
@@ -131,6 +126,24 @@ impl ClientAssertion for CertificateAssertion {
         self.assertion(SystemTime::now()).ok_or_else(|| {
             azure_core::Error::with_message(ErrorKind::Credential, "the assertion was not signed")
         })
+    }
+}
+
+/// The certificate alone, in binary form; `None` when it cannot be used.
+pub(crate) fn certificate_der(certificate: &Secret, password: Option<&Secret>) -> Option<Vec<u8>> {
+    let (certificate, _) = read(certificate, password).ok()?;
+    Some(certificate)
+}
+
+fn read(
+    certificate: &Secret,
+    password: Option<&Secret>,
+) -> Result<(Vec<u8>, KeyPair), CertificateError> {
+    let text = certificate.expose();
+    match text.contains("-----BEGIN") {
+        true if password.is_some() => Err(CertificateError::NeedlessPassword),
+        true => from_pem(text),
+        false => from_pkcs12(text, password.map_or("", Secret::expose)),
     }
 }
 

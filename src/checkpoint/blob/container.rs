@@ -26,6 +26,7 @@ use crate::event_hub::Timestamp;
 use crate::proxy;
 
 mod objects;
+mod protection;
 mod upload;
 
 pub(crate) use objects::Whole;
@@ -38,10 +39,18 @@ const ONE_REQUEST: NonZero<u64> = NonZero::new(256 << 20).unwrap();
 #[derive(Clone)]
 pub struct Container {
     client: Arc<BlobContainerClient>,
+    account: Arc<Account>,
     /// The URL without its query: fit to be shown.
     shown: Arc<str>,
     timeout: Duration,
     page: Option<i32>,
+}
+
+/// What a client for the whole account would be made of.
+struct Account {
+    /// With the signature of the container, if that is what there is.
+    url: Url,
+    credential: Option<Arc<dyn TokenCredential>>,
 }
 
 /// Why a container's URL cannot be used. Never says more of the URL than its host and path.
@@ -88,7 +97,9 @@ pub(crate) struct Listed {
 /// What is known of one blob without reading it.
 pub(crate) struct Head {
     pub(crate) fields: Fields,
-    pub(in crate::checkpoint) etag: ETag,
+    /// Whether the account keeps versions.
+    pub(crate) is_versioned: bool,
+    pub(crate) etag: ETag,
     pub(in crate::checkpoint) modified_at: Timestamp,
 }
 
@@ -139,12 +150,17 @@ impl Container {
                 .ok_or_else(|| ContainerError::Client(shown.clone()))?,
             ..Default::default()
         };
+        let account = Account {
+            url: url.clone(),
+            credential: credential.clone(),
+        };
         let credential = credential.map(|inner| Arc::new(BlobCredential::new(inner)) as _);
         // The error's own text repeats the URL.
         let client = BlobContainerClient::from_url(url, credential, Some(options))
             .map_err(|_| ContainerError::Client(shown.clone()))?;
         Ok(Self {
             client: Arc::new(client),
+            account: Arc::new(account),
             shown: shown.into(),
             timeout,
             page: None,
@@ -232,6 +248,7 @@ impl Container {
             .ok_or_else(|| self.garbled("last-modified time"))?;
         Ok(Some(Head {
             fields: metadata::fields(pairs),
+            is_versioned: header(answer.headers(), "x-ms-version-id").is_some(),
             etag,
             modified_at: modified_at.into(),
         }))

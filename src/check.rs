@@ -1,0 +1,197 @@
+//! `check`: walks everything that the configuration names, and says what works, what does not, and
+//! what to do about it.
+//!
+//! It looks on: it writes no checkpoint, claims no partition, attaches no reader that could throw
+//! another one off, and removes what it has written to try a store. docs/check.md lists its points.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::app::outside::OutsideError;
+use crate::app::outside::parts::Parts;
+use crate::config::{Config, Loaded, Problems};
+
+pub mod address;
+mod certificate;
+mod clock;
+mod credentials;
+mod dead_letters;
+pub mod destinations;
+mod expiry;
+pub mod finding;
+mod network;
+mod role;
+mod sink;
+mod source;
+mod store;
+mod token;
+
+use finding::{Cause, Finding, Log, Outcome, Point};
+
+/// What is looked at, and for how long.
+#[derive(Clone, Debug)]
+pub struct Scope {
+    /// Components by their paths (`sources.entra`) or the beginning of them (`sources`); all
+    /// without any.
+    pub only: Vec<String>,
+    /// Leaves the sinks out.
+    pub skip_sinks: bool,
+    /// Longest time for everything.
+    pub timeout: Duration,
+}
+
+impl Scope {
+    fn has(&self, component: &str) -> bool {
+        let is_meant = |only: &String| {
+            let rest = component.strip_prefix(only.as_str());
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        let is_left_out = self.skip_sinks && component.starts_with("sinks.");
+        !is_left_out && (self.only.is_empty() || self.only.iter().any(is_meant))
+    }
+}
+
+/// The components that a configuration has, in the order of the table.
+pub fn components(config: &Config) -> Vec<String> {
+    let sources = config.sources.keys().map(|name| format!("sources.{name}"));
+    let sinks = config.sinks.keys().map(|name| format!("sinks.{name}"));
+    let credentials = credentials::with_certificates(config);
+    sources
+        .chain(["checkpoints".to_owned(), "dead_letters".to_owned()])
+        .chain(sinks)
+        .chain(credentials.map(|(name, ..)| format!("credentials.{name}")))
+        .chain(["login".to_owned()])
+        .collect()
+}
+
+/// The findings for a configuration that cannot be used.
+pub fn refused(problems: &Problems) -> Vec<Finding> {
+    let log = Log::of("configuration");
+    for problem in problems.iter() {
+        let remedy = "mend it; `config reference` has every key";
+        log.failed(
+            Point::Configuration,
+            Cause::Configuration,
+            problem.to_string(),
+            remedy,
+        );
+    }
+    log.findings()
+}
+
+/// Looks at everything in scope. Takes no longer than the scope says, and some seconds to close
+/// connections. `default_client_id` is the identity that the platform names (`AZURE_CLIENT_ID`).
+pub async fn run(loaded: &Loaded, scope: &Scope, default_client_id: Option<&str>) -> Vec<Finding> {
+    let config = &loaded.config;
+    let about = Log::of("configuration");
+    for warning in &loaded.warnings {
+        about.warning(
+            Point::Configuration,
+            warning,
+            "see above, or leave it if it is meant",
+        );
+    }
+    let parts = match Parts::prepare(config, default_client_id) {
+        Ok(parts) => parts,
+        Err(error) => {
+            unusable(&about, &error);
+            return about.findings();
+        }
+    };
+    if loaded.warnings.is_empty() {
+        let seen = format!(
+            "valid: {} sources, {} sinks",
+            config.sources.len(),
+            config.sinks.len()
+        );
+        about.ok(Point::Configuration, seen);
+    }
+    let logs: Vec<Log> = components(config).into_iter().map(Log::of).collect();
+    walk(config, &parts, scope, &logs).await;
+    let (seams, hubs) = parts.outside.split();
+    drop(seams);
+    hubs.close().await;
+    let walked = logs.iter().flat_map(Log::findings);
+    about.findings().into_iter().chain(walked).collect()
+}
+
+fn unusable(log: &Log, error: &OutsideError) {
+    let OutsideError { place, problem } = error;
+    let (point, cause) = (Point::Configuration, Cause::Configuration);
+    log.failed(point, cause, problem, format!("mend {place}"));
+}
+
+/// All components at the same time.
+async fn walk(config: &Config, parts: &Parts, scope: &Scope, logs: &[Log]) {
+    let deadline = tokio::time::Instant::now() + scope.timeout;
+    let log = |component: &str| logs.iter().find(|log| log.component() == component);
+    let mut walks: Vec<futures::future::BoxFuture<'_, ()>> = Vec::new();
+    let seams = &parts.outside.seams;
+    for ((name, source), hub) in config.sources.iter().zip(&seams.sources) {
+        let Some(log) = log(&format!("sources.{name}")).filter(|it| scope.has(it.component()))
+        else {
+            continue;
+        };
+        let subject = source::Subject {
+            name,
+            config,
+            source,
+            hub: Arc::clone(hub),
+            store: Arc::clone(&seams.store),
+            parts,
+        };
+        walks.push(Box::pin(async move { source::look(log, &subject).await }));
+    }
+    if let (Some(store), Some(letters)) = (log("checkpoints"), log("dead_letters")) {
+        let of = |log: &Log| scope.has(log.component());
+        let (has_store, has_letters) = (of(store), of(letters));
+        walks.push(Box::pin(async move {
+            let is_there = !has_store || store::look(store, config, parts).await;
+            if has_letters {
+                dead_letters::look(letters, config, parts, is_there).await;
+            }
+        }));
+    }
+    for ((name, sink), transport) in config.sinks.iter().zip(&seams.transports) {
+        let Some(log) = log(&format!("sinks.{name}")).filter(|it| scope.has(it.component())) else {
+            continue;
+        };
+        walks.push(Box::pin(async move {
+            let by = (transport.as_ref(), seams.compressor.as_ref());
+            sink::look(log, config, (name, sink), by, parts).await;
+        }));
+    }
+    credentials::look(config, scope, logs, &mut walks);
+    let walks = walks
+        .into_iter()
+        .map(|walk| tokio::time::timeout_at(deadline, walk));
+    futures::future::join_all(walks).await;
+    if tokio::time::Instant::now() >= deadline {
+        for log in logs.iter().filter(|log| scope.has(log.component())) {
+            late(log, scope.timeout);
+        }
+    }
+}
+
+/// What has said nothing of its last points when time was up.
+fn late(log: &Log, timeout: Duration) {
+    let findings = log.findings();
+    if findings
+        .iter()
+        .any(|it| matches!(it.outcome, Outcome::Failed(_)))
+    {
+        return;
+    }
+    let last = findings.last().map_or(Point::Name, |it| it.point);
+    let seen = format!(
+        "no end within {} s, behind `{}`",
+        timeout.as_secs(),
+        last.word()
+    );
+    log.failed(
+        last,
+        Cause::Unavailable,
+        seen,
+        "try again with a longer --timeout",
+    );
+}
