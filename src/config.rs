@@ -102,6 +102,9 @@ pub struct SourceConfig {
     pub event_hub: String,
     /// The consumer group, which has no default.
     pub consumer_group: String,
+    /// The consumer group of the commands that read beside a running forwarder; `None` leaves it to
+    /// [`crate::tools`].
+    pub tools_consumer_group: Option<String>,
     /// What AMQP travels over.
     pub transport: SourceTransport,
     /// Connects to this host and port instead of the namespace's own (a URL).

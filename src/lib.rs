@@ -14,7 +14,8 @@
 //! 9. [`deliver`] sends it until the endpoint has it, and settles the receipts;
 //! 10. [`checkpoint`] knows what is settled, and stores the watermark.
 //!
-//! Around them: [`app`] builds and joins the stages, [`config`] says what they do, [`budget`]
+//! Around them: [`app`] builds and joins the stages, [`tools`] reads a hub beside a running
+//! forwarder for the commands that look on, [`config`] says what the stages do, [`budget`]
 //! bounds their memory, [`template`] makes names of what records say, [`proxy`] and [`trust`] hold
 //! for every connection over HTTP or TLS, [`clock`] and the traits of the stages are the seams
 //! behind which the simulation stands, and [`telemetry`] says how it goes. What must stay true of
@@ -50,4 +51,5 @@ mod destination;
 pub mod proxy;
 pub mod telemetry;
 pub mod template;
+pub mod tools;
 pub mod trust;

@@ -18,7 +18,7 @@ use crate::clock::{SharedRng, SystemClock};
 use crate::compress::CompressionPool;
 use crate::config::{
     Config, CredentialConfig, DeadLettersConfig, Secret, SinkAuth, SinkConfig, SinkKind,
-    SourceAccess, StoreConfig,
+    SourceAccess, SourceConfig, StoreConfig,
 };
 use crate::deliver::blob::BlobTransport;
 use crate::deliver::dead_letter::DeadLetterArchive;
@@ -29,7 +29,7 @@ use crate::deliver::http::{EntraCredentials, HttpTransport, Transport};
 use crate::deliver::null::NullTransport;
 use crate::destination;
 use crate::event_hub::Source;
-use crate::event_hub::client::{Access, EventHubSource, Settings, Timeouts};
+use crate::event_hub::client::{Access, EXCLUSIVE, EventHubSource, Settings, Timeouts};
 use crate::event_hub::runtime::AmqpRuntime;
 use crate::format;
 
@@ -231,33 +231,39 @@ fn hubs(
     credentials: &Credentials,
     amqp: &AmqpRuntime,
 ) -> Result<Vec<Arc<EventHubSource>>, OutsideError> {
-    let reach = |(name, source): (&String, &crate::config::SourceConfig)| {
-        let access = match &source.access {
-            SourceAccess::ConnectionString(text) => Access::ConnectionString(text.clone()),
-            SourceAccess::Credential(_) | SourceAccess::Auto => {
-                let credential = match &source.access {
-                    SourceAccess::Credential(credential) => Some(credential.as_str()),
-                    _ => None,
-                };
-                let place = format!("sources.{name}.credential");
-                Access::Credential(credentials.get(credential, place)?)
-            }
-        };
-        let settings = Settings {
-            namespace: source.namespace.clone(),
-            event_hub: source.event_hub.clone(),
-            consumer_group: source.consumer_group.clone(),
-            transport: source.transport,
-            custom_endpoint: source.custom_endpoint.clone(),
-            access,
-        };
-        Ok(Arc::new(EventHubSource::new(
-            settings,
-            Timeouts::default(),
-            amqp,
-        )))
+    let reach = |source| {
+        let settings = settings(source, credentials)?;
+        let hub = EventHubSource::new(settings, Timeouts::default(), amqp);
+        Ok(Arc::new(hub))
     };
     config.sources.iter().map(reach).collect()
+}
+
+/// How a source is read by the forwarder.
+fn settings(
+    (name, source): (&String, &SourceConfig),
+    credentials: &Credentials,
+) -> Result<Settings, OutsideError> {
+    let access = match &source.access {
+        SourceAccess::ConnectionString(text) => Access::ConnectionString(text.clone()),
+        SourceAccess::Credential(_) | SourceAccess::Auto => {
+            let credential = match &source.access {
+                SourceAccess::Credential(credential) => Some(credential.as_str()),
+                _ => None,
+            };
+            let place = format!("sources.{name}.credential");
+            Access::Credential(credentials.get(credential, place)?)
+        }
+    };
+    Ok(Settings {
+        namespace: source.namespace.clone(),
+        event_hub: source.event_hub.clone(),
+        consumer_group: source.consumer_group.clone(),
+        transport: source.transport,
+        custom_endpoint: source.custom_endpoint.clone(),
+        access,
+        epoch: EXCLUSIVE,
+    })
 }
 
 /// The bodies that are being built have a share of the memory budget.

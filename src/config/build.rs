@@ -74,6 +74,7 @@ fn source(view: &View<'_>) -> Option<SourceConfig> {
         namespace: view.text("namespace")?,
         event_hub: view.text("event_hub")?,
         consumer_group: view.text("consumer_group")?,
+        tools_consumer_group: view.text("tools_consumer_group"),
         transport: match view.word("transport")? {
             "websocket" => SourceTransport::WebSocket,
             _ => SourceTransport::Amqp,
