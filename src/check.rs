@@ -107,10 +107,8 @@ pub async fn run(loaded: &Loaded, scope: &Scope, default_client_id: Option<&str>
         about.ok(Point::Configuration, seen);
     }
     let logs: Vec<Log> = components(config).into_iter().map(Log::of).collect();
-    walk(config, &parts, scope, &logs).await;
-    let (seams, hubs) = parts.outside.split();
-    drop(seams);
-    hubs.close().await;
+    walk(config, &parts, scope, (&logs, default_client_id)).await;
+    parts.close().await;
     let walked = logs.iter().flat_map(Log::findings);
     about.findings().into_iter().chain(walked).collect()
 }
@@ -122,10 +120,15 @@ fn unusable(log: &Log, error: &OutsideError) {
 }
 
 /// All components at the same time.
-async fn walk(config: &Config, parts: &Parts, scope: &Scope, logs: &[Log]) {
+async fn walk(
+    config: &Config,
+    parts: &Parts,
+    scope: &Scope,
+    (logs, default_client_id): (&[Log], Option<&str>),
+) {
     let deadline = tokio::time::Instant::now() + scope.timeout;
     let log = |component: &str| logs.iter().find(|log| log.component() == component);
-    let mut walks: Vec<futures::future::BoxFuture<'_, ()>> = Vec::new();
+    let mut walks: Vec<futures::future::LocalBoxFuture<'_, ()>> = Vec::new();
     let seams = &parts.outside.seams;
     for ((name, source), hub) in config.sources.iter().zip(&seams.sources) {
         let Some(log) = log(&format!("sources.{name}")).filter(|it| scope.has(it.component()))
@@ -139,6 +142,7 @@ async fn walk(config: &Config, parts: &Parts, scope: &Scope, logs: &[Log]) {
             hub: Arc::clone(hub),
             store: Arc::clone(&seams.store),
             parts,
+            default_client_id,
         };
         walks.push(Box::pin(async move { source::look(log, &subject).await }));
     }

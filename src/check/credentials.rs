@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use futures::future::BoxFuture;
+use futures::future::LocalBoxFuture;
 
 use super::address::Address;
 use super::certificate::Certificate;
@@ -100,7 +100,7 @@ pub(super) fn look<'a>(
     config: &'a Config,
     scope: &Scope,
     logs: &'a [Log],
-    walks: &mut Vec<BoxFuture<'a, ()>>,
+    walks: &mut Vec<LocalBoxFuture<'a, ()>>,
 ) {
     let log = |component: &str| {
         let log = logs.iter().find(|log| log.component() == component);

@@ -1,10 +1,10 @@
 //! The way to a host: its name, a connection, TLS, and the clock at the other end.
 
 use std::net::{IpAddr, SocketAddr};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use tokio::net::{TcpStream, lookup_host};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::address::{Address, Protocol};
 use super::clock;

@@ -15,7 +15,10 @@ use crate::config::connection_string::{ConnectionString, SharedAccess};
 use crate::config::{Config, SourceAccess, SourceConfig};
 use crate::event_hub::{HubProperties, Source, SourceError, SourceErrorKind, Timestamp};
 
+mod categories;
+mod owners;
 mod partitions;
+mod reading;
 
 /// The points behind the way there.
 const ASKED: [Point; 6] = [
@@ -29,12 +32,13 @@ const ASKED: [Point; 6] = [
 
 /// One source, and what it is looked at with.
 pub(crate) struct Subject<'a> {
-    pub(crate) name: &'a str,
+    pub(crate) name: &'a String,
     pub(crate) config: &'a Config,
     pub(crate) source: &'a SourceConfig,
     pub(crate) hub: Arc<dyn Source>,
     pub(crate) store: Arc<dyn CheckpointStore>,
     pub(crate) parts: &'a Parts,
+    pub(crate) default_client_id: Option<&'a str>,
 }
 
 impl Subject<'_> {
@@ -118,7 +122,17 @@ pub(crate) async fn look(log: &Log, subject: &Subject<'_>) {
         partitions.len()
     );
     log.ok(Point::Hub, seen);
-    partitions::look(log, subject, &hub, claims).await;
+    reading::consumer_group(log, subject, &hub, claims).await;
+    let tools = reading::beside(log, subject, claims).await;
+    owners::look(log, subject, &hub).await;
+    partitions::look(log, subject, &hub, tools.as_ref()).await;
+    match tools {
+        Some(tools) => {
+            categories::look(log, subject, &tools).await;
+            tools.close().await;
+        }
+        None => log.skipped(&[Point::Categories], Point::Receive),
+    }
 }
 
 /// By whose right; gives what is known of the owner of the token, if there is one.

@@ -42,6 +42,13 @@ pub struct Args {
 
 /// Does what was asked.
 pub(super) async fn run(args: Args) -> Exit {
+    // On a thread of its own: the walks share what threads cannot prove to each other to be theirs.
+    let runtime = tokio::runtime::Handle::current();
+    let task = tokio::task::spawn_blocking(move || runtime.block_on(check(args)));
+    task.await.unwrap_or(Exit::Internal)
+}
+
+async fn check(args: Args) -> Exit {
     let loaded = match load(&args.file) {
         Ok(loaded) => loaded,
         Err(problems) => return refused(&args, &problems),

@@ -57,6 +57,7 @@ mod trust;
 mod archive;
 mod black_hole;
 mod broker;
+mod check;
 mod checkpoints;
 mod clickhouse;
 mod client_certificate;

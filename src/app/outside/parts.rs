@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use azure_core::credentials::TokenCredential;
 
-use super::{Credentials, Outside, OutsideError, container};
+use super::{Credentials, Outside, OutsideError, container, settings};
 use crate::checkpoint::blob::Container;
 use crate::checkpoint::layouts::Place;
 use crate::config::{Config, DeadLettersConfig, Secret, SinkAuth, SourceAccess, StoreConfig};
+use crate::event_hub::client::{EventHubSource, Settings, Timeouts};
+use crate::event_hub::runtime::AmqpRuntime;
 
 /// Everything outside, and what it is made of.
 pub struct Parts {
@@ -16,15 +18,21 @@ pub struct Parts {
     pub outside: Outside,
     /// Where the store keeps the positions; `None` for a store in memory.
     pub place: Option<Place>,
+    /// The sources in their own consumer groups, but without epoch: their receivers are refused
+    /// where somebody reads exclusively, and throw nobody off.
+    pub onlookers: BTreeMap<String, Arc<EventHubSource>>,
     /// The identities of the sources that have one, by name.
     pub sources: BTreeMap<String, Arc<dyn TokenCredential>>,
     /// The identities of the sinks that have one, with the scope of their tokens, by name.
-    pub sinks: BTreeMap<String, (Arc<dyn TokenCredential>, String)>,
+    pub sinks: BTreeMap<String, WithScope>,
     /// The container of the checkpoints, if they are in one.
     pub checkpoints: Option<BlobPart>,
     /// The container of the dead letters, if it is one of its own.
     pub dead_letters: Option<BlobPart>,
 }
+
+/// An identity, and the scope of the tokens that it is asked for.
+pub type WithScope = (Arc<dyn TokenCredential>, String);
 
 /// A container, and by whose right.
 pub struct BlobPart {
@@ -44,24 +52,14 @@ impl Parts {
     pub fn prepare(config: &Config, default_client_id: Option<&str>) -> Result<Self, OutsideError> {
         let credentials = Credentials::make(config, default_client_id)?;
         let outside = Outside::of(config, &credentials)?;
-        let mut sources = BTreeMap::new();
+        let mut onlookers = BTreeMap::new();
         for (name, source) in &config.sources {
-            let by = match &source.access {
-                SourceAccess::ConnectionString(_) => continue,
-                SourceAccess::Credential(by) => Some(by.as_str()),
-                SourceAccess::Auto => None,
+            let settings = Settings {
+                epoch: None,
+                ..settings((name, source), &credentials)?
             };
-            let credential = credentials.get(by, format!("sources.{name}.credential"))?;
-            sources.insert(name.clone(), credential);
-        }
-        let mut sinks = BTreeMap::new();
-        for (name, sink) in &config.sinks {
-            let SinkAuth::Entra { credential, scope } = &sink.connection.auth else {
-                continue;
-            };
-            let place = format!("sinks.{name}.auth.credential");
-            let credential = credentials.get(credential.as_deref(), place)?;
-            sinks.insert(name.clone(), (credential, scope.clone()));
+            let onlooker = EventHubSource::new(settings, Timeouts::default(), &outside.amqp);
+            onlookers.insert(name.clone(), Arc::new(onlooker));
         }
         let part = |section: &str, url: &Secret, by: &Option<String>| {
             let by = by.as_deref();
@@ -100,10 +98,57 @@ impl Parts {
         Ok(Self {
             outside,
             place,
-            sources,
-            sinks,
+            onlookers,
+            sources: of_sources(config, &credentials)?,
+            sinks: of_sinks(config, &credentials)?,
             checkpoints,
             dead_letters,
         })
     }
+
+    /// The thread of everything that speaks AMQP.
+    pub fn amqp(&self) -> &AmqpRuntime {
+        &self.outside.amqp
+    }
+
+    /// Closes the connections to the hubs, within about ten seconds.
+    pub async fn close(self) {
+        let onlookers = self.onlookers.values().map(|hub| hub.shutdown());
+        futures::future::join_all(onlookers).await;
+        let (seams, hubs) = self.outside.split();
+        drop(seams);
+        hubs.close().await;
+    }
+}
+
+fn of_sources(
+    config: &Config,
+    credentials: &Credentials,
+) -> Result<BTreeMap<String, Arc<dyn TokenCredential>>, OutsideError> {
+    let mut found = BTreeMap::new();
+    for (name, source) in &config.sources {
+        let by = match &source.access {
+            SourceAccess::ConnectionString(_) => continue,
+            SourceAccess::Credential(by) => Some(by.as_str()),
+            SourceAccess::Auto => None,
+        };
+        let credential = credentials.get(by, format!("sources.{name}.credential"))?;
+        found.insert(name.clone(), credential);
+    }
+    Ok(found)
+}
+
+fn of_sinks(
+    config: &Config,
+    credentials: &Credentials,
+) -> Result<BTreeMap<String, WithScope>, OutsideError> {
+    let mut found = BTreeMap::new();
+    for (name, sink) in &config.sinks {
+        if let SinkAuth::Entra { credential, scope } = &sink.connection.auth {
+            let place = format!("sinks.{name}.auth.credential");
+            let credential = credentials.get(credential.as_deref(), place)?;
+            found.insert(name.clone(), (credential, scope.clone()));
+        }
+    }
+    Ok(found)
 }

@@ -1,15 +1,22 @@
-//! What the partitions hold, who owns them, and what is left to do.
+//! What the partitions hold, and what of it is left to do.
 
 use std::collections::BTreeMap;
 
-use super::{Claims, HubProperties, Log, Point, SourceError, Subject, clock_of_events};
+use futures::StreamExt;
+
+use super::{HubProperties, Log, Point, Subject, clock_of_events, reading};
 use crate::check::finding::{Finding, Outcome};
-use crate::check::store;
+use crate::checkpoint::StoreError;
 use crate::checkpoint::layouts::{self, Reached, StoredPosition};
-use crate::checkpoint::{Ownership, StoreError};
 use crate::config::Start;
-use crate::event_hub::{PartitionId, PartitionProperties, Position, SequenceNumber};
+use crate::event_hub::{
+    PartitionId, PartitionProperties, Position, SequenceNumber, SourceError, Timestamp,
+};
 use crate::partition::start;
+use crate::tools::ToolsHub;
+
+/// Partitions that are looked at at the same time.
+const AT_ONCE: usize = 8;
 
 /// What is stored for a group; `None` when it cannot be read.
 type Stored = Option<BTreeMap<PartitionId, Result<StoredPosition, StoreError>>>;
@@ -19,48 +26,91 @@ pub(super) async fn look(
     log: &Log,
     subject: &Subject<'_>,
     hub: &HubProperties,
-    claims: Option<&Claims>,
+    tools: Option<&ToolsHub>,
 ) {
-    owners(log, subject, hub).await;
     let stored = match &subject.parts.place {
         // Why it cannot be read is told with the checkpoints.
         Some(place) => layouts::own(place, &subject.key()).await.ok(),
         None => Some(BTreeMap::new()),
     };
+    let is_first_start = stored.as_ref().is_some_and(BTreeMap::is_empty);
+    let mut asked = futures::stream::iter(hub.partitions.iter())
+        .map(|partition| ask(subject, partition, tools, is_first_start))
+        .buffered(AT_ONCE);
     let mut sums = Sums::default();
     let mut newest = None;
-    for partition in &hub.partitions {
-        let properties = subject.hub.partition_properties(partition).await;
-        let properties = match properties {
-            Ok(properties) => properties,
-            Err(error) => return failed(log, subject, &error, claims),
+    while let Some(asked) = asked.next().await {
+        let known = match asked {
+            Ok(known) => known,
+            // The others would wait for the same.
+            Err(error) => return subject.report(log, Point::Backlog, &error, None),
         };
-        newest = newest.max(properties.last_enqueued_at);
-        let held = held(&properties);
-        let left = sums.left(subject, hub, partition, &properties, &stored);
+        newest = newest.max(known.properties.last_enqueued_at);
+        let left = sums.left(subject, hub, &known, &stored);
         log.put(Finding {
             component: log.component().to_owned(),
             point: Point::Partition,
-            of: Some(partition.to_string()),
+            of: Some(known.partition.to_string()),
             outcome: left.outcome,
-            seen: format!("{held}; {}", left.seen),
+            seen: format!("{}; {}", held(&known), left.seen),
             remedy: left.remedy,
         });
     }
-    sums.report(
-        log,
-        subject,
-        stored.as_ref().is_some_and(|stored| !stored.is_empty()),
-    );
+    sums.report(log, subject, is_first_start);
     clock_of_events(log, subject, newest);
 }
 
-fn failed(log: &Log, subject: &Subject<'_>, error: &SourceError, claims: Option<&Claims>) {
-    subject.report(log, Point::Backlog, error, claims);
+/// What the hub tells of a partition.
+struct Known<'a> {
+    partition: &'a PartitionId,
+    properties: PartitionProperties,
+    /// When the first retained event was taken in.
+    first_at: Option<Timestamp>,
+    /// The position before what a first start would deliver; `None` when it is not known.
+    first_start: Option<Position>,
+}
+
+async fn ask<'a>(
+    subject: &Subject<'_>,
+    partition: &'a PartitionId,
+    tools: Option<&ToolsHub>,
+    is_first_start: bool,
+) -> Result<Known<'a>, SourceError> {
+    let properties = subject.hub.partition_properties(partition).await?;
+    let first_at = match tools {
+        Some(tools) if !properties.is_empty => reading::first_event(tools, partition).await,
+        _ => None,
+    };
+    let own = subject.source.start_partitions.get(partition.as_str());
+    // Where its group has a checkpoint, a partition without one is read from its beginning.
+    let start = match is_first_start {
+        true => *own.unwrap_or(&subject.source.start),
+        false => Start::Earliest,
+    };
+    // To look a time up takes a receiver, which must be none of the forwarder's own group.
+    let by = match (start, tools) {
+        (_, Some(tools)) => Some(tools.source.as_ref()),
+        (Start::Time(_), None) => None,
+        (_, None) => Some(subject.hub.as_ref()),
+    };
+    let first_start = match by {
+        Some(by) => {
+            let found = start::first_position(by, partition, start, &properties);
+            found.await.ok()
+        }
+        None => None,
+    };
+    Ok(Known {
+        partition,
+        properties,
+        first_at,
+        first_start,
+    })
 }
 
 /// What a partition holds.
-fn held(properties: &PartitionProperties) -> String {
+fn held(known: &Known<'_>) -> String {
+    let properties = &known.properties;
     let last = properties.last_sequence;
     if last < SequenceNumber(0) {
         return "never used".to_owned();
@@ -69,7 +119,14 @@ fn held(properties: &PartitionProperties) -> String {
     let when = when.map(|when| format!(" of {when}")).unwrap_or_default();
     match properties.is_empty {
         true => format!("empty; the last event was {last}{when}"),
-        false => format!("events {} to {last}{when}", properties.first_readable()),
+        false => {
+            let since = known.first_at.map(|it| format!(" of {it}"));
+            let first = properties.first_readable();
+            format!(
+                "events {first}{} to {last}{when}",
+                since.unwrap_or_default()
+            )
+        }
     }
 }
 
@@ -111,22 +168,21 @@ impl Sums {
         &mut self,
         subject: &Subject<'_>,
         hub: &HubProperties,
-        partition: &PartitionId,
-        properties: &PartitionProperties,
+        known: &Known<'_>,
         stored: &Stored,
     ) -> Left {
         let Some(stored) = stored else {
             self.unknown += 1;
             return Left::ok("its checkpoint cannot be read".to_owned());
         };
-        match stored.get(partition) {
-            Some(Ok(position)) => self.behind(hub, properties, position),
+        match stored.get(known.partition) {
+            Some(Ok(position)) => self.behind(hub, &known.properties, position),
             Some(Err(error)) => {
                 self.unknown += 1;
                 let remedy = "set it: entra-forwarder checkpoints set";
                 Left::warning(error.to_string(), remedy)
             }
-            None => self.first(subject, partition, properties, stored.is_empty()),
+            None => self.first(subject, known),
         }
     }
 
@@ -167,44 +223,19 @@ impl Sums {
         }
     }
 
-    /// Of a partition without a checkpoint. Where its group has some, it is read from its beginning.
-    fn first(
-        &mut self,
-        subject: &Subject<'_>,
-        partition: &PartitionId,
-        properties: &PartitionProperties,
-        is_first_start: bool,
-    ) -> Left {
-        let own = subject.source.start_partitions.get(partition.as_str());
-        let start = match is_first_start {
-            true => *own.unwrap_or(&subject.source.start),
-            false => Start::Earliest,
+    /// Of a partition without a checkpoint.
+    fn first(&mut self, subject: &Subject<'_>, known: &Known<'_>) -> Left {
+        let Some(before) = &known.first_start else {
+            self.unknown += 1;
+            let start = shown(subject.source.start);
+            return Left::ok(format!("a first start delivers what came from {start} on"));
         };
-        let last = properties.last_sequence;
-        let before = match start {
-            Start::Earliest => SequenceNumber::BEFORE_FIRST,
-            Start::Latest => last,
-            Start::Sequence(number) => number.min(last.next()).previous(),
-            Start::Time(moment) => {
-                let is_later = properties.last_enqueued_at.is_some_and(|it| it >= moment);
-                if is_later && !properties.is_empty {
-                    self.unknown += 1;
-                    let seen = format!("a first start delivers what came from {moment} on");
-                    return Left::ok(seen);
-                }
-                last
-            }
-        };
-        let position = Position {
-            sequence: before,
-            ..Position::before_first()
-        };
-        let events = start::backlog(properties, &position);
+        let events = start::backlog(&known.properties, before);
         self.events += events;
         Left::ok(format!("a first start delivers {events} events"))
     }
 
-    fn report(self, log: &Log, subject: &Subject<'_>, has_checkpoints: bool) {
+    fn report(self, log: &Log, subject: &Subject<'_>, is_first_start: bool) {
         let Self { events, unknown } = self;
         let more = match unknown {
             0 => String::new(),
@@ -212,9 +243,9 @@ impl Sums {
         };
         log.ok(
             Point::Backlog,
-            match has_checkpoints {
-                true => format!("{events} events are left behind the checkpoints{more}"),
-                false => format!(
+            match is_first_start {
+                false => format!("{events} events are left behind the checkpoints{more}"),
+                true => format!(
                     "no checkpoint yet: a first start (start = {}) delivers {events} events{more}",
                     shown(subject.source.start)
                 ),
@@ -230,43 +261,4 @@ fn shown(start: Start) -> String {
         Start::Time(moment) => format!("\"{moment}\""),
         Start::Sequence(number) => number.to_string(),
     }
-}
-
-async fn owners(log: &Log, subject: &Subject<'_>, hub: &HubProperties) {
-    let key = subject.key();
-    let is_live =
-        |owner: &Ownership| owner.owner.is_some() && owner.age < subject.config.ownership.expiry;
-    let listed = async {
-        let owners = subject.store.list_owners(&key).await?;
-        let unseen = subject.store.list_unseen_owners(&key).await?;
-        Ok::<_, StoreError>((owners, unseen))
-    };
-    let (owners, unseen) = match listed.await {
-        Ok(listed) => listed,
-        Err(error) => return store::report(log, Point::Owners, &error, None),
-    };
-    let unseen = unseen.iter().filter(|it| is_live(it)).count();
-    if unseen > 0 {
-        let seen = format!(
-            "another program owns {unseen} partitions of this group under paths in another case: \
-             it does not see this one's claims"
-        );
-        let remedy = "stop it first, or give this source a consumer group of its own";
-        return log.warning(Point::Owners, seen, remedy);
-    }
-    let live: Vec<_> = owners.iter().filter(|it| is_live(it)).collect();
-    let mut names: Vec<_> = live.iter().filter_map(|it| it.owner.as_deref()).collect();
-    names.sort_unstable();
-    names.dedup();
-    log.ok(
-        Point::Owners,
-        match live.len() {
-            0 => "nobody owns a partition now".to_owned(),
-            count => format!(
-                "{count} of {} partitions are owned by {} live forwarders",
-                hub.partitions.len(),
-                names.len()
-            ),
-        },
-    );
 }
