@@ -26,7 +26,7 @@ mod source;
 mod store;
 mod token;
 
-use finding::{Cause, Finding, Log, Outcome, Point};
+use finding::{Cause, Finding, Log, Point};
 
 /// What is looked at, and for how long.
 #[derive(Clone, Debug)]
@@ -119,6 +119,9 @@ fn unusable(log: &Log, error: &OutsideError) {
     log.failed(point, cause, problem, format!("mend {place}"));
 }
 
+/// What is under way, with where it is told.
+type Walks<'a> = Vec<(&'a Log, futures::future::LocalBoxFuture<'a, ()>)>;
+
 /// All components at the same time.
 async fn walk(
     config: &Config,
@@ -128,7 +131,7 @@ async fn walk(
 ) {
     let deadline = tokio::time::Instant::now() + scope.timeout;
     let log = |component: &str| logs.iter().find(|log| log.component() == component);
-    let mut walks: Vec<futures::future::LocalBoxFuture<'_, ()>> = Vec::new();
+    let mut walks: Walks<'_> = Vec::new();
     let seams = &parts.outside.seams;
     for ((name, source), hub) in config.sources.iter().zip(&seams.sources) {
         let Some(log) = log(&format!("sources.{name}")).filter(|it| scope.has(it.component()))
@@ -144,58 +147,50 @@ async fn walk(
             parts,
             default_client_id,
         };
-        walks.push(Box::pin(async move { source::look(log, &subject).await }));
+        let walk = async move { source::look(log, &subject).await };
+        walks.push((log, Box::pin(walk)));
     }
     if let (Some(store), Some(letters)) = (log("checkpoints"), log("dead_letters")) {
         let of = |log: &Log| scope.has(log.component());
         let (has_store, has_letters) = (of(store), of(letters));
-        walks.push(Box::pin(async move {
+        let walk = async move {
             let is_there = !has_store || store::look(store, config, parts).await;
             if has_letters {
                 dead_letters::look(letters, config, parts, is_there).await;
             }
-        }));
+        };
+        walks.push((if has_store { store } else { letters }, Box::pin(walk)));
     }
     for ((name, sink), transport) in config.sinks.iter().zip(&seams.transports) {
         let Some(log) = log(&format!("sinks.{name}")).filter(|it| scope.has(it.component())) else {
             continue;
         };
-        walks.push(Box::pin(async move {
+        let walk = async move {
             let by = (transport.as_ref(), seams.compressor.as_ref());
             sink::look(log, config, (name, sink), by, parts).await;
-        }));
+        };
+        walks.push((log, Box::pin(walk)));
     }
     credentials::look(config, scope, logs, &mut walks);
-    let walks = walks
-        .into_iter()
-        .map(|walk| tokio::time::timeout_at(deadline, walk));
-    futures::future::join_all(walks).await;
-    if tokio::time::Instant::now() >= deadline {
-        for log in logs.iter().filter(|log| scope.has(log.component())) {
+    let walks = walks.into_iter().map(|(log, walk)| async move {
+        if tokio::time::timeout_at(deadline, walk).await.is_err() {
             late(log, scope.timeout);
         }
-    }
+    });
+    futures::future::join_all(walks).await;
 }
 
-/// What has said nothing of its last points when time was up.
+/// Says which components were not looked at to their end.
 fn late(log: &Log, timeout: Duration) {
-    let findings = log.findings();
-    if findings
-        .iter()
-        .any(|it| matches!(it.outcome, Outcome::Failed(_)))
-    {
-        return;
-    }
-    let last = findings.last().map_or(Point::Name, |it| it.point);
+    let last = log.findings().last().map(|it| it.point.word());
     let seen = format!(
         "no end within {} s, behind `{}`",
         timeout.as_secs(),
-        last.word()
+        last.unwrap_or("nothing")
     );
-    log.failed(
-        last,
-        Cause::Unavailable,
-        seen,
-        "try again with a longer --timeout",
-    );
+    let remedy = "try again with a longer --timeout, or with --only for this component";
+    log.failed(Point::Time, Cause::Unavailable, seen, remedy);
 }
+
+#[cfg(test)]
+mod tests;

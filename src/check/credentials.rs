@@ -2,13 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use futures::future::LocalBoxFuture;
-
 use super::address::Address;
 use super::certificate::Certificate;
 use super::finding::{Log, Point};
 use super::network::{self, Way};
-use super::{Scope, expiry};
+use super::{Scope, Walks, expiry};
 use crate::auth::{self, Issuer, Surroundings};
 use crate::config::{
     Config, CredentialConfig, DeadLettersConfig, Secret, SinkAuth, SinkKind, SourceAccess,
@@ -32,8 +30,17 @@ pub(super) fn with_certificates(
     })
 }
 
+/// Somebody who may be asked for tokens.
+pub(super) struct Asked {
+    /// Who asks.
+    pub(super) by: String,
+    pub(super) issuer: Issuer,
+    /// Whether it is the only one that is asked.
+    is_sure: bool,
+}
+
 /// Whoever gives tokens for this configuration, with who asks.
-pub(super) fn issuers(config: &Config) -> Vec<(String, Issuer)> {
+pub(super) fn issuers(config: &Config) -> Vec<Asked> {
     let surroundings = Surroundings {
         client_id: None,
         cloud: auth::cloud(config.cloud),
@@ -43,7 +50,12 @@ pub(super) fn issuers(config: &Config) -> Vec<(String, Issuer)> {
     for (who, by) in used(config) {
         let credential = by.and_then(|by| config.credentials.get(&by));
         let issuers = auth::issuers(credential.unwrap_or(&auto), &surroundings);
-        asked.extend(issuers.into_iter().map(|issuer| (who.clone(), issuer)));
+        let is_sure = issuers.len() == 1;
+        asked.extend(issuers.into_iter().map(|issuer| Asked {
+            by: who.clone(),
+            issuer,
+            is_sure,
+        }));
     }
     asked
 }
@@ -96,12 +108,7 @@ fn used(config: &Config) -> Vec<(String, Option<String>)> {
 }
 
 /// Adds the walks for what is in scope.
-pub(super) fn look<'a>(
-    config: &'a Config,
-    scope: &Scope,
-    logs: &'a [Log],
-    walks: &mut Vec<LocalBoxFuture<'a, ()>>,
-) {
+pub(super) fn look<'a>(config: &'a Config, scope: &Scope, logs: &'a [Log], walks: &mut Walks<'a>) {
     let log = |component: &str| {
         let log = logs.iter().find(|log| log.component() == component);
         log.filter(|log| scope.has(log.component()))
@@ -127,14 +134,16 @@ pub(super) fn look<'a>(
     }
     let authorities: BTreeSet<Address> = issuers(config)
         .into_iter()
-        .filter_map(|(_, issuer)| match issuer {
+        // What `auto` only may ask need not be reached.
+        .filter(|asked| asked.is_sure)
+        .filter_map(|asked| match asked.issuer {
             Issuer::Entra(url) => Address::of_url(&url),
             Issuer::Platform(_) => None,
         })
         .collect();
     if let Some(log) = log("login") {
         for address in authorities {
-            walks.push(Box::pin(async move {
+            let walk = async move {
                 if let Err(failed) = network::walk(log, &Way::to(address)).await {
                     let behind = match failed {
                         Point::Name => [Point::Tcp, Point::Tls].as_slice(),
@@ -143,7 +152,8 @@ pub(super) fn look<'a>(
                     };
                     log.skipped(behind, failed);
                 }
-            }));
+            };
+            walks.push((log, Box::pin(walk)));
         }
     }
 }

@@ -50,16 +50,17 @@ pub fn of(config: &Config, variable: &dyn Fn(&str) -> Option<String>) -> Vec<Des
             all.add(Way::of_sink(address, sink), format!("{who}.auth"));
         }
     }
-    for (who, issuer) in credentials::issuers(config) {
-        match issuer {
-            Issuer::Entra(url) => all.plain(url.as_str(), &format!("{who} (tokens)")),
+    for asked in credentials::issuers(config) {
+        let who = format!("{} (tokens)", asked.by);
+        match asked.issuer {
+            Issuer::Entra(url) => all.plain(url.as_str(), &who),
             Issuer::Platform(url) => {
                 if let Some(address) = Address::of_url(&url) {
                     let way = Way {
                         between: None,
                         ..Way::to(address)
                     };
-                    all.add(way, format!("{who} (tokens)"));
+                    all.add(way, who);
                 }
             }
         }

@@ -45,11 +45,13 @@ pub enum Point {
     Protection,
     /// The endpoint accepts a request without records.
     Request,
+    /// It came to its end in time.
+    Time,
 }
 
 impl Point {
     /// All of them.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Configuration,
         Self::Name,
         Self::Tcp,
@@ -70,6 +72,7 @@ impl Point {
         Self::Delete,
         Self::Protection,
         Self::Request,
+        Self::Time,
     ];
 
     /// Its word.
@@ -95,6 +98,7 @@ impl Point {
             Self::Delete => "delete",
             Self::Protection => "protection",
             Self::Request => "request",
+            Self::Time => "time",
         }
     }
 }

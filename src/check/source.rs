@@ -117,7 +117,7 @@ pub(crate) async fn look(log: &Log, subject: &Subject<'_>) {
         partitions,
     } = &hub;
     let seen = format!(
-        "{} has {} partitions, was made at {created_at}; the right Listen is there",
+        "{} has {} partitions and was made at {created_at}",
         subject.source.event_hub,
         partitions.len()
     );

@@ -116,7 +116,7 @@ pub(crate) async fn ask(
     };
     let remedy = match cause {
         Cause::Unavailable => {
-            "let this machine reach the identity service (see `login`), or wait until it answers"
+            "let this machine reach the identity service (docs/network.md; see `login` where it is listed)"
         }
         _ => {
             "check the credential: its type, tenant_id, client_id, and its secret or certificate \

@@ -65,7 +65,12 @@ impl Checked {
     /// program ended with this code.
     pub(super) fn failed(&self, code: i32, point: &str, seen: &[&str], remedy: &[&str]) {
         let failed = self.with("failed");
-        assert_eq!(failed.first().map(String::as_str), Some(point), "{}", self.text);
+        assert_eq!(
+            failed.first().map(String::as_str),
+            Some(point),
+            "{}",
+            self.text
+        );
         assert_eq!(self.code, Some(code), "{}", self.text);
         let (component, point) = point.split_once(' ').unwrap();
         let found = &self.all(component, point)[0];
@@ -122,9 +127,18 @@ pub(super) async fn scene(partitions: u32) -> Scene {
     Scene::with(hub(partitions).await, partitions).await
 }
 
+/// The scene's configuration without what makes tests quick, which is a warning of its own.
+pub(super) fn calm(scene: &Scene) -> Settings {
+    ["balance_interval", "renew_interval", "expiry"]
+        .iter()
+        .fold(scene.settings(), |settings, key| {
+            settings.without(&format!("ownership.{key}"))
+        })
+}
+
 /// The scene with checkpoints in a container that lasts.
 pub(super) async fn on_blobs(scene: &Scene) -> (Settings, TestContainer) {
     let container = TestContainer::create().await;
     let url = container.url_with("racwdl", 30 * 24 * 3600);
-    (scene.settings().container(&url), container)
+    (calm(scene).container(&url), container)
 }

@@ -7,6 +7,9 @@ use crate::checkpoint::StoreError;
 use crate::checkpoint::blob::BlobStore;
 use crate::checkpoint::blob::container::NotStored;
 
+/// Age from which a probe blob is nobody's any more.
+const ABANDONED: std::time::Duration = std::time::Duration::from_secs(60 * 60);
+
 /// What behind the listing is not looked at when it fails.
 const BEHIND: [Point; 5] = [
     Point::Write,
@@ -20,17 +23,25 @@ const BEHIND: [Point; 5] = [
 pub(super) async fn look(log: &Log, part: &BlobPart, claims: Option<&Claims>) -> bool {
     let missing = || access::role_command(part, claims);
     let container = &part.container;
-    if let Err(error) = container.page(&format!("{PROBES}/"), None, 1).await {
-        report(log, Point::Container, &error, missing());
-        log.skipped(&BEHIND, Point::Container);
-        return false;
-    }
+    let left_behind = match container.page(&format!("{PROBES}/"), None, 100).await {
+        Ok((blobs, _)) => blobs,
+        Err(error) => {
+            report(log, Point::Container, &error, missing());
+            log.skipped(&BEHIND, Point::Container);
+            return false;
+        }
+    };
     let seen = format!("{} is there and can be listed", container.url());
     log.ok(Point::Container, seen);
     if access::may_not_delete(part) {
         without_traces(log, part).await;
         protection::look(log, part, None).await;
         return true;
+    }
+    // Of checks that were interrupted; another one may be under way.
+    for blob in left_behind.iter().filter(|blob| blob.age > ABANDONED) {
+        let removed = container.delete(&blob.name, &blob.etag).await;
+        removed.unwrap_or_else(|error| tracing::debug!(%error, "an old probe stays"));
     }
     let id = probe_id();
     let group = conditions::group(&id);
