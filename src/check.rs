@@ -99,12 +99,13 @@ pub async fn run(loaded: &Loaded, scope: &Scope, default_client_id: Option<&str>
         }
     };
     if loaded.warnings.is_empty() {
-        let seen = format!(
-            "valid: {} sources, {} sinks",
-            config.sources.len(),
-            config.sinks.len()
-        );
-        about.ok(Point::Configuration, seen);
+        let counted = |count: usize, what: &str| match count {
+            1 => format!("1 {what}"),
+            _ => format!("{count} {what}s"),
+        };
+        let sources = counted(config.sources.len(), "source");
+        let sinks = counted(config.sinks.len(), "sink");
+        about.ok(Point::Configuration, format!("valid: {sources}, {sinks}"));
     }
     let logs: Vec<Log> = components(config).into_iter().map(Log::of).collect();
     walk(config, &parts, scope, (&logs, default_client_id)).await;

@@ -1,9 +1,9 @@
 //! The way to a host: its name, a connection, TLS, and the clock at the other end.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
-use tokio::net::{TcpStream, lookup_host};
+use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
 use super::address::{Address, Protocol};
@@ -23,9 +23,6 @@ use tls::{Failed, Shown};
 
 /// Longest wait for one step.
 const STEP_MAX: Duration = Duration::from_secs(10);
-
-/// Addresses of a name that are shown and tried.
-const ADDRESSES_MAX: usize = 8;
 
 /// Where to, and by which way.
 #[derive(Clone, Debug)]
@@ -85,7 +82,7 @@ impl Way {
 
 /// Goes there, as far as it comes. Gives the point at which it ended, if it did not arrive.
 pub(crate) async fn walk(log: &Log, way: &Way) -> Result<(), Point> {
-    let addresses = name(log, way).await?;
+    let addresses = names::resolve(log, way).await?;
     let (mut stream, asked) = (connect(log, way, &addresses).await?, SystemTime::now());
     if !way.address.protocol.is_tls() {
         plain(log, way);
@@ -119,61 +116,6 @@ fn compare(log: &Log, date: Option<SystemTime>, asked: SystemTime) {
         // Half of the time that it took lies before the answer was made, as far as one knows.
         let half = asked.elapsed().unwrap_or_default() / 2;
         clock::compare(log, date, asked + half);
-    }
-}
-
-async fn name(log: &Log, way: &Way) -> Result<Vec<SocketAddr>, Point> {
-    let (host, port) = way.first();
-    let is_number = host.parse::<IpAddr>().is_ok();
-    let found = timeout(STEP_MAX, lookup_host((host.as_str(), port))).await;
-    let problem = match found {
-        Ok(Ok(found)) => {
-            let mut found: Vec<_> = found.collect();
-            found.dedup();
-            found.truncate(ADDRESSES_MAX);
-            if !found.is_empty() {
-                let ips: Vec<IpAddr> = found.iter().map(SocketAddr::ip).collect();
-                match &way.between {
-                    Some(_) => log.ok(
-                        Point::Name,
-                        format!(
-                            "the proxy {host} is {}; it looks {} up",
-                            names::listed(&ips),
-                            way.address.host
-                        ),
-                    ),
-                    None if is_number => log.ok(Point::Name, format!("{host} is no name")),
-                    None => names::report(log, &host, &ips, private_link(&host).await),
-                }
-                return Ok(found);
-            }
-            "it has no address".to_owned()
-        }
-        Ok(Err(error)) => error.to_string(),
-        Err(_) => format!("no answer within {} s", STEP_MAX.as_secs()),
-    };
-    let seen = format!("{host} cannot be resolved: {problem}");
-    let whose = match &way.between {
-        Some(_) => "the proxy's address (HTTPS_PROXY, or `proxy` of the sink)",
-        None => "the name",
-    };
-    let remedy = format!(
-        "check {whose}, and that this machine's DNS answers for it (with a private endpoint: that \
-         the private zone is linked to this network)"
-    );
-    log.failed(Point::Name, Cause::Unavailable, seen, remedy);
-    Err(Point::Name)
-}
-
-/// Addresses of the name that a service with a private endpoint has besides; none when it has no
-/// private endpoint.
-async fn private_link(host: &str) -> Vec<IpAddr> {
-    let Some(name) = names::private_link(host) else {
-        return Vec::new();
-    };
-    match timeout(STEP_MAX, lookup_host((name.as_str(), 443))).await {
-        Ok(Ok(found)) => found.map(|it| it.ip()).collect(),
-        _ => Vec::new(),
     }
 }
 
@@ -217,8 +159,11 @@ fn blocked(way: &Way) -> String {
     let allow = format!("let TCP to {host} port {port} out of this network");
     match (&way.between, way.address.protocol) {
         (Some(_), _) => "check the proxy's address, or set NO_PROXY for this host".to_owned(),
+        (None, _) if way.address.is_near() => {
+            "check host and port, and that something listens there".to_owned()
+        }
         (None, Protocol::Amqps) => format!("{allow}, or set transport = \"websocket\" (port 443)"),
-        (None, Protocol::Amqp) => format!("check host and port, and that {host} runs"),
+        (None, Protocol::Amqp) => format!("{allow}; check host and port"),
         (None, _) => format!("{allow}, or name a proxy (HTTPS_PROXY); check host and port"),
     }
 }

@@ -49,8 +49,8 @@ fn example(cloud: &str, transport: &str) -> Loaded {
         consumer_group = "forwarder"
         [credentials.principal]
         type = "client_secret"
-        tenant_id = "t"
-        client_id = "c"
+        tenant_id = "contoso.com"
+        client_id = "11111111-2222-3333-4444-555555555555"
         client_secret = "s"
         [sinks.siem]
         type = "http"

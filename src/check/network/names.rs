@@ -1,20 +1,83 @@
-//! What the addresses of a name tell.
+//! Names: their addresses, and what those tell.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
-use super::super::finding::{Log, Point};
+use tokio::net::lookup_host;
+use tokio::time::timeout;
+
+use super::super::finding::{Cause, Log, Point};
+use super::{STEP_MAX, Way};
 use crate::config::Cloud;
+
+/// Addresses of a name that are shown and tried.
+const ADDRESSES_MAX: usize = 8;
+
+/// Looks the first host of the way up, and says what it is.
+pub(super) async fn resolve(log: &Log, way: &Way) -> Result<Vec<SocketAddr>, Point> {
+    let (host, port) = way.first();
+    let is_number = host.parse::<IpAddr>().is_ok();
+    let found = timeout(STEP_MAX, lookup_host((host.as_str(), port))).await;
+    let problem = match found {
+        Ok(Ok(found)) => {
+            let mut found: Vec<_> = found.collect();
+            found.dedup();
+            found.truncate(ADDRESSES_MAX);
+            if !found.is_empty() {
+                let ips: Vec<IpAddr> = found.iter().map(SocketAddr::ip).collect();
+                match &way.between {
+                    Some(_) => log.ok(
+                        Point::Name,
+                        format!(
+                            "the proxy {host} is {}; it looks {} up",
+                            listed(&ips),
+                            way.address.host
+                        ),
+                    ),
+                    None if is_number => log.ok(Point::Name, format!("{host} is no name")),
+                    None => report(log, &host, &ips, linked(&host).await),
+                }
+                return Ok(found);
+            }
+            "it has no address".to_owned()
+        }
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => format!("no answer within {} s", STEP_MAX.as_secs()),
+    };
+    let seen = format!("{host} cannot be resolved: {problem}");
+    let whose = match &way.between {
+        Some(_) => "the proxy's address (HTTPS_PROXY, or `proxy` of the sink)",
+        None => "the name",
+    };
+    let remedy = format!(
+        "check {whose}, and that this machine's DNS answers for it (with a private endpoint: that \
+         the private zone is linked to this network)"
+    );
+    log.failed(Point::Name, Cause::Unavailable, seen, remedy);
+    Err(Point::Name)
+}
+
+/// Addresses of the name that a service with a private endpoint has besides; none when it has no
+/// private endpoint.
+async fn linked(host: &str) -> Vec<IpAddr> {
+    let Some(name) = private_link(host) else {
+        return Vec::new();
+    };
+    match timeout(STEP_MAX, lookup_host((name.as_str(), 443))).await {
+        Ok(Ok(found)) => found.map(|it| it.ip()).collect(),
+        _ => Vec::new(),
+    }
+}
 
 /// The name that Azure gives to a private endpoint of a service; nobody has it without one
 /// (<https://learn.microsoft.com/azure/private-link/private-endpoint-dns>).
-pub(super) fn private_link(host: &str) -> Option<String> {
+fn private_link(host: &str) -> Option<String> {
     Cloud::of_host(host)?;
     let (own, suffix) = host.split_once('.')?;
     Some(format!("{own}.privatelink.{suffix}"))
 }
 
 /// Says what a name is. `linked` are the addresses of its [`private_link`].
-pub(super) fn report(log: &Log, host: &str, found: &[IpAddr], linked: Vec<IpAddr>) {
+fn report(log: &Log, host: &str, found: &[IpAddr], linked: Vec<IpAddr>) {
     let seen = format!("{host} is {}", listed(found));
     let is_public = found.iter().any(|it| !is_private(*it));
     if is_public && !linked.is_empty() {
@@ -43,7 +106,7 @@ fn is_private(address: IpAddr) -> bool {
     }
 }
 
-pub(super) fn listed(addresses: &[IpAddr]) -> String {
+fn listed(addresses: &[IpAddr]) -> String {
     let texts: Vec<_> = addresses.iter().map(ToString::to_string).collect();
     texts.join(", ")
 }

@@ -26,10 +26,13 @@ use crate::event_hub::Timestamp;
 use crate::proxy;
 
 mod objects;
+mod problem;
 mod protection;
 mod upload;
 
 pub(crate) use objects::Whole;
+pub use problem::ContainerError;
+use protection::Account;
 pub(crate) use upload::{NotStored, Upload};
 
 /// Bodies up to this size go in one request; an event is never larger.
@@ -44,42 +47,6 @@ pub struct Container {
     shown: Arc<str>,
     timeout: Duration,
     page: Option<i32>,
-}
-
-/// What a client for the whole account would be made of.
-struct Account {
-    /// With the signature of the container, if that is what there is.
-    url: Url,
-    credential: Option<Arc<dyn TokenCredential>>,
-}
-
-/// Why a container's URL cannot be used. Never says more of the URL than its host and path.
-#[derive(Debug, thiserror::Error)]
-pub enum ContainerError {
-    /// The text is no URL.
-    #[error(
-        "the container URL is not a URL (expected https://<account>.blob.core.windows.net/<container>)"
-    )]
-    NotAUrl,
-    /// It names an account only.
-    #[error(
-        "the container URL {0} names no container (expected https://<account>.blob.core.windows.net/<container>)"
-    )]
-    NoContainer(String),
-    /// There is nothing to authenticate with.
-    #[error("the container URL {0} carries no shared-access signature, and no credential is given")]
-    NoCredential(String),
-    /// There are two things to authenticate with.
-    #[error(
-        "the container URL {0} carries a shared-access signature, and a credential is given: remove one"
-    )]
-    TwoCredentials(String),
-    /// A token must not travel in the clear.
-    #[error("the container URL {0} must begin with https:// when a credential is used")]
-    NotHttps(String),
-    /// The client library refuses it.
-    #[error("no client for the container URL {0}")]
-    Client(String),
 }
 
 /// One blob of a listing.

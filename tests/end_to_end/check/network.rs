@@ -58,7 +58,7 @@ async fn an_unknown_host_and_a_closed_port() {
     let closed = ports::unused();
     let settings = at(&scene, &format!("amqps://{closed}"));
     let checked = check(&settings, &["--only", "sources"]).await;
-    let remedy = &["port", "transport = \"websocket\""];
+    let remedy = &["check host and port", "listens"];
     checked.failed(
         69,
         "sources.logs tcp",

@@ -5,7 +5,14 @@ use azure_storage_blob::{BlobServiceClient, BlobServiceClientOptions};
 use futures::TryStreamExt;
 
 use super::super::error::Failure;
-use super::{Arc, BlobCredential, Container, StoreError, client_options};
+use super::{Arc, BlobCredential, Container, StoreError, TokenCredential, Url, client_options};
+
+/// What a client for the whole account would be made of.
+pub(super) struct Account {
+    /// With the signature of the container, if that is what there is.
+    pub(super) url: Url,
+    pub(super) credential: Option<Arc<dyn TokenCredential>>,
+}
 
 impl Container {
     /// For how many days the account keeps deleted blobs; `None` when it does not. To ask takes
