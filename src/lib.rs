@@ -19,8 +19,8 @@
 //! what the stages do, [`budget`] bounds their memory, [`template`] makes names of what records
 //! say, [`proxy`] and [`trust`] hold for every connection over HTTP or TLS, [`clock`] and the
 //! traits of the stages are the seams behind which the simulation stands, and [`telemetry`] says
-//! how it goes. What must stay true of
-//! all of it is in `docs/architecture.md`, what is promised in `docs/guarantees.md`.
+//! how it goes. What must stay true of all of it is in `docs/architecture.md`, what is promised in
+//! `docs/guarantees.md`.
 
 pub mod event_hub;
 pub mod partition;

@@ -119,8 +119,9 @@ impl Address {
 
     /// Whether it is this machine.
     pub(crate) fn is_near(&self) -> bool {
-        self.origin()
-            .is_some_and(|url| crate::proxy::is_direct(&url))
+        // As a URL of HTTP: in others the `url` crate takes a number for a name.
+        let url = Url::parse(&format!("http://{self}/"));
+        url.is_ok_and(|url| crate::proxy::is_direct(&url))
     }
 }
 
@@ -158,7 +159,13 @@ mod tests {
         for text in ["ftp://host/", "no url", "https://"] {
             assert_eq!(Address::of_text(text), None, "{text}");
         }
-        assert!(Address::of_text("amqp://[::1]:1").unwrap().is_near());
+        for near in [
+            "amqp://[::1]:1",
+            "amqps://127.0.0.1:5671",
+            "wss://localhost",
+        ] {
+            assert!(Address::of_text(near).unwrap().is_near(), "{near}");
+        }
         assert!(!Address::of_text("amqps://10.0.0.1").unwrap().is_near());
     }
 }
