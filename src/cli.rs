@@ -1,5 +1,6 @@
 //! The command line.
 
+pub mod check;
 pub mod checkpoints;
 pub mod completions;
 pub mod config;
@@ -77,6 +78,14 @@ pub enum Command {
     /// TLS and WebSockets if asked to.
     #[cfg(feature = "demo")]
     Emulator(Box<entra_forwarder_emulator::cli::Args>),
+    /// Look at everything that the configuration names: what works, what does not, and what to do.
+    ///
+    /// Looks on and leaves nothing behind: it writes no checkpoint, claims no partition, throws no
+    /// reader off, and sends no record.
+    ///
+    /// Exit code by the first failure: 78 configuration, 69 something does not answer or is not
+    /// there, 77 something refuses, 1 anything else; 0 with warnings.
+    Check(check::Args),
     /// Look at the configuration without running.
     Config(config::Args),
     /// Look at positions, set them, or take over those of another consumer.
@@ -143,6 +152,7 @@ impl Cli {
             Command::Demo(args) => demo::run(*args).await,
             #[cfg(feature = "demo")]
             Command::Emulator(args) => emulator(*args).await,
+            Command::Check(args) => check::run(args).await,
             Command::Config(args) => config::run(&args),
             Command::Checkpoints(args) => checkpoints::run(args).await,
             Command::DeadLetters(args) => dead_letters::run(args).await,

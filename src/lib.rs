@@ -15,12 +15,12 @@
 //! 10. [`checkpoint`] knows what is settled, and stores the watermark.
 //!
 //! Around them: [`app`] builds and joins the stages, [`tools`] reads a hub beside a running
-//! forwarder for the commands that look on, [`config`] says what the stages do, [`budget`]
-//! bounds their memory, [`template`] makes names of what records say, [`proxy`] and [`trust`] hold
-//! for every connection over HTTP or TLS, `otlp` is what its
-//! messages have in common, [`clock`] and the traits of the stages are the seams
-//! behind which the simulation stands, and [`telemetry`] says how it goes. What must stay true of
-//! all of it is in `docs/architecture.md`, what is promised in `docs/guarantees.md`.
+//! forwarder for the commands that look on, [`check`] looks at everything outside, [`config`] says
+//! what the stages do, [`budget`] bounds their memory, [`template`] makes names of what records
+//! say, [`proxy`] and [`trust`] hold for every connection over HTTP or TLS, `otlp` is what its
+//! messages have in common, [`clock`] and the traits of the stages are the seams behind which the
+//! simulation stands, and [`telemetry`] says how it goes. What must stay true of all of it is in
+//! `docs/architecture.md`, what is promised in `docs/guarantees.md`.
 
 pub mod event_hub;
 pub mod partition;
@@ -42,6 +42,7 @@ pub mod checkpoint;
 pub mod app;
 pub mod auth;
 pub mod budget;
+pub mod check;
 pub mod cli;
 pub mod clock;
 pub mod config;

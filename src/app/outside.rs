@@ -34,6 +34,7 @@ use crate::event_hub::runtime::AmqpRuntime;
 use crate::format;
 use crate::telemetry::expiries::{Expiries, ExpiryKind};
 
+pub mod parts;
 pub mod places;
 
 /// Folder of the dead letters in a directory store.
@@ -72,15 +73,18 @@ impl Outside {
     /// # Errors
     /// When something cannot be as configured.
     pub fn reach(config: &Config, default_client_id: Option<&str>) -> Result<Self, OutsideError> {
-        let credentials = Credentials::make(config, default_client_id)?;
+        Self::of(config, &Credentials::make(config, default_client_id)?)
+    }
+
+    fn of(config: &Config, credentials: &Credentials) -> Result<Self, OutsideError> {
         let expiries = Arc::clone(&credentials.expiries);
-        let (store, dead_letters) = stores(config, &credentials)?;
+        let (store, dead_letters) = stores(config, credentials)?;
         let transports = config.sinks.iter();
         let transports = transports
-            .map(|(name, sink)| transport(name, sink, &credentials))
+            .map(|(name, sink)| transport(name, sink, credentials))
             .collect::<Result<_, _>>()?;
         let amqp = AmqpRuntime::start().map_err(|error| at("sources")(&error))?;
-        let hubs = hubs(config, &credentials, &amqp)?;
+        let hubs = hubs(config, credentials, &amqp)?;
         let seams = Seams {
             sources: hubs
                 .iter()

@@ -59,6 +59,7 @@ mod trust;
 mod archive;
 mod black_hole;
 mod broker;
+mod check;
 mod checkpoints;
 mod clickhouse;
 mod client_certificate;

@@ -1,7 +1,7 @@
 //! `tail`, `estimate` and `replay`, as processes of their own beside the forwarder's.
 
 use bytes::Bytes;
-use entra_forwarder_emulator::{HubOptions, Options};
+use entra_forwarder_emulator::{Emulator, HubOptions, Options};
 
 use crate::bag::Bag;
 use crate::forwarder::{Forwarder, Settings};
@@ -30,7 +30,7 @@ async fn scene_of(hub: HubOptions) -> Scene {
         hubs: vec![(HUB.to_owned(), hub)],
         ..Options::default()
     };
-    Scene::with(Hub::start_as(options).await, PARTITIONS).await
+    Scene::with(Hub::of(Emulator::start(options).await.unwrap()), PARTITIONS).await
 }
 
 /// A command that runs.
