@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::address::{Address, Protocol};
+use super::address::Address;
 use super::credentials;
 use super::network::Way;
 use crate::auth::Issuer;
 use crate::config::{Config, DeadLettersConfig, SinkAuth, SinkKind, StoreConfig};
+use crate::telemetry::otlp;
 
 /// A host that will be connected to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,8 +66,10 @@ pub fn of(config: &Config, variable: &dyn Fn(&str) -> Option<String>) -> Vec<Des
             }
         }
     }
-    if let Some((name, address)) = telemetry(variable) {
-        all.add(Way::to(address), name.to_owned());
+    if let Some((name, url)) = otlp::receiver(variable)
+        && let Some(address) = Address::of_url(&url)
+    {
+        all.add(Way::to(address), name);
     }
     all.found.into_values().collect()
 }
@@ -98,32 +101,4 @@ impl All {
             self.add(Way::to(address), who.to_owned());
         }
     }
-}
-
-/// Where metrics are pushed to, if the environment asks for that
-/// (<https://opentelemetry.io/docs/specs/otel/protocol/exporter/>).
-fn telemetry(variable: &dyn Fn(&str) -> Option<String>) -> Option<(&'static str, Address)> {
-    let names = [
-        "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",
-        "OTEL_EXPORTER_OTLP_ENDPOINT",
-        "CONTAINERAPP_OTEL_METRIC_GRPC_ENDPOINT",
-    ];
-    let told = names.into_iter();
-    let (name, url) = told
-        .filter_map(|name| Some((name, variable(name).filter(|it| !it.is_empty())?)))
-        .next()?;
-    let asked = variable("OTEL_EXPORTER_OTLP_METRICS_PROTOCOL")
-        .or_else(|| variable("OTEL_EXPORTER_OTLP_PROTOCOL"));
-    let is_grpc = name.contains("GRPC") || asked.is_some_and(|it| it.trim() == "grpc");
-    let url = url::Url::parse(url.trim()).ok()?;
-    let mut address = Address::of_url(&url)?;
-    if url.port().is_none() && matches!(address.protocol, Protocol::Http | Protocol::Https) {
-        // A URL without a port means the protocol's own one only to gRPC clients.
-        address.port = match (is_grpc, address.protocol) {
-            (true, _) => 4317,
-            (false, Protocol::Https) => 443,
-            (false, _) => 80,
-        };
-    }
-    Some((name, address))
 }

@@ -120,7 +120,7 @@ fn telemetry_goes_where_the_environment_says() {
     let endpoint = ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://otel.example.com");
     assert_eq!(asked(&[endpoint]), https("otel.example.com:443"));
     let grpc = ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc");
-    assert_eq!(asked(&[endpoint, grpc]), https("otel.example.com:4317"));
+    assert_eq!(asked(&[endpoint, grpc]), https("otel.example.com:443"));
     let platform = (
         "CONTAINERAPP_OTEL_METRIC_GRPC_ENDPOINT",
         "http://k8se-otel:4317",

@@ -24,6 +24,16 @@ use told::{Said, Told};
 /// What the last push may take at the end of the process.
 const LAST_PUSH: Duration = Duration::from_secs(2);
 
+/// Where metrics are pushed to, and the variable that asks for it; `None` where none does, or where
+/// what asks is wrong.
+pub(crate) fn receiver(
+    variable: &dyn Fn(&str) -> Option<String>,
+) -> Option<(String, reqwest::Url)> {
+    let given = |name: &str| variable(name).filter(|it| !it.is_empty());
+    let settings = Settings::read(&given).ok()??;
+    Some((settings.asked_by, settings.url))
+}
+
 /// The pushing that is under way. Dropping it ends it at once.
 #[derive(Debug)]
 pub struct Push {

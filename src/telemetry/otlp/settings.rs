@@ -39,6 +39,8 @@ impl Protocol {
 
 /// What is pushed, and where to.
 pub(super) struct Settings {
+    /// The variable that names the receiver, or that asks for a push to the usual one.
+    pub(super) asked_by: String,
     pub(super) protocol: Protocol,
     /// Where requests go. Not to be shown: it may hold a secret.
     pub(super) url: Url,
@@ -76,6 +78,11 @@ impl Settings {
         if usual.is_none() && container_apps.is_none() && asks.is_none() {
             return Ok(None);
         }
+        let asked_by = match (&usual, &container_apps) {
+            (Some((name, _)), _) => name.clone(),
+            (None, Some(_)) => CONTAINER_APPS.to_owned(),
+            (None, None) => "OTEL_METRICS_EXPORTER".to_owned(),
+        };
         let is_platforms = usual.is_none() && container_apps.is_some();
         let protocol = match is_platforms {
             true => Protocol::Grpc,
@@ -86,6 +93,7 @@ impl Settings {
             (usual, _) => url(variable, protocol, usual)?,
         };
         Ok(Some(Self {
+            asked_by,
             protocol,
             url,
             headers: headers(variable)?,
