@@ -58,7 +58,7 @@ impl Push {
             }
             Err(problem) => tracing::warn!(
                 event = "metrics_push_off",
-                problem,
+                reason = problem,
                 "metrics are not pushed: {problem}"
             ),
         }

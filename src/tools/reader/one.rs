@@ -249,10 +249,10 @@ impl One {
             self.undecodable += 1;
             if self.undecodable >= UNDECODABLE_AFTER {
                 tracing::warn!(
-                    event = "undecodable",
+                    event = "tools_passed_undecodable",
                     source = self.name,
                     partition = %self.partition,
-                    sequence = %self.next,
+                    sequence = self.next.0,
                     "the message cannot be decoded: passed over"
                 );
                 self.pass_to(self.next.next());
