@@ -7,6 +7,7 @@ pub mod dead_letters;
 pub mod demo;
 pub mod exit;
 mod failure;
+mod looking;
 pub mod run;
 mod table;
 

@@ -1,11 +1,14 @@
 //! What the process says of itself: its state, its logs, its health.
 
+pub mod admin;
 pub mod categories;
 pub mod expiries;
+pub mod group;
 pub mod health;
 pub mod histogram;
 pub mod logs;
 pub mod observer;
+pub mod server;
 pub mod snapshot;
 pub mod status;
 pub mod verdict;

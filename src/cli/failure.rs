@@ -6,6 +6,7 @@ use crate::checkpoint::StoreError;
 use crate::config::Problems;
 use crate::deliver::dead_letter::DeadLetterError;
 use crate::event_hub::SourceError;
+use crate::telemetry::group::Problem;
 
 /// Why a command did not do what it was asked to: one sentence each.
 #[derive(Debug)]
@@ -41,6 +42,15 @@ impl Failure {
 impl From<OutsideError> for Failure {
     fn from(error: OutsideError) -> Self {
         Self::new(Exit::Configuration, error.to_string())
+    }
+}
+
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Self {
+        match &problem {
+            Problem::Hub(source, error) => Self::of_hub(source, error),
+            Problem::Store(error) => Self::of_store("checkpoints", error),
+        }
     }
 }
 

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 /// The state of every component that depends on something outside.
 #[derive(Debug, Default)]
 pub struct Status {
     waiting: Mutex<BTreeMap<String, Entry>>,
+    changes: watch::Sender<u64>,
 }
 
 #[derive(Debug)]
@@ -89,7 +91,14 @@ impl Status {
 
     /// Forgets a component that is no longer there.
     pub fn forget(&self, component: &str) {
-        self.lock().remove(component);
+        if self.lock().remove(component).is_some() {
+            self.changed();
+        }
+    }
+
+    /// Sees every change from now on: how many there were.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
     }
 
     /// All components.
@@ -141,6 +150,19 @@ impl Status {
 
     /// `None`: no change. `Some(known)`: a change, of a component that was known before or not.
     fn change(&self, component: &str, state: State) -> Option<bool> {
+        let changed = self.enter(component, state);
+        if changed.is_some() {
+            self.changed();
+        }
+        changed
+    }
+
+    fn changed(&self) {
+        self.changes
+            .send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    fn enter(&self, component: &str, state: State) -> Option<bool> {
         let mut waiting = self.lock();
         match waiting.get_mut(component) {
             Some(known) if known.state == state => None,
@@ -193,5 +215,18 @@ mod tests {
         assert_eq!(status.failing(), status.waiting());
         status.waits("hub", "away");
         assert!(status.failing().is_empty());
+    }
+
+    #[test]
+    fn changes_are_told() {
+        let status = Status::default();
+        let mut changes = status.changes();
+        status.waits("hub", "away");
+        assert!(changes.has_changed().unwrap());
+        changes.mark_unchanged();
+        status.waits("hub", "away");
+        assert!(!changes.has_changed().unwrap());
+        status.forget("hub");
+        assert!(changes.has_changed().unwrap());
     }
 }

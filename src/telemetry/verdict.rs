@@ -81,7 +81,7 @@ fn reasons(snapshot: &Snapshot) -> Vec<String> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::telemetry::snapshot::{Balance, Component, Memory, Process};
 
@@ -94,7 +94,7 @@ mod tests {
         }
     }
 
-    fn snapshot(components: Vec<Component>) -> Snapshot {
+    pub(in crate::telemetry) fn snapshot(components: Vec<Component>) -> Snapshot {
         Snapshot {
             at: String::new(),
             process: Process {
