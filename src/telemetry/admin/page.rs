@@ -1,11 +1,13 @@
-//! The status page: three files and an icon, which need nothing from anywhere else.
+//! The status page: a few files, which need nothing from anywhere else.
 
 use axum::Router;
 use axum::routing::get;
 
 use super::text;
 
-const FILES: [(&str, &str, &str); 4] = [
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+
+const FILES: [(&str, &str, &str); 7] = [
     (
         "/",
         "text/html; charset=utf-8",
@@ -16,11 +18,10 @@ const FILES: [(&str, &str, &str); 4] = [
         "text/css; charset=utf-8",
         include_str!("page/page.css"),
     ),
-    (
-        "/page.js",
-        "text/javascript; charset=utf-8",
-        include_str!("page/page.js"),
-    ),
+    ("/page.js", SCRIPT, include_str!("page/page.js")),
+    ("/parts.js", SCRIPT, include_str!("page/parts.js")),
+    ("/chart.js", SCRIPT, include_str!("page/chart.js")),
+    ("/render.js", SCRIPT, include_str!("page/render.js")),
     (
         "/icon.svg",
         "image/svg+xml",
