@@ -1,5 +1,6 @@
 //! The command line.
 
+mod admin_client;
 pub mod checkpoints;
 pub mod config;
 pub mod dead_letters;
@@ -9,6 +10,7 @@ pub mod exit;
 mod failure;
 mod looking;
 pub mod run;
+pub mod status;
 mod table;
 
 use std::path::PathBuf;
@@ -68,6 +70,11 @@ pub enum Command {
     /// TLS and WebSockets if asked to.
     #[cfg(feature = "demo")]
     Emulator(Box<entra_forwarder_emulator::cli::Args>),
+    /// Show whether everything arrives: at this replica and in the whole group.
+    ///
+    /// Asks the running forwarder's admin listener (`admin.listen`), and hub and store for all
+    /// replicas. Exit code 0 when all is well, 1 when not, 69 when neither replica nor store answers.
+    Status(status::Args),
     /// Look at the configuration without running.
     Config(config::Args),
     /// Look at positions, set them, or take over those of another consumer.
@@ -104,6 +111,7 @@ impl Cli {
             Command::Demo(args) => demo::run(*args).await,
             #[cfg(feature = "demo")]
             Command::Emulator(args) => emulator(*args).await,
+            Command::Status(args) => status::run(args).await,
             Command::Config(args) => config::run(&args),
             Command::Checkpoints(args) => checkpoints::run(args).await,
             Command::DeadLetters(args) => dead_letters::run(args).await,

@@ -9,10 +9,13 @@ use crate::telemetry::group::Group;
 use crate::telemetry::group::watch::{self, Seen};
 use crate::telemetry::observer::Observer;
 
+/// How long the page may take to be there.
+#[cfg(feature = "demo")]
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(1);
+
 /// The listener and the looks.
 pub(super) struct Looking {
-    /// The listener; `None` when there is to be none.
-    pub(super) server: Option<AdminServer>,
+    server: Option<AdminServer>,
     looks: JoinSet<()>,
 }
 
@@ -39,6 +42,18 @@ impl Looking {
             looks.spawn(watch::run(groups, seen));
         }
         Self { server, looks }
+    }
+
+    /// Prints where the page is, as soon as it is there. An address in use is not waited for.
+    #[cfg(feature = "demo")]
+    pub(super) async fn show(&mut self) {
+        let Some(server) = &mut self.server else {
+            return;
+        };
+        let address = tokio::time::timeout(PATIENCE, server.address()).await;
+        if let Ok(Some(address)) = address {
+            eprintln!("status page: http://{address}/");
+        }
     }
 
     /// Ends both.

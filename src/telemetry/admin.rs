@@ -1,4 +1,4 @@
-//! The admin listener: status page, live state, configuration.
+//! The admin listener: status page, metrics, live state, configuration.
 //!
 //! It has a thread and a runtime of its own, as the health listener has: whoever looks on holds
 //! nothing up. Who may ask is in [`gate`], what is pushed to pages in [`live`].
@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::http::header::CONTENT_TYPE;
-use axum::http::{HeaderName, StatusCode};
+use axum::http::header::{ACCEPT, CONTENT_TYPE};
+use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router, middleware};
@@ -19,6 +19,7 @@ use tokio::sync::watch;
 
 use super::group::picture::Groups;
 use super::group::watch::Seen;
+use super::metrics;
 use super::observer::Observer;
 use super::server::{self, ServerThread};
 use super::snapshot::Snapshot;
@@ -133,6 +134,7 @@ fn routes(admin: Admin, live: Arc<Live>, token: Option<Secret>) -> Router {
         .with_state(live);
     Router::new()
         .route(STATUS_PATH, get(status))
+        .route("/metrics", get(exposition))
         .route("/config", get(configuration))
         .with_state(Arc::new(admin))
         .merge(live_routes)
@@ -145,6 +147,12 @@ async fn status(State(admin): State<Arc<Admin>>) -> Json<Answer> {
     let group = admin.seen.want().map(Arc::unwrap_or_clone);
     let snapshot = admin.observer.snapshot();
     Json(Answer { snapshot, group })
+}
+
+async fn exposition(State(admin): State<Arc<Admin>>, headers: HeaderMap) -> Response {
+    let accept = headers.get(ACCEPT).and_then(|it| it.to_str().ok());
+    let (kind, body) = metrics::negotiated(&admin.observer.snapshot(), accept);
+    text(kind, body)
 }
 
 async fn configuration(State(admin): State<Arc<Admin>>) -> Response {

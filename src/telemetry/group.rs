@@ -196,12 +196,7 @@ impl Group {
         Ok(found)
     }
 
-    fn rows(
-        &self,
-        known: &[PartitionId],
-        owners: Vec<Ownership>,
-        mut stored: Stored,
-    ) -> Vec<Row> {
+    fn rows(&self, known: &[PartitionId], owners: Vec<Ownership>, mut stored: Stored) -> Vec<Row> {
         let mut owners: BTreeMap<_, _> = owners
             .into_iter()
             .map(|owner| (owner.partition.clone(), owner))

@@ -130,7 +130,8 @@ mod tests {
         );
         for (header, expected) in [("a".repeat(100), "200"), ("a".repeat(HEAD_MAX), "431")] {
             let mut stream = TcpStream::connect(address).await.unwrap();
-            let head = format!("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX: {header}\r\n\r\n");
+            let head =
+                format!("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX: {header}\r\n\r\n");
             // Refused before it is read whole.
             let _sent = stream.write_all(head.as_bytes()).await;
             let mut answer = vec![0; 12];

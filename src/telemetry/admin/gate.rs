@@ -123,11 +123,7 @@ impl IntoResponse for Refusal {
 }
 
 /// Lets a request pass or refuses it, and puts the headers on the answer.
-pub(super) async fn pass(
-    State(gate): State<Arc<Gate>>,
-    request: Request,
-    next: Next,
-) -> Response {
+pub(super) async fn pass(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
     let mut answer = match gate.check(request.method(), request.headers()) {
         Ok(()) => next.run(request).await,
         Err(refusal) => refusal.into_response(),
@@ -211,7 +207,11 @@ mod tests {
             ("10.0.0.1:9090", "Host"),
             ("", "Host"),
         ] {
-            assert_eq!(check(None, Method::GET, &[("host", host)]), expected, "{host}");
+            assert_eq!(
+                check(None, Method::GET, &[("host", host)]),
+                expected,
+                "{host}"
+            );
         }
         assert_eq!(check(None, Method::GET, &[]), "Host");
     }
@@ -233,7 +233,11 @@ mod tests {
             (token, "Token"),
         ] {
             let headers = [("authorization", given), ("host", "forwarder.example")];
-            assert_eq!(check(Some(token), Method::GET, &headers), expected, "{given}");
+            assert_eq!(
+                check(Some(token), Method::GET, &headers),
+                expected,
+                "{given}"
+            );
         }
         let found = check(Some(token), Method::GET, &[("host", "localhost")]);
         assert_eq!(found, "Token");

@@ -22,11 +22,7 @@ const FILES: [(&str, &str, &str); 7] = [
     ("/parts.js", SCRIPT, include_str!("page/parts.js")),
     ("/chart.js", SCRIPT, include_str!("page/chart.js")),
     ("/render.js", SCRIPT, include_str!("page/render.js")),
-    (
-        "/icon.svg",
-        "image/svg+xml",
-        include_str!("page/icon.svg"),
-    ),
+    ("/icon.svg", "image/svg+xml", include_str!("page/icon.svg")),
 ];
 
 /// The files by their paths.

@@ -58,10 +58,17 @@ fn reasons(source: &SourceGroup) -> Vec<String> {
         }
     };
     tell(|it| !it.notes.is_empty(), "the checkpoint is in doubt");
-    if !source.problems.iter().any(|it| it.starts_with("checkpoints")) {
+    if !source
+        .problems
+        .iter()
+        .any(|it| it.starts_with("checkpoints"))
+    {
         tell(|it| !it.is_live, "no live owner");
     }
-    tell(stands_still, "events are there, and the checkpoint stands still");
+    tell(
+        stands_still,
+        "events are there, and the checkpoint stands still",
+    );
     reasons.extend(source.problems.iter().cloned());
     if source.partitions.is_empty() && source.problems.is_empty() {
         reasons.push(format!("source {name}: no partition is known"));
@@ -142,7 +149,10 @@ mod tests {
         };
         for still in [old, many] {
             let told = verdict(still.clone());
-            assert!(told.sentence.contains("partition 0: events are there"), "{told:?}");
+            assert!(
+                told.sentence.contains("partition 0: events are there"),
+                "{told:?}"
+            );
             let moving = GroupPartition {
                 checkpoint_age_seconds: Some(20.0),
                 ..still
