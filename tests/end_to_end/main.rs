@@ -54,6 +54,7 @@ mod token_server;
 #[path = "../support/trust.rs"]
 mod trust;
 
+mod admin;
 mod archive;
 mod black_hole;
 mod broker;
@@ -91,6 +92,7 @@ mod sinks;
 mod sources;
 mod standstill;
 mod start;
+mod status_page;
 mod stolen;
 mod stop;
 mod storage_calls;

@@ -39,10 +39,13 @@ fn well(sources: &[SourceGroup]) -> String {
         .collect();
     owners.sort_unstable();
     owners.dedup();
+    let replicas = match owners.len() {
+        1 => "1 replica".to_owned(),
+        more => format!("{more} replicas"),
+    };
     format!(
-        "Everything arrives: all {partitions} partitions have a live owner ({} replicas), {lag} \
-         events are behind the checkpoints.",
-        owners.len()
+        "Everything arrives: all {partitions} partitions have a live owner ({replicas}), {lag} \
+         events are behind the checkpoints."
     )
 }
 
