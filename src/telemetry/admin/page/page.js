@@ -10,12 +10,11 @@ const SILENCE = 4000;
 const RETRY = 2000;
 
 const throughput = new Chart(find("throughput"), { title: "Records per second", format: (value) => rate(value) });
-const lag = new Chart(find("lag"), { title: "Events that the hub has and that are not settled, in this replica's partitions", format: rough });
+const lag = new Chart(find("lag"), { title: "Events behind, in this replica's partitions", format: rough });
 let sinks = [];
 let samples = [];
 let heard = null;
 let source = null;
-let lastOldest = 0;
 
 function charts() {
   const times = samples.map((sample) => Date.parse(sample.at));
@@ -24,7 +23,7 @@ function charts() {
     values: samples.map((sample) => sample.delivered[index] ?? 0),
   }));
   throughput.show(times, [{ name: "received", values: samples.map((sample) => sample.received) }, ...delivered]);
-  lag.show(times, [{ name: `oldest waits ${time(lastOldest)}; events`, values: samples.map((sample) => sample.lag_events) }]);
+  lag.show(times, [{ name: "not settled", values: samples.map((sample) => sample.lag_events) }]);
 }
 
 function onHistory(event) {
@@ -39,7 +38,6 @@ function onState(event) {
   verdict(state);
   render(state, samples.at(-1));
   const { sample } = state;
-  lastOldest = state.snapshot.oldest_unsettled_seconds;
   if (sample && sample.at !== samples.at(-1)?.at) {
     samples.push(sample);
     samples = samples.slice(-SAMPLES_MAX);
