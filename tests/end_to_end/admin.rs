@@ -61,8 +61,8 @@ async fn until(stream: &mut TcpStream, text: &str) -> String {
     read
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn it_answers_safely_and_shows_no_secret() {
+/// A hub whose key is marked, with two partitions.
+async fn marked() -> Scene {
     let key = SharedKey {
         name: "listen".to_owned(),
         key: format!("{MARK}abc="),
@@ -72,7 +72,50 @@ async fn it_answers_safely_and_shows_no_secret() {
         keys: vec![key],
         ..Options::default()
     };
-    let scene = Scene::with(Hub::start_with(2, options).await, 2).await;
+    Scene::with(Hub::start_with(2, options).await, 2).await
+}
+
+/// Every path answers with the headers that a browser needs, to nobody without the token, and
+/// shows no secret.
+async fn all_paths_are_safe(address: SocketAddr, bring: &str) {
+    for path in [
+        "/",
+        "/page.css",
+        "/page.js",
+        "/parts.js",
+        "/chart.js",
+        "/render.js",
+        "/icon.svg",
+        "/metrics",
+        "/config",
+        "/status.json",
+        "/nothing",
+    ] {
+        let (status, head, body) = ask(address, &format!("GET {path}"), bring).await;
+        assert_eq!(status, if path == "/nothing" { 404 } else { 200 }, "{path}");
+        for header in [
+            "content-security-policy: default-src 'none'; script-src 'self'",
+            "x-content-type-options: nosniff",
+            "referrer-policy: no-referrer",
+            "cache-control: no-store",
+        ] {
+            assert!(head.contains(header), "{path}: {head}");
+        }
+        assert!(
+            !head.contains("access-control-") && !head.contains("unsafe-"),
+            "{head}"
+        );
+        assert!(!body.contains(MARK), "{path}: {body}");
+        let (status, head, body) = ask(address, &format!("GET {path}"), "").await;
+        assert_eq!(status, 401, "{path}");
+        assert!(head.contains("www-authenticate: basic") && head.contains("default-src 'none'"));
+        assert!(!body.contains(MARK));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn it_answers_safely_and_shows_no_secret() {
+    let scene = marked().await;
     let endpoint = format!("{}?token={MARK}", scene.endpoint.url());
     let settings = scene
         .settings()
@@ -97,39 +140,7 @@ async fn it_answers_safely_and_shows_no_secret() {
     scene.everything_arrives().await;
     eventually("a dead letter", || !scene.dead_letters().is_empty()).await;
     let bring = format!("Authorization: Bearer {TOKEN}\r\n");
-    for path in [
-        "/",
-        "/page.css",
-        "/page.js",
-        "/parts.js",
-        "/chart.js",
-        "/render.js",
-        "/icon.svg",
-        "/metrics",
-        "/config",
-        "/status.json",
-        "/nothing",
-    ] {
-        let (status, head, body) = ask(address, &format!("GET {path}"), &bring).await;
-        assert_eq!(status, if path == "/nothing" { 404 } else { 200 }, "{path}");
-        for header in [
-            "content-security-policy: default-src 'none'; script-src 'self'",
-            "x-content-type-options: nosniff",
-            "referrer-policy: no-referrer",
-            "cache-control: no-store",
-        ] {
-            assert!(head.contains(header), "{path}: {head}");
-        }
-        assert!(
-            !head.contains("access-control-") && !head.contains("unsafe-"),
-            "{head}"
-        );
-        assert!(!body.contains(MARK), "{path}: {body}");
-        let (status, head, body) = ask(address, &format!("GET {path}"), "").await;
-        assert_eq!(status, 401, "{path}");
-        assert!(head.contains("www-authenticate: basic") && head.contains("default-src 'none'"));
-        assert!(!body.contains(MARK));
-    }
+    all_paths_are_safe(address, &bring).await;
     let (_, _, configuration) = ask(address, "GET /config", &bring).await;
     assert!(
         configuration.contains("token = \"REDACTED\""),
@@ -279,8 +290,17 @@ async fn status_tells_of_replica_and_group() {
     let arguments = ["status", "--admin", &url, "--token-file", &file];
     eventually("the checkpoints", || scene.is_stored()).await;
     assert!(told(&settings, &arguments).await.done().contains("adds up"));
+    forwarder.stop().await;
+}
 
-    // Without the replica the group is still shown.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn status_without_the_replica_tells_of_the_group() {
+    let scene = Scene::set(2).await;
+    let settings = scene
+        .settings()
+        .set("admin.listen", &ports::unused().to_string());
+    let forwarder = settings.start();
+    eventually("the first checkpoints", || scene.is_stored()).await;
     forwarder.stop().await;
     let said = told(&settings, &["status"]).await;
     assert_eq!(said.code, Some(1));
