@@ -8,6 +8,7 @@ pub mod dead_letters;
 pub mod demo;
 pub mod exit;
 mod failure;
+pub mod log_level;
 mod looking;
 pub mod run;
 pub mod status;
@@ -75,6 +76,8 @@ pub enum Command {
     /// Asks the running forwarder's admin listener (`admin.listen`), and hub and store for all
     /// replicas. Exit code 0 when all is well, 1 when not, 69 when neither replica nor store answers.
     Status(status::Args),
+    /// Change what a running forwarder logs, for some time.
+    LogLevel(log_level::Args),
     /// Look at the configuration without running.
     Config(config::Args),
     /// Look at positions, set them, or take over those of another consumer.
@@ -112,6 +115,7 @@ impl Cli {
             #[cfg(feature = "demo")]
             Command::Emulator(args) => emulator(*args).await,
             Command::Status(args) => status::run(args).await,
+            Command::LogLevel(args) => log_level::run(args).await,
             Command::Config(args) => config::run(&args),
             Command::Checkpoints(args) => checkpoints::run(args).await,
             Command::DeadLetters(args) => dead_letters::run(args).await,

@@ -5,12 +5,17 @@ pub mod categories;
 pub mod expiries;
 pub mod group;
 pub mod health;
+pub mod heartbeat;
 pub mod histogram;
 pub mod logs;
 pub mod metrics;
 pub mod observer;
+pub mod seldom;
 pub mod server;
 pub mod snapshot;
 pub mod status;
+#[cfg(test)]
+pub(crate) mod testing;
+pub mod turns;
 mod usage;
 pub mod verdict;

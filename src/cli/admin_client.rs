@@ -10,7 +10,7 @@ use url::Url;
 use super::exit::Exit;
 use super::failure::Failure;
 use crate::config::{AdminConfig, Secret};
-use crate::telemetry::admin::{Answer, STATUS_PATH};
+use crate::telemetry::admin::{Answer, LOG_LEVEL_PATH, STATUS_PATH};
 
 /// How long an answer may take.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -86,6 +86,16 @@ impl Client {
             let url = self.url();
             format!("what answers at {url} is no entra-forwarder of this version")
         })
+    }
+
+    /// Changes what the process logs, for this many seconds.
+    ///
+    /// # Errors
+    /// One sentence, when it does not answer or refuses.
+    pub(super) async fn set_log_level(&self, filter: &str, seconds: u64) -> Result<(), String> {
+        let wanted = serde_json::json!({"filter": filter, "seconds": seconds}).to_string();
+        let answer = self.ask(Method::PUT, LOG_LEVEL_PATH, Some(wanted)).await;
+        answer.map(|_| ())
     }
 
     /// Sends a request, with JSON if there is any; gives the body of the answer.

@@ -18,6 +18,7 @@ use crate::demo::proof::Proof;
 use crate::demo::sabotage::{Damage, Sabotage};
 use crate::event_hub::runtime::AmqpRuntime;
 use crate::telemetry::group;
+use crate::telemetry::heartbeat::Heartbeat;
 use crate::telemetry::status::Status;
 use report::Report;
 use setup::Stage;
@@ -134,6 +135,7 @@ async fn play(args: &Args, stage: Stage) -> Result<Report, ProducerError> {
     let mut app = App::start(&config, seams, "demo", Arc::new(Status::default()));
     let mut looking = Looking::start(&config, groups, shown, app.observer());
     looking.show().await;
+    let heartbeat = Heartbeat::start(app.observer());
     let connection_string = emulator.connection_string(Some(setup::HUB));
     let generator = Generator::new(args.seed);
     let load = Load {
@@ -165,6 +167,7 @@ async fn play(args: &Args, stage: Stage) -> Result<Report, ProducerError> {
         report.remark(failed);
     }
     let ended = app.stop(Duration::from_secs(10)).await;
+    heartbeat.stop().await;
     if ended != Ended::Settled {
         report.remark(format!(
             "the forwarder did not settle everything: {ended:?}"

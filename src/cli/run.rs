@@ -18,6 +18,7 @@ use crate::deliver::dead_letter::COMPONENT as DEAD_LETTERS;
 use crate::event_hub::SourceErrorKind;
 use crate::telemetry::group;
 use crate::telemetry::health::{Health, HealthServer, Pulse};
+use crate::telemetry::heartbeat::Heartbeat;
 use crate::telemetry::status::Status;
 
 /// Arguments of `run`.
@@ -84,7 +85,7 @@ pub(super) async fn run(args: Args) -> Exit {
         biased;
         exit = forwarding => exit,
         () = again => {
-            tracing::warn!(event = "interrupted", "second signal: ending at once");
+            tracing::warn!(event = "interrupted", "a second signal: ends at once");
             Exit::Interrupted
         }
     }
@@ -133,14 +134,7 @@ async fn forward(
         return exit;
     }
     let status = Arc::new(Status::default());
-    let needed = config
-        .sources
-        .keys()
-        .map(|name| format!("source {name}"))
-        .collect();
-    let sinks = config.sinks.keys().map(|name| format!("sink {name}"));
-    let asked = sinks.chain([DEAD_LETTERS.to_owned()]).collect();
-    let health = Arc::new(Health::new(Arc::clone(&status), needed, asked));
+    let health = health(config, &status);
     let server = match listen(config, &health) {
         Ok(server) => server,
         Err(reason) => {
@@ -164,6 +158,7 @@ async fn forward(
     );
     let amqp = Arc::clone(&health);
     let amqp_pulse = hubs.amqp.run(async move { amqp.pulse(Pulse::Amqp).await });
+    let heartbeat = Heartbeat::start(app.observer());
     let failed = tokio::select! {
         biased;
         signal = stopped => {
@@ -179,13 +174,17 @@ async fn forward(
     };
     let deadline = tokio::time::Instant::now() + config.shutdown_grace;
     let ended = app.stop(config.shutdown_grace).await;
+    heartbeat.stop().await;
     let exit = if failed { Exit::Internal } else { end(ended) };
     // Connections that do not close in time are left to the end of the process.
     if tokio::time::timeout_at(deadline, hubs.close())
         .await
         .is_err()
     {
-        tracing::debug!("connections to the event hub are left open");
+        tracing::debug!(
+            event = "connections_left",
+            "connections to the event hub are left open"
+        );
     }
     signatures.shutdown().await;
     looking.stop().await;
@@ -221,6 +220,16 @@ fn end(ended: Ended) -> Exit {
             Exit::Unsettled
         }
     }
+}
+
+/// What the probes look at.
+fn health(config: &Config, status: &Arc<Status>) -> Arc<Health> {
+    status.turns().allow(config.checkpoints.timeout);
+    let sources = config.sources.keys().map(|name| format!("source {name}"));
+    let sinks = config.sinks.keys().map(|name| format!("sink {name}"));
+    let asked = sinks.chain([DEAD_LETTERS.to_owned()]);
+    let (needed, asked) = (sources.collect(), asked.collect());
+    Arc::new(Health::new(Arc::clone(status), needed, asked))
 }
 
 fn listen(config: &Config, health: &Arc<Health>) -> Result<Option<HealthServer>, String> {

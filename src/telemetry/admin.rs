@@ -11,7 +11,7 @@ use axum::extract::State;
 use axum::http::header::{ACCEPT, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, put};
 use axum::{Json, Router, middleware};
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
@@ -29,6 +29,7 @@ use live::Live;
 
 mod gate;
 mod history;
+mod level;
 mod live;
 mod page;
 
@@ -36,6 +37,8 @@ mod page;
 const BIND_INTERVAL: Duration = Duration::from_secs(10);
 /// Where the answer of `/status.json` is.
 pub const STATUS_PATH: &str = "/status.json";
+/// Where the log level is changed.
+pub const LOG_LEVEL_PATH: &str = "/log-level";
 
 /// What `/status.json` answers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -97,7 +100,7 @@ impl AdminServer {
     /// Ends the listener.
     pub fn stop(self) {
         if !self.thread.stop() {
-            tracing::error!(
+            tracing::warn!(
                 event = "admin_listener_failed",
                 "bug: the admin listener panicked"
             );
@@ -138,6 +141,7 @@ fn routes(admin: Admin, live: Arc<Live>, token: Option<Secret>) -> Router {
         .route("/config", get(configuration))
         .with_state(Arc::new(admin))
         .merge(live_routes)
+        .route(LOG_LEVEL_PATH, put(level::change))
         .merge(page::routes())
         .fallback(async || (StatusCode::NOT_FOUND, "there is nothing here\n"))
         .layer(middleware::from_fn_with_state(gate, gate::pass))

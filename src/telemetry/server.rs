@@ -83,7 +83,7 @@ pub async fn serve(listener: TcpListener, app: Router) {
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
             Err(error) => {
-                tracing::debug!(%error, "a connection cannot be accepted");
+                tracing::debug!(event = "accept_failed", %error, "a connection cannot be accepted");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             }

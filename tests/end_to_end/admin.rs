@@ -279,6 +279,19 @@ async fn status_tells_of_replica_and_group() {
     scene.endpoint.behave(crate::endpoint::Reply::Status(200));
     scene.everything_arrives().await;
 
+    // What it logs can be changed meanwhile.
+    told(&settings, &["log-level", "debug", "--for", "1m"])
+        .await
+        .done();
+    let said = forwarder.says("log_level").await;
+    assert_eq!(
+        (said["filter"].as_str(), said["lasts_seconds"].as_u64()),
+        (Some("debug"), Some(60))
+    );
+    told(&settings, &["log-level", "loud"])
+        .await
+        .refused(69, &["no log filter"]);
+
     // Another listener, and another token.
     let url = format!("http://{listen}");
     let wrong = told(&settings, &["status", "--admin", &url]).await;

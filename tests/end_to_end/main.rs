@@ -27,6 +27,8 @@ mod eventually;
 mod forward_proxy;
 #[path = "../support/forwarder.rs"]
 mod forwarder;
+#[path = "../support/hostile.rs"]
+mod hostile;
 #[path = "../support/hub.rs"]
 mod hub;
 #[path = "../support/identity.rs"]
@@ -98,3 +100,4 @@ mod stop;
 mod storage_calls;
 mod told;
 mod transports;
+mod unspoken;

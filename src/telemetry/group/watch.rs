@@ -66,7 +66,10 @@ pub async fn run(groups: Vec<Group>, seen: Seen) {
                     .send_replace(Some(Arc::new(Groups::of(&reports, now))));
             }
             // Each call has its own timeout, so this is a hub with very many partitions.
-            Err(_) => tracing::debug!("a look at the consumer group took too long"),
+            Err(_) => tracing::debug!(
+                event = "group_look_cut_off",
+                "a look at the consumer group took too long"
+            ),
         }
         let pause = INTERVAL_PER_PARTITION * u32::try_from(partitions).unwrap_or(u32::MAX);
         tokio::time::sleep_until(began + pause.max(INTERVAL)).await;
