@@ -1,5 +1,6 @@
 //! The command line.
 
+mod admin_client;
 pub mod check;
 pub mod checkpoints;
 pub mod completions;
@@ -11,12 +12,15 @@ pub mod estimate;
 pub mod exit;
 mod failure;
 mod interrupt;
+pub mod log_level;
+mod looking;
 pub mod man;
 mod moment;
 mod progress;
 pub mod replay;
 pub mod run;
 mod sinks;
+pub mod status;
 mod table;
 pub mod tail;
 mod tools;
@@ -86,6 +90,13 @@ pub enum Command {
     /// Exit code by the first failure: 78 configuration, 69 something does not answer or is not
     /// there, 77 something refuses, 1 anything else; 0 with warnings.
     Check(check::Args),
+    /// Show whether everything arrives: at this replica and in the whole group.
+    ///
+    /// Asks the running forwarder's admin listener (`admin.listen`), and hub and store for all
+    /// replicas. Exit code 0 when all is well, 1 when not, 69 when neither replica nor store answers.
+    Status(status::Args),
+    /// Change what a running forwarder logs, for some time.
+    LogLevel(log_level::Args),
     /// Look at the configuration without running.
     Config(config::Args),
     /// Look at positions, set them, or take over those of another consumer.
@@ -153,6 +164,8 @@ impl Cli {
             #[cfg(feature = "demo")]
             Command::Emulator(args) => emulator(*args).await,
             Command::Check(args) => check::run(args).await,
+            Command::Status(args) => status::run(args).await,
+            Command::LogLevel(args) => log_level::run(args).await,
             Command::Config(args) => config::run(&args),
             Command::Checkpoints(args) => checkpoints::run(args).await,
             Command::DeadLetters(args) => dead_letters::run(args).await,

@@ -85,6 +85,8 @@ pub struct Config {
     pub dead_letters: DeadLettersConfig,
     /// The health listener.
     pub health: HealthConfig,
+    /// The admin listener.
+    pub admin: AdminConfig,
     /// Bounds on what is held in memory and repeated after a crash.
     pub limits: LimitsConfig,
     /// Time from the signal to stop until the process ends, whatever is left (default 25 s).
@@ -296,6 +298,15 @@ pub enum DeadLettersConfig {
 pub struct HealthConfig {
     /// Address of `/livez`, `/readyz` and `/startupz`; `None` turns it off.
     pub listen: Option<SocketAddr>,
+}
+
+/// The admin listener.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AdminConfig {
+    /// Address of the status page and the metrics; `None` turns it off.
+    pub listen: Option<SocketAddr>,
+    /// What every request must bring; there is one unless the address is a loopback one.
+    pub token: Option<Secret>,
 }
 
 /// Bounds on what is held in memory and repeated after a crash.

@@ -1,7 +1,9 @@
 //! What the process says of itself: its state, its logs, its health.
 
+pub mod admin;
 pub mod categories;
 pub mod expiries;
+pub mod group;
 pub mod health;
 pub mod heartbeat;
 pub mod histogram;
@@ -10,6 +12,7 @@ pub mod metrics;
 pub mod observer;
 pub mod otlp;
 pub mod seldom;
+pub mod server;
 pub mod snapshot;
 pub mod status;
 #[cfg(test)]

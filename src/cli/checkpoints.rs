@@ -1,7 +1,5 @@
 //! `checkpoints`: look at positions, set them, take over those of another program.
 
-use std::sync::Arc;
-
 use clap::Subcommand;
 
 use super::ConfigFile;
@@ -11,10 +9,11 @@ use super::failure::Failure;
 use super::table;
 use crate::app::Seams;
 use crate::app::outside::{Hubs, Outside, places};
+use crate::checkpoint::Ownership;
 use crate::checkpoint::layouts::Place;
-use crate::checkpoint::{CheckpointStore, GroupKey, Ownership};
 use crate::config::{Config, SourceConfig};
-use crate::event_hub::{PartitionId, Source, SourceError};
+use crate::event_hub::SourceError;
+use crate::telemetry::group::{self, in_order};
 
 mod change;
 mod import;
@@ -104,15 +103,13 @@ impl Session {
 
     /// All sources.
     fn groups(&self) -> Vec<Group<'_>> {
-        let sources = self.config.sources.iter().zip(&self.seams.sources);
-        let group = |((name, config), hub): ((&'_ String, &'_ SourceConfig), _)| Group {
-            name: name.clone(),
-            hub: Arc::clone(hub),
-            store: Arc::clone(&self.seams.store),
-            key: GroupKey::new(&config.namespace, &config.event_hub, &config.consumer_group),
+        let place = Some(self.place.clone());
+        let groups = group::of(&self.config, &self.seams.sources, &self.seams.store, place);
+        let group = |group| Group {
+            group,
             session: self,
         };
-        sources.map(group).collect()
+        groups.into_iter().map(group).collect()
     }
 
     /// The source of this name; without a name, the only one.
@@ -146,13 +143,18 @@ impl Session {
     }
 }
 
-/// One source: a hub, seen by one consumer group.
+/// One source, and what is configured around it.
 struct Group<'a> {
-    name: String,
-    hub: Arc<dyn Source>,
-    store: Arc<dyn CheckpointStore>,
-    key: GroupKey,
+    group: group::Group,
     session: &'a Session,
+}
+
+impl std::ops::Deref for Group<'_> {
+    type Target = group::Group;
+
+    fn deref(&self) -> &group::Group {
+        &self.group
+    }
 }
 
 impl Group<'_> {
@@ -165,20 +167,10 @@ impl Group<'_> {
         Failure::of_hub(&self.name, error)
     }
 
-    fn is_live(&self, ownership: &Ownership) -> bool {
-        ownership.owner.is_some() && ownership.age < self.session.config.ownership.expiry
-    }
-
     async fn owners(&self) -> Result<Vec<Ownership>, Failure> {
         let owners = self.store.list_owners(&self.key).await;
         owners.map_err(|error| Failure::of_store("checkpoints", &error))
     }
-}
-
-/// What partitions are sorted by: numbers as numbers.
-fn in_order(partition: &PartitionId) -> (u32, PartitionId) {
-    let number = partition.as_str().parse().unwrap_or(u32::MAX);
-    (number, partition.clone())
 }
 
 /// Partitions as a sentence names them.

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use super::ConfigFile;
 use super::exit::Exit;
+use super::looking::Looking;
+use crate::app::outside::places;
 use crate::app::{App, Ended};
 use crate::config::Encoding;
 use crate::demo::generator::Generator;
@@ -15,6 +17,7 @@ use crate::demo::producer::{Load, Producer, ProducerError};
 use crate::demo::proof::Proof;
 use crate::demo::sabotage::{Damage, Sabotage};
 use crate::event_hub::runtime::AmqpRuntime;
+use crate::telemetry::group;
 use crate::telemetry::heartbeat::Heartbeat;
 use crate::telemetry::status::Status;
 use report::Report;
@@ -54,6 +57,9 @@ pub struct Args {
     /// How records become a body for `--sink`.
     #[arg(long, value_enum, default_value = "ndjson", requires = "sink")]
     pub(super) encoding: EncodingArg,
+    /// Address of the status page, or `off`.
+    #[arg(long, default_value = "127.0.0.1:0", value_name = "ADDRESS")]
+    pub(super) admin: String,
     /// Seconds in which nothing moves, after the last record was produced, until it gives up.
     #[arg(long, hide = true, default_value_t = 30)]
     pub(super) patience: u64,
@@ -112,10 +118,13 @@ async fn play(args: &Args, stage: Stage) -> Result<Report, ProducerError> {
         endpoint,
         proof,
         config,
+        shown,
         outside,
         folder,
     } = stage;
     let (mut seams, hubs) = outside.split();
+    let place = places::of_store(&config, None).ok();
+    let groups = group::of(&config, &seams.sources, &seams.store, place);
     if let Some(damage) = args.damage {
         for transport in &mut seams.transports {
             *transport = Arc::new(Sabotage::new(Arc::clone(transport), damage));
@@ -124,6 +133,8 @@ async fn play(args: &Args, stage: Stage) -> Result<Report, ProducerError> {
     let amqp = AmqpRuntime::start()?;
     let store = Arc::clone(&seams.store);
     let mut app = App::start(&config, seams, "demo", Arc::new(Status::default()));
+    let mut looking = Looking::start(&config, groups, shown, app.observer());
+    looking.show().await;
     let heartbeat = Heartbeat::start(app.observer());
     let connection_string = emulator.connection_string(Some(setup::HUB));
     let generator = Generator::new(args.seed);
@@ -163,6 +174,7 @@ async fn play(args: &Args, stage: Stage) -> Result<Report, ProducerError> {
         ));
     }
     report.check_store(&emulator, store.as_ref(), &config).await;
+    looking.stop().await;
     hubs.close().await;
     emulator.stop().await;
     drop(folder);

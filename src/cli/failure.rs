@@ -8,6 +8,7 @@ use crate::config::Problems;
 use crate::deliver::dead_letter::DeadLetterError;
 use crate::event_hub::SourceError;
 use crate::partition::resume::TakeOverError;
+use crate::telemetry::group::Problem;
 use crate::tools::ToolsError;
 
 /// Why a command did not do what it was asked to: one sentence each.
@@ -73,6 +74,15 @@ impl From<BeginError> for Failure {
                 Self::new(hub.into(), hub.to_string())
             }
             BeginError::OtherHub(_) => Self::new(Exit::No, error.to_string()),
+        }
+    }
+}
+
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Self {
+        match &problem {
+            Problem::Hub(source, error) => Self::of_hub(source, error),
+            Problem::Store(error) => Self::of_store("checkpoints", error),
         }
     }
 }

@@ -7,13 +7,16 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::ConfigFile;
 use super::config::{load, report};
 use super::exit::Exit;
-use crate::app::outside::Outside;
+use super::looking::Looking;
+use crate::app::outside::{Outside, places};
 use crate::app::{App, Ended, Seams, signatures};
+use crate::checkpoint::layouts::Place;
 use crate::checkpoint::{GroupKey, StoreError};
 use crate::clock::{Rng, SharedRng};
 use crate::config::Config;
 use crate::deliver::dead_letter::COMPONENT as DEAD_LETTERS;
 use crate::event_hub::SourceErrorKind;
+use crate::telemetry::group;
 use crate::telemetry::health::{Health, HealthServer, Pulse};
 use crate::telemetry::heartbeat::Heartbeat;
 use crate::telemetry::otlp::Push;
@@ -56,7 +59,11 @@ pub(super) async fn run(args: Args) -> Exit {
             return Exit::Configuration;
         }
     };
-    let forwarding = forward(&loaded.config, outside, args.fail_fast, async {
+    let shown = Shown {
+        configuration: loaded.effective.to_string(),
+        place: places::of_store(&loaded.config, client_id.as_deref()).ok(),
+    };
+    let forwarding = forward(&loaded.config, outside, shown, args.fail_fast, async {
         tokio::select! {
             _ = terminate.recv() => "SIGTERM",
             _ = interrupt.recv() => "SIGINT",
@@ -106,9 +113,18 @@ fn signals() -> std::io::Result<(Signal, Signal)> {
     ))
 }
 
+/// What the status page shows beside the process itself.
+struct Shown {
+    /// The effective configuration.
+    configuration: String,
+    /// Where the positions are; `None` when that is this process's memory.
+    place: Option<Place>,
+}
+
 async fn forward(
     config: &Config,
     outside: Outside,
+    shown: Shown,
     fail_fast: bool,
     stopped: impl Future<Output = &'static str>,
 ) -> Exit {
@@ -128,10 +144,12 @@ async fn forward(
             return Exit::Unavailable;
         }
     };
+    let groups = group::of(config, &seams.sources, &seams.store, shown.place);
     let owner = owner_id();
     let mut app = App::start(config, seams, &owner, Arc::clone(&status));
     let mut signatures = signatures::watch(config, &status, app.observer().expiries());
     let push = Push::start(app.observer(), |name| std::env::var(name).ok());
+    let looking = Looking::start(config, groups, shown.configuration, app.observer());
     tracing::info!(
         event = "started",
         version = env!("CARGO_PKG_VERSION"),
@@ -170,6 +188,7 @@ async fn forward(
         );
     }
     signatures.shutdown().await;
+    looking.stop().await;
     if let Some(server) = server {
         server.stop();
     }

@@ -7,7 +7,7 @@ use super::kind::Typed;
 use super::settings::Settings;
 use super::view::View;
 use super::{
-    BatchConfig, CategoriesConfig, CheckpointsConfig, Cloud, Config, CredentialConfig,
+    AdminConfig, BatchConfig, CategoriesConfig, CheckpointsConfig, Cloud, Config, CredentialConfig,
     DeadLettersConfig, Encoding, HealthConfig, LimitsConfig, OnOld, OnOversize, OnStaleCheckpoint,
     OnUndecodable, OnUnparsable, OwnershipConfig, RateConfig, RecordLimits, RefusalsConfig,
     RetryConfig, Secret, SinkConfig, SinkKind, SourceAccess, SourceConfig, SourceTransport,
@@ -34,6 +34,7 @@ pub(super) fn build(settings: &Settings, replay: Option<ReplayId>) -> Option<Con
         ownership: ownership(&View::new(settings, &["ownership"]))?,
         dead_letters: dead_letters(&View::new(settings, &["dead_letters"]))?,
         health: health(&View::new(settings, &["health"]))?,
+        admin: admin(&View::new(settings, &["admin"]))?,
         limits: limits(&View::new(settings, &["limits"]))?,
         shutdown_grace: View::new(settings, &[]).duration("shutdown_grace")?,
     })
@@ -270,10 +271,15 @@ fn dead_letters(view: &View<'_>) -> Option<DeadLettersConfig> {
 }
 
 fn health(view: &View<'_>) -> Option<HealthConfig> {
-    match view.setting("listen")?.typed {
-        Typed::Listen(listen) => Some(HealthConfig { listen }),
-        _ => None,
-    }
+    let listen = view.listen("listen")?;
+    Some(HealthConfig { listen })
+}
+
+fn admin(view: &View<'_>) -> Option<AdminConfig> {
+    Some(AdminConfig {
+        listen: view.listen("listen")?,
+        token: view.secret("token"),
+    })
 }
 
 fn limits(view: &View<'_>) -> Option<LimitsConfig> {

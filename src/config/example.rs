@@ -149,6 +149,12 @@ const TABLES: &[Table] = &[
         comments: true,
     },
     Table {
+        section: "admin",
+        name: "",
+        set: &[],
+        comments: true,
+    },
+    Table {
         section: "limits",
         name: "",
         set: &[],

@@ -9,6 +9,7 @@ use super::settings::Settings;
 use super::view::View;
 use crate::destination;
 
+mod admin;
 mod cloud;
 mod identity;
 mod sink;
@@ -77,6 +78,7 @@ pub(super) fn check(settings: &mut Settings, problems: &mut Vec<Problem>) -> Vec
     );
     cloud::check(settings, cloud, &mut warnings);
     ownership(&View::new(settings, &["ownership"]), problems);
+    admin::check(settings, problems, &mut warnings);
     let (whole, shares) = (
         View::new(settings, &[]),
         View::new(settings, &["ownership"]),

@@ -1,6 +1,7 @@
 //! Checked values of one section, by the names of its keys.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::given::Path;
@@ -120,6 +121,14 @@ impl<'a> View<'a> {
     pub(crate) fn bytes(&self, key: &str) -> Option<u64> {
         match &self.setting(key)?.typed {
             Typed::Bytes(size) => Some(*size),
+            _ => None,
+        }
+    }
+
+    /// An address to listen on; the inner `None` is `off`.
+    pub(super) fn listen(&self, key: &str) -> Option<Option<SocketAddr>> {
+        match self.setting(key)?.typed {
+            Typed::Listen(listen) => Some(listen),
             _ => None,
         }
     }

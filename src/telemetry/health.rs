@@ -10,8 +10,8 @@ use std::time::Duration;
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::get;
-use tokio_util::sync::CancellationToken;
 
+use super::server::{self, ServerThread};
 use super::status::Status;
 use crate::clock::{Clock, SystemClock};
 
@@ -132,8 +132,7 @@ impl Health {
 pub struct HealthServer {
     /// Where it listens.
     pub address: SocketAddr,
-    stop: CancellationToken,
-    thread: std::thread::JoinHandle<()>,
+    thread: ServerThread,
 }
 
 impl HealthServer {
@@ -145,28 +144,22 @@ impl HealthServer {
         let socket = std::net::TcpListener::bind(listen)?;
         socket.set_nonblocking(true)?;
         let address = socket.local_addr()?;
-        let stop = CancellationToken::new();
-        let stopped = stop.clone();
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
-        let thread = std::thread::Builder::new().name("health".into()).spawn(move || {
-            let served = runtime.block_on(serve(socket, health, stopped));
-            if let Err(error) = served {
-                tracing::error!(event = "health_listener_failed", %error, "the health listener ended");
+        let thread = ServerThread::start("health", async {
+            match tokio::net::TcpListener::from_std(socket) {
+                Ok(listener) => server::serve(listener, routes(health)).await,
+                Err(error) => tracing::error!(
+                    event = "health_listener_failed",
+                    %error,
+                    "the health listener ended"
+                ),
             }
         })?;
-        Ok(Self {
-            address,
-            stop,
-            thread,
-        })
+        Ok(Self { address, thread })
     }
 
     /// Ends the listener.
     pub fn stop(self) {
-        self.stop.cancel();
-        if self.thread.join().is_err() {
+        if !self.thread.stop() {
             tracing::error!(
                 event = "health_listener_failed",
                 "bug: the health listener panicked"
@@ -175,23 +168,14 @@ impl HealthServer {
     }
 }
 
-async fn serve(
-    socket: std::net::TcpListener,
-    health: Arc<Health>,
-    stop: CancellationToken,
-) -> std::io::Result<()> {
+fn routes(health: Arc<Health>) -> Router {
     let (live, ready) = (Arc::clone(&health), health);
-    let app = Router::new()
+    Router::new()
         .route("/livez", get(async move || answer(live.live())))
         .route("/readyz", get(async move || answer(ready.ready())))
         // The configuration is valid and the stages run, or this listener would not be here. What
         // is outside is waited for: a restart would not bring it.
-        .route("/startupz", get(async || answer(Ok(()))));
-    let listener = tokio::net::TcpListener::from_std(socket)?;
-    tokio::select! {
-        served = axum::serve(listener, app) => served,
-        () = stop.cancelled() => Ok(()),
-    }
+        .route("/startupz", get(async || answer(Ok(()))))
 }
 
 fn answer(state: Result<(), String>) -> (StatusCode, String) {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::categories::Categories;
@@ -58,6 +59,11 @@ impl Observer {
     /// Where the ends of credentials are noted.
     pub fn expiries(&self) -> &Expiries {
         &self.expiries
+    }
+
+    /// Sees every change of a component's state.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.status.changes()
     }
 
     /// How late the latest of the loops that must turn is, and which one it is.

@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::seldom::Allowance;
@@ -20,6 +21,7 @@ const LINES_AT_ONCE: u32 = 5;
 #[derive(Debug, Default)]
 pub struct Status {
     waiting: Mutex<BTreeMap<String, Entry>>,
+    changes: watch::Sender<u64>,
     turns: Arc<Turns>,
 }
 
@@ -153,7 +155,14 @@ impl Status {
 
     /// Forgets a component that is no longer there.
     pub fn forget(&self, component: &str) {
-        self.lock().remove(component);
+        if self.lock().remove(component).is_some() {
+            self.changed();
+        }
+    }
+
+    /// Sees every change from now on: how many there were.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
     }
 
     /// All components.
@@ -206,13 +215,23 @@ impl Status {
     fn becomes(&self, component: &str, state: State) {
         let mut known = self.lock();
         // Without making a text of the name at each request.
-        if !known.contains_key(component) {
+        let is_new = !known.contains_key(component);
+        if is_new {
             known.insert(component.to_owned(), Entry::new());
         }
         if let Some(entry) = known.get_mut(component) {
+            let is_change = is_new || entry.state != state;
             entry.change(state);
             entry.say(component);
+            if is_change {
+                self.changed();
+            }
         }
+    }
+
+    fn changed(&self) {
+        self.changes
+            .send_modify(|count| *count = count.wrapping_add(1));
     }
 
     fn state(&self, component: &str) -> Option<State> {

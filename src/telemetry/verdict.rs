@@ -42,11 +42,18 @@ fn well(snapshot: &Snapshot) -> String {
     let age = snapshot.oldest_unsettled_seconds;
     match owned {
         0 => "Nothing fails; this replica owns no partition.".to_owned(),
-        _ => format!(
-            "Everything arrives: {owned} partitions, {} sinks, the oldest unsettled event is {age:.0} \
-             s old.",
-            snapshot.sinks.len()
-        ),
+        _ => {
+            let some = |number: usize, what: &str| match number {
+                1 => format!("1 {what}"),
+                more => format!("{more} {what}s"),
+            };
+            let (partitions, sinks) =
+                (some(owned, "partition"), some(snapshot.sinks.len(), "sink"));
+            format!(
+                "Everything arrives: {partitions}, {sinks}, the oldest unsettled event is {age:.0} \
+                 s old."
+            )
+        }
     }
 }
 
@@ -81,7 +88,7 @@ fn reasons(snapshot: &Snapshot) -> Vec<String> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::telemetry::snapshot::{Balance, Component, Memory, Process};
 
@@ -94,7 +101,7 @@ mod tests {
         }
     }
 
-    fn snapshot(components: Vec<Component>) -> Snapshot {
+    pub(in crate::telemetry) fn snapshot(components: Vec<Component>) -> Snapshot {
         Snapshot {
             at: String::new(),
             process: Process {

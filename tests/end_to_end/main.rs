@@ -56,6 +56,7 @@ mod token_server;
 #[path = "../support/trust.rs"]
 mod trust;
 
+mod admin;
 mod archive;
 mod black_hole;
 mod broker;
@@ -96,6 +97,7 @@ mod sinks;
 mod sources;
 mod standstill;
 mod start;
+mod status_page;
 mod stolen;
 mod stop;
 mod storage_calls;

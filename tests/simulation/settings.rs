@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use entra_forwarder::compress::Compression;
 use entra_forwarder::config::{
-    BatchConfig, CheckpointsConfig, Config, DeadLettersConfig, Encoding, HealthConfig,
+    AdminConfig, BatchConfig, CheckpointsConfig, Config, DeadLettersConfig, Encoding, HealthConfig,
     LimitsConfig, OnStaleCheckpoint, OnUndecodable, OnUnparsable, OwnershipConfig, RateConfig,
     RefusalsConfig, RetryConfig, Secret, SinkConfig, SinkConnection, SinkKind, SourceAccess,
     SourceConfig, Start, StoreConfig, Unrouted,
@@ -42,6 +42,10 @@ pub(crate) fn config(setup: &Setup) -> Config {
         },
         dead_letters: DeadLettersConfig::Checkpoints,
         health: HealthConfig { listen: None },
+        admin: AdminConfig {
+            listen: None,
+            token: None,
+        },
         limits: LimitsConfig {
             memory_budget: setup.memory_budget,
             expansion_max: 1 << 20,

@@ -48,6 +48,7 @@ impl Settings {
             .set("ownership.expiry", "3s")
             .set("checkpoints.interval_max", "200ms")
             .set("health.listen", "127.0.0.1:0")
+            .set("admin.listen", "127.0.0.1:0")
     }
 
     /// Checkpoints in a blob container instead of a directory.

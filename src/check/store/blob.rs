@@ -41,7 +41,9 @@ pub(super) async fn look(log: &Log, part: &BlobPart, claims: Option<&Claims>) ->
     // Of checks that were interrupted; another one may be under way.
     for blob in left_behind.iter().filter(|blob| blob.age > ABANDONED) {
         let removed = container.delete(&blob.name, &blob.etag).await;
-        removed.unwrap_or_else(|error| tracing::debug!(event = "old_probe_stays", %error, "an old probe stays"));
+        removed.unwrap_or_else(
+            |error| tracing::debug!(event = "old_probe_stays", %error, "an old probe stays"),
+        );
     }
     let id = probe_id();
     let group = conditions::group(&id);

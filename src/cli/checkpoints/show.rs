@@ -1,19 +1,14 @@
 //! `checkpoints show`.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
 
 use super::super::ConfigFile;
 use super::super::config::print;
 use super::super::exit::Exit;
 use super::table::{Table, or_dash, short};
-use super::{Failure, Group, Session};
-use crate::checkpoint::layouts::{self, Reached, StoredPosition};
-use crate::checkpoint::{Ownership, StoreError};
-use crate::event_hub::{
-    HubProperties, PartitionId, PartitionProperties, Position, SequenceNumber, Timestamp,
-};
-use crate::partition::start;
+use super::{Failure, Session};
+use crate::event_hub::{PartitionProperties, Timestamp};
+use crate::telemetry::group::Report;
 
 mod json;
 
@@ -32,25 +27,6 @@ pub(super) struct Args {
     json: bool,
 }
 
-/// What is known of one source.
-struct Report {
-    source: String,
-    group: String,
-    hub: Option<HubProperties>,
-    rows: Vec<Row>,
-    problems: Vec<Failure>,
-}
-
-/// What is known of one partition.
-struct Row {
-    partition: PartitionId,
-    owner: Option<Ownership>,
-    is_live: bool,
-    properties: Option<PartitionProperties>,
-    stored: Option<StoredPosition>,
-    notes: Vec<String>,
-}
-
 pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
     let session = Session::open(&args.file)?;
     let groups = match &args.source {
@@ -59,7 +35,7 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
     };
     let mut reports = Vec::new();
     for group in &groups {
-        reports.push(look(group).await);
+        reports.push(group.group.look().await);
     }
     drop(groups);
     session.close().await;
@@ -69,150 +45,8 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
         print(&reports.iter().map(text).collect::<Vec<_>>().join("\n"))
     };
     let problems = reports.into_iter().flat_map(|report| report.problems);
-    let exits: Vec<_> = problems.map(Failure::report).collect();
+    let exits: Vec<_> = problems.map(|it| Failure::from(it).report()).collect();
     Ok(exits.first().copied().unwrap_or(printed))
-}
-
-/// Asks hub and store; what fails is a problem, and the rest is shown.
-async fn look(group: &Group<'_>) -> Report {
-    let mut problems = Vec::new();
-    let hub = match group.hub.hub_properties().await {
-        Ok(hub) => Some(hub),
-        Err(error) => {
-            problems.push(group.hub_failure(&error));
-            None
-        }
-    };
-    let owners = match group.owners().await {
-        Ok(owners) => owners,
-        Err(failure) => {
-            problems.push(failure);
-            Vec::new()
-        }
-    };
-    // The same store: what it says once is enough.
-    let stored = match layouts::own(&group.session.place, &group.key).await {
-        Ok(stored) => stored,
-        Err(error)
-            if problems
-                .iter()
-                .all(|problem| problem.exit != Exit::from(&error)) =>
-        {
-            problems.push(Failure::of_store("checkpoints", &error));
-            BTreeMap::new()
-        }
-        Err(_) => BTreeMap::new(),
-    };
-    let mut rows = rows(group, hub.as_ref(), owners, stored);
-    if hub.is_some() {
-        for row in &mut rows {
-            match group.hub.partition_properties(&row.partition).await {
-                Ok(properties) => row.properties = Some(properties),
-                Err(error) => {
-                    // The others would wait for the same.
-                    problems.push(group.hub_failure(&error));
-                    break;
-                }
-            }
-        }
-    }
-    for row in &mut rows {
-        row.note(hub.as_ref());
-    }
-    Report {
-        source: group.name.clone(),
-        group: group.key.case_kept_prefix(),
-        hub,
-        rows,
-        problems,
-    }
-}
-
-fn rows(
-    group: &Group<'_>,
-    hub: Option<&HubProperties>,
-    owners: Vec<Ownership>,
-    mut stored: BTreeMap<PartitionId, Result<StoredPosition, StoreError>>,
-) -> Vec<Row> {
-    let mut owners: BTreeMap<_, _> = owners
-        .into_iter()
-        .map(|owner| (owner.partition.clone(), owner))
-        .collect();
-    let known = hub.map(|hub| hub.partitions.clone()).unwrap_or_default();
-    let mut partitions: BTreeSet<_> = known.iter().cloned().collect();
-    partitions.extend(owners.keys().cloned());
-    partitions.extend(stored.keys().cloned());
-    let mut partitions: Vec<_> = partitions.into_iter().collect();
-    partitions.sort_by_key(super::in_order);
-    let row = |partition: PartitionId| {
-        let owner = owners.remove(&partition).filter(|it| it.owner.is_some());
-        let mut notes = Vec::new();
-        let stored = match stored.remove(&partition) {
-            Some(Ok(stored)) => Some(stored),
-            Some(Err(error)) => {
-                notes.push(error.to_string());
-                None
-            }
-            None => None,
-        };
-        Row {
-            is_live: owner.as_ref().is_some_and(|owner| group.is_live(owner)),
-            partition,
-            owner,
-            properties: None,
-            stored,
-            notes,
-        }
-    };
-    partitions.into_iter().map(row).collect()
-}
-
-impl Row {
-    /// Number up to which everything is done.
-    fn sequence(&self) -> Option<SequenceNumber> {
-        self.stored.as_ref()?.number()
-    }
-
-    /// Events that are there behind the checkpoint.
-    fn lag(&self) -> Option<u64> {
-        let position = Position {
-            sequence: self.sequence()?,
-            ..Position::before_first()
-        };
-        Some(start::backlog(self.properties.as_ref()?, &position))
-    }
-
-    fn note(&mut self, hub: Option<&HubProperties>) {
-        let Some(stored) = &self.stored else {
-            return;
-        };
-        if let Reached::Offset(offset) = &stored.reached {
-            let offset = offset.as_str();
-            self.notes.push(format!(
-                "stands at offset {offset}; its number is not stored"
-            ));
-        }
-        if let (Some(hub), Some(created_at)) = (hub, stored.hub_created_at)
-            && hub.created_at != created_at
-        {
-            self.notes.push(format!(
-                "the checkpoint is one of another hub (made {created_at}; this one {})",
-                hub.created_at
-            ));
-        }
-        if let (Some(sequence), Some(properties)) = (self.sequence(), &self.properties) {
-            if sequence > properties.last_sequence {
-                self.notes
-                    .push("the checkpoint is beyond the last event".to_owned());
-            }
-            let lost = properties.first_readable().0 - sequence.next().0;
-            if lost > 0 && sequence >= SequenceNumber(0) {
-                self.notes.push(format!(
-                    "{lost} events behind the checkpoint are past retention"
-                ));
-            }
-        }
-    }
 }
 
 fn text(report: &Report) -> String {

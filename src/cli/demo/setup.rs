@@ -26,6 +26,8 @@ pub(super) struct Stage {
     pub(super) endpoint: Option<Endpoint>,
     pub(super) proof: Arc<Proof>,
     pub(super) config: Config,
+    /// The same as it may be shown.
+    pub(super) shown: String,
     pub(super) outside: Outside,
     /// Holds the checkpoints; removed when dropped.
     pub(super) folder: tempfile::TempDir,
@@ -73,12 +75,13 @@ impl Stage {
             // Replaced by the sinks of the file.
             (None, None) => "http://127.0.0.1:1/".to_owned(),
         };
-        let mut config = own_config(args, &emulator, folder.path(), &url)?;
+        let (mut config, mut shown) = own_config(args, &emulator, folder.path(), &url)?;
         if args.file.config.is_some() {
             let loaded = load(&args.file).map_err(|problems| Failure {
                 exit: Exit::Configuration,
                 sentences: problems.iter().map(ToString::to_string).collect(),
             })?;
+            shown = loaded.effective.to_string();
             config.sinks = loaded.config.sinks;
             config.unrouted = loaded.config.unrouted;
         }
@@ -89,6 +92,7 @@ impl Stage {
             endpoint,
             proof,
             config,
+            shown,
             outside,
             folder,
         })
@@ -101,7 +105,7 @@ fn own_config(
     emulator: &Emulator,
     folder: &std::path::Path,
     url: &str,
-) -> Result<Config, Failure> {
+) -> Result<(Config, String), Failure> {
     let quoted = |text: &str| serde_json::Value::from(text).to_string();
     let text = format!(
         "[sources.{SOURCE}]\n\
@@ -117,7 +121,10 @@ fn own_config(
          interval = \"1s\"\n\
          interval_max = \"1s\"\n\
          [health]\n\
-         listen = \"off\"\n",
+         listen = \"off\"\n\
+         [admin]\n\
+         listen = {admin}\n",
+        admin = quoted(&args.admin),
         connection = quoted(&emulator.connection_string(Some(HUB))),
         url = quoted(url),
         folder = quoted(&folder.to_string_lossy()),
@@ -126,12 +133,14 @@ fn own_config(
         name: "the demo".to_owned(),
         text,
     };
-    let mut config = config::load(Some(file), std::iter::empty::<(String, String)>())
-        .map_err(|problems| Failure {
-            exit: Exit::Configuration,
-            sentences: problems.iter().map(ToString::to_string).collect(),
-        })?
-        .config;
+    let loaded =
+        config::load(Some(file), std::iter::empty::<(String, String)>()).map_err(|problems| {
+            Failure {
+                exit: Exit::Configuration,
+                sentences: problems.iter().map(ToString::to_string).collect(),
+            }
+        })?;
+    let (mut config, shown) = (loaded.config, loaded.effective.to_string());
     for sink in config.sinks.values_mut() {
         sink.encoding = Encoding::from(args.encoding);
         for header in &args.headers {
@@ -143,5 +152,5 @@ fn own_config(
                 .insert(name.trim().to_owned(), Secret::new(value.trim()));
         }
     }
-    Ok(config)
+    Ok((config, shown))
 }

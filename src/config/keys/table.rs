@@ -6,6 +6,7 @@ use super::Section;
 use crate::config::kind::{Kind, TextRule};
 use crate::destination;
 
+mod admin;
 mod checkpoints;
 mod credentials;
 mod dead_letters;
@@ -95,6 +96,11 @@ static OTHERS: &[Section] = &[
         path: "health",
         doc: "The listener for the platform's probes.",
         keys: health::KEYS,
+    },
+    Section {
+        path: "admin",
+        doc: "The listener for people and for metrics: docs/status.md.",
+        keys: admin::KEYS,
     },
     Section {
         path: "limits",

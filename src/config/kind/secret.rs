@@ -33,11 +33,15 @@ pub(crate) enum SecretRule {
     Proxy,
     /// A token that fits behind `Bearer `.
     Token,
+    /// The same, and too long to be guessed.
+    AdminToken,
 }
 
 /// Largest file that is taken for a secret: more than any connection string, signature or
 /// certificate chain needs.
 const BYTES_MAX: u64 = 64 * 1024;
+/// Shortest token of the admin listener: 80 bits, if it is written in hexadecimal.
+const ADMIN_TOKEN_MIN: usize = 20;
 /// Largest file of certificates: several times a whole system's.
 const CERTIFICATES_MAX: u64 = 2 * 1024 * 1024;
 
@@ -57,6 +61,7 @@ impl SecretRule {
             Self::PrivateKey => "a private key as PEM text (-----BEGIN PRIVATE KEY-----)",
             Self::Proxy => "a URL of the form http://host:port or https://host:port, or \"none\"",
             Self::Token => "a token: visible characters without a space",
+            Self::AdminToken => "a token: at least 20 visible characters without a space",
             Self::HeaderValue => "the value of an HTTP header: visible characters on one line",
         }
     }
@@ -127,8 +132,14 @@ impl SecretRule {
                 Ok(url) if matches!(url.path(), "" | "/") && url.query().is_none() => Ok(()),
                 _ => Err(not_shown()),
             },
-            Self::Token if text.bytes().all(|byte| byte.is_ascii_graphic()) => Ok(()),
-            Self::Token => {
+            Self::AdminToken if text.len() < ADMIN_TOKEN_MIN => {
+                Err(Mistake::new("a shorter token (not shown)")
+                    .hint("make one, for example with `openssl rand -hex 24`"))
+            }
+            Self::Token | Self::AdminToken if text.bytes().all(|byte| byte.is_ascii_graphic()) => {
+                Ok(())
+            }
+            Self::Token | Self::AdminToken => {
                 Err(not_shown().hint("\"Bearer\" is put before it; give the token alone"))
             }
             Self::HeaderValue => HeaderValue::from_str(text)

@@ -105,6 +105,11 @@ const REFUSED: &[(&str, &str)] = &[
     ("dead_letters", "store = \"disk\""),
     ("health", "listen = \"8080\""),
     ("health", "listen = \"localhost:8080\""),
+    ("admin", "listen = \"0.0.0.0:9090\""),
+    ("admin", "listen = \"[::]:9090\""),
+    ("admin", "listen = \"127.0.0.1:8080\""),
+    ("admin", "token = \"too-short\""),
+    ("admin", "token = \"with a space in between\""),
     ("limits", "memory_budget = \"15MiB\""),
     ("limits", "open_events_max = 0"),
     ("limits", "uncommitted_max = \"100\""),
@@ -155,6 +160,12 @@ const ACCEPTED: &[(&str, &str)] = &[
         "container_url = \"http://127.0.0.1:10000/dev/c?sv=1&sig=a%3D\"",
     ),
     ("health", "listen = \"[::]:8080\""),
+    ("admin", "listen = \"off\""),
+    ("admin", "listen = \"[::1]:9090\""),
+    (
+        "admin",
+        "listen = \"0.0.0.0:9090\"\ntoken = \"0123456789abcdef0123\"",
+    ),
     ("limits", "memory_budget = \"1GiB\""),
 ];
 

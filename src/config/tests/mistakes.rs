@@ -130,6 +130,11 @@ const SENTENCES: &[(&str, &str, &str)] = &[
         "forwarder.toml line 18: health.listen is 8080, expected an address and port such as \"0.0.0.0:8080\", or \"off\"; put it in quotes",
     ),
     (
+        "admin",
+        "listen = \"0.0.0.0:9090\"",
+        "admin.token is missing, expected a token: at least 20 visible characters without a space, since others than this machine reach 0.0.0.0:9090; set it in the file or by ENTRA_FORWARDER__ADMIN__TOKEN",
+    ),
+    (
         "",
         "sinks = 5",
         "forwarder.toml line 8 column 2: the configuration is not TOML (cannot extend value of type integer with a dotted key), expected valid TOML; correct this line; what follows it was not read",

@@ -274,6 +274,7 @@ fn every_secret_has_a_kind_that_hides_it() {
             "credentials.*.certificate_password",
             "checkpoints.container_url",
             "dead_letters.container_url",
+            "admin.token",
         ]
     );
     assert!(process_environment().iter().any(|(name, _)| name == "PATH"));

@@ -125,3 +125,16 @@ async fn what_was_left_out_and_lasts_is_said_later() {
     status.say_what_is_due();
     assert!(said(&lines).is_empty());
 }
+
+#[test]
+fn changes_are_told() {
+    let status = Status::default();
+    let mut changes = status.changes();
+    status.waits("hub", "away");
+    assert!(changes.has_changed().unwrap());
+    changes.mark_unchanged();
+    status.waits("hub", "away");
+    assert!(!changes.has_changed().unwrap());
+    status.forget("hub");
+    assert!(changes.has_changed().unwrap());
+}

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::{Report, Row};
 use crate::checkpoint::layouts::Reached;
 use crate::event_hub::{PartitionProperties, Timestamp};
+use crate::telemetry::group::{Report, Row};
 
 /// All sources as one JSON text.
 pub(super) fn text(reports: &[Report]) -> String {
@@ -17,10 +17,7 @@ pub(super) fn text(reports: &[Report]) -> String {
 }
 
 fn source(report: &Report) -> Value {
-    let problems = report
-        .problems
-        .iter()
-        .flat_map(|problem| &problem.sentences);
+    let problems = report.problems.iter().map(ToString::to_string);
     json!({
         "source": report.source,
         "group": report.group,
