@@ -122,6 +122,7 @@ impl App {
     pub fn start(config: &Config, mut seams: Seams, owner_id: &str, status: Arc<Status>) -> Self {
         let dead_letters = Arc::new(CountedDeadLetters::new(seams.dead_letters));
         seams.dead_letters = Arc::clone(&dead_letters) as Arc<dyn DeadLetterStore>;
+        status.turns().allow(config.checkpoints.timeout);
         let ledgers = Arc::new(Ledgers::new(config.sinks.len()));
         let checkpointer = Arc::new(Checkpointer::new(
             Arc::clone(&seams.store),
@@ -287,6 +288,12 @@ impl App {
     /// Everything that waits for something outside, with the reason.
     pub fn waiting(&self) -> Vec<(String, String)> {
         self.observer.status.waiting()
+    }
+
+    /// How late the latest of the loops that must turn is, and which one it is: for whoever only
+    /// looks.
+    pub fn latest_turn(&self) -> Option<(String, Duration)> {
+        self.observer.status.turns().latest()
     }
 
     /// The ledgers, for whoever only looks.

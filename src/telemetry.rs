@@ -3,9 +3,14 @@
 pub mod categories;
 pub mod expiries;
 pub mod health;
+pub mod heartbeat;
 pub mod histogram;
 pub mod logs;
 pub mod observer;
+pub mod seldom;
 pub mod snapshot;
 pub mod status;
+#[cfg(test)]
+pub(crate) mod testing;
+pub mod turns;
 pub mod verdict;

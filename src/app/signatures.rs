@@ -34,7 +34,7 @@ pub fn watch(config: &Config, status: &Arc<Status>, expiries: &Expiries) -> Join
         tracing::info!(
             event = "signature_expires",
             place,
-            ends = %ends,
+            ends_at = %ends,
             "the shared access signature in {place} ends at {ends}; nobody renews it"
         );
         tasks.spawn(tell(signature, Arc::clone(status)));

@@ -56,7 +56,11 @@ impl TokenCredential for Auto {
                 Ok(Ok(token)) => {
                     // Of two calls at the same time either answer will do.
                     if self.found.set(Arc::clone(credential)).is_ok() {
-                        tracing::info!(event = "identity_found", "auto takes {name}");
+                        tracing::info!(
+                            event = "identity_found",
+                            credential = name,
+                            "auto takes {name}"
+                        );
                     }
                     return Ok(token);
                 }

@@ -211,7 +211,7 @@ impl Checkpointer {
     /// partitions that are lost, also when the conflict of this write is what tells, are their new
     /// owners' to store.
     pub async fn store_all(&self) -> bool {
-        let outcomes = self.store(Instant::now(), None).await;
+        let outcomes = self.store(Instant::now(), None, || {}).await;
         !outcomes.contains(&Outcome::Failed)
     }
 
@@ -223,18 +223,22 @@ impl Checkpointer {
     pub async fn run(&self, pace: Pace) {
         let mut looks = tokio::time::interval(pace.look());
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let turn = self.status.turns().watch("the checkpointer".to_owned());
         loop {
+            turn.back_within(pace.look());
             let look = looks.tick().await;
-            self.store(look, Some(&pace)).await;
+            turn.goes_on();
+            self.store(look, Some(&pace), || turn.goes_on()).await;
         }
     }
 
-    /// Stores what is due, or everything without a pace.
-    async fn store(&self, now: Instant, pace: Option<&Pace>) -> Vec<Outcome> {
+    /// Stores what is due, or everything without a pace; says so after each partition.
+    async fn store(&self, now: Instant, pace: Option<&Pace>, say: impl Fn()) -> Vec<Outcome> {
         let held: Vec<_> = self.lock().values().map(Arc::clone).collect();
         futures::stream::iter(held)
             .map(|held| async move { self.store_one(&held, now, pace).await })
             .buffer_unordered(WRITES_MAX)
+            .inspect(|_| say())
             .collect()
             .await
     }
@@ -283,7 +287,7 @@ impl Checkpointer {
                     event = "partition_lost",
                     source = held.source,
                     partition = %held.partition,
-                    hub = held.group.prefix(),
+                    group = held.group.prefix(),
                     "another owner wrote this partition's checkpoint: it is given up"
                 );
                 held.lost.cancel();

@@ -15,6 +15,7 @@ use crate::demo::producer::{Load, Producer, ProducerError};
 use crate::demo::proof::Proof;
 use crate::demo::sabotage::{Damage, Sabotage};
 use crate::event_hub::runtime::AmqpRuntime;
+use crate::telemetry::heartbeat::Heartbeat;
 use crate::telemetry::status::Status;
 use report::Report;
 use setup::Stage;
@@ -123,6 +124,7 @@ async fn play(args: &Args, stage: Stage) -> Result<Report, ProducerError> {
     let amqp = AmqpRuntime::start()?;
     let store = Arc::clone(&seams.store);
     let mut app = App::start(&config, seams, "demo", Arc::new(Status::default()));
+    let heartbeat = Heartbeat::start(app.observer());
     let connection_string = emulator.connection_string(Some(setup::HUB));
     let generator = Generator::new(args.seed);
     let load = Load {
@@ -154,6 +156,7 @@ async fn play(args: &Args, stage: Stage) -> Result<Report, ProducerError> {
         report.remark(failed);
     }
     let ended = app.stop(Duration::from_secs(10)).await;
+    heartbeat.stop().await;
     if ended != Ended::Settled {
         report.remark(format!(
             "the forwarder did not settle everything: {ended:?}"

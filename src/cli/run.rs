@@ -15,6 +15,7 @@ use crate::config::Config;
 use crate::deliver::dead_letter::COMPONENT as DEAD_LETTERS;
 use crate::event_hub::SourceErrorKind;
 use crate::telemetry::health::{Health, HealthServer, Pulse};
+use crate::telemetry::heartbeat::Heartbeat;
 use crate::telemetry::status::Status;
 
 /// Arguments of `run`.
@@ -77,7 +78,7 @@ pub(super) async fn run(args: Args) -> Exit {
         biased;
         exit = forwarding => exit,
         () = again => {
-            tracing::warn!(event = "interrupted", "second signal: ending at once");
+            tracing::warn!(event = "interrupted", "a second signal: ends at once");
             Exit::Interrupted
         }
     }
@@ -146,6 +147,7 @@ async fn forward(
     );
     let amqp = Arc::clone(&health);
     let amqp_pulse = hubs.amqp.run(async move { amqp.pulse(Pulse::Amqp).await });
+    let heartbeat = Heartbeat::start(app.observer());
     let failed = tokio::select! {
         biased;
         signal = stopped => {
@@ -161,13 +163,17 @@ async fn forward(
     };
     let deadline = tokio::time::Instant::now() + config.shutdown_grace;
     let ended = app.stop(config.shutdown_grace).await;
+    heartbeat.stop().await;
     let exit = if failed { Exit::Internal } else { end(ended) };
     // Connections that do not close in time are left to the end of the process.
     if tokio::time::timeout_at(deadline, hubs.close())
         .await
         .is_err()
     {
-        tracing::debug!("connections to the event hub are left open");
+        tracing::debug!(
+            event = "connections_left",
+            "connections to the event hub are left open"
+        );
     }
     signatures.shutdown().await;
     if let Some(server) = server {

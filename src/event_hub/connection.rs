@@ -21,6 +21,7 @@ use super::hold::hold;
 use super::token::ConnectionCredential;
 use super::{PartitionId, SourceError, SourceErrorKind};
 use crate::config::SourceTransport;
+use crate::telemetry::seldom::Seldom;
 
 /// How long an abandoned client is waited for; TCP gives up after about 15 minutes.
 const ABANDONED_TIMEOUT: Duration = Duration::from_secs(20 * 60);
@@ -143,6 +144,8 @@ pub(super) struct Closer {
     runtime: Handle,
     tasks: Mutex<JoinSet<()>>,
     abandoned: Abandoned,
+    /// Connections that did not end, of which the log does not say yet.
+    unsaid: Arc<Seldom>,
 }
 
 /// How many closes hang, by what their clients were for.
@@ -156,6 +159,7 @@ impl Closer {
             runtime,
             tasks: Mutex::default(),
             abandoned: Arc::default(),
+            unsaid: Arc::default(),
         })
     }
 
@@ -196,6 +200,7 @@ impl Closer {
     ) -> oneshot::Receiver<()> {
         let (done, closed) = oneshot::channel();
         let (patience, abandoned) = (self.patience, Arc::clone(&self.abandoned));
+        let unsaid = Arc::clone(&self.unsaid);
         let mut tasks = lock(&self.tasks);
         while tasks.try_join_next().is_some() {}
         let close = async move {
@@ -210,8 +215,14 @@ impl Closer {
             let _counted = Counted::new(abandoned, purpose);
             drop(done);
             // To drop the close would lose sight of the socket, not free it.
-            if timeout(ABANDONED_TIMEOUT, close).await.is_err() {
-                tracing::warn!("a connection to the event hub did not end; it is given up");
+            if timeout(ABANDONED_TIMEOUT, close).await.is_err()
+                && let Some(connections) = unsaid.once_more()
+            {
+                tracing::warn!(
+                    event = "connection_given_up",
+                    connections,
+                    "a connection to the event hub did not end; it is given up"
+                );
             }
         };
         tasks.spawn_on(close, &self.runtime);

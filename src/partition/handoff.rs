@@ -82,14 +82,9 @@ impl Stages {
         let bytes = match event.body {
             Body::Bytes(bytes) => bytes,
             Body::Unsupported(kind, text) => {
-                tracing::warn!(
-                    event = "unsupported_body",
-                    source = self.source,
-                    %partition,
-                    sequence = %event.position.sequence,
-                    kind,
-                    "the event carries an AMQP {kind}, no bytes: it goes to the dead letters"
-                );
+                let sequence = event.position.sequence;
+                self.oddities
+                    .note_unsupported(self, partition, sequence, kind);
                 let reason = "unsupported_body";
                 return self
                     .bury(partition, ledger, event.position, reason, text)

@@ -37,6 +37,8 @@ use crate::config::{LimitsConfig, OwnershipConfig, SourceConfig};
 use crate::deliver::admission::{Admission, Admitted};
 use crate::deliver::retry::Backoff;
 use crate::event_hub::{HubProperties, PartitionId, Source, SourceError};
+use crate::telemetry::seldom::Seldom;
+use crate::telemetry::turns::Turn;
 
 /// How often the hub is asked for its partitions.
 const PARTITIONS_REFRESH: Duration = Duration::from_secs(60);
@@ -48,6 +50,9 @@ const CLAIMS_MAX: usize = 8;
 const RACE_LOST_WAIT: Duration = Duration::from_millis(200);
 /// How many times slower the owners are listed by a replica that owns everything alone.
 const ALONE: u32 = 5;
+
+/// Panics that are told of one by one, before they are only counted.
+const PANICS_AT_ONCE: u32 = 5;
 
 /// What the owner of one source needs.
 pub struct Owner {
@@ -120,6 +125,8 @@ struct Run {
     failed: BTreeMap<PartitionId, (Instant, Backoff)>,
     /// Slow foreign owners that were warned of.
     warned_of: Vec<String>,
+    /// Tasks that panicked: what comes back each round is not said each round.
+    panics: Seldom,
 }
 
 impl Owner {
@@ -135,17 +142,21 @@ impl Owner {
         let interval = owner.ownership.balance_interval;
         let mut backoff = Backoff::new(interval, 5 * interval);
         let mut first_start = FirstStart::default();
+        let turns = owner.stages.status.turns();
+        let turn = turns.watch(format!("the owner of {component}"));
         let run = loop {
+            turn.goes_on();
             let begun = tokio::select! {
                 biased;
                 () = stop.cancelled() => return owner.released(Vec::new()),
-                begun = Run::begin(Arc::clone(&owner), &component, &mut first_start) => begun,
+                begun = Run::begin(&owner, &component, &mut first_start, &turn) => begun,
             };
             match begun {
                 Ok(run) => break run,
                 Err(error) => {
                     owner.stages.status.waits(&component, &error.to_string());
                     let wait = error.shortest_wait() + backoff.next(owner.stages.rng.as_ref());
+                    turn.back_within(wait);
                     tokio::select! {
                         biased;
                         () = stop.cancelled() => {}
@@ -154,7 +165,7 @@ impl Owner {
                 }
             }
         };
-        run.until(stop).await
+        run.until(stop, turn).await
     }
 
     fn released(&self, owned: Vec<(PartitionId, ETag)>) -> Released {
@@ -177,13 +188,15 @@ impl Owner {
 
 impl Run {
     async fn begin(
-        owner: Arc<Owner>,
+        owner: &Arc<Owner>,
         component: &str,
         first_start: &mut FirstStart,
+        turn: &Turn,
     ) -> Result<Self, ClaimError> {
         let hub = owner.source.hub_properties().await?;
         owner.note_partitions(&hub);
-        first_start.prepare(&owner, &hub).await?;
+        turn.goes_on();
+        first_start.prepare(owner, &hub, turn).await?;
         owner.warn_of_unseen_owners().await?;
         tracing::info!(
             event = "source_found",
@@ -197,6 +210,8 @@ impl Run {
             if !hub.partitions.iter().any(|known| known.as_str() == id) {
                 tracing::warn!(
                     event = "configuration",
+                    source = owner.stages.source,
+                    partition = id,
                     "sources.{}.start_partitions names partition {id}, which the hub does not have",
                     owner.stages.source
                 );
@@ -211,6 +226,8 @@ impl Run {
             tracing::warn!(
                 event = "budget_small",
                 source = owner.stages.source,
+                partitions = hub.partitions.len(),
+                needed = %needed,
                 "with {} partitions whose events have up to {} bytes, all sources known so far need \
                  limits.memory_budget = \"{needed}\"; with less, prefetched events may go beyond it",
                 hub.partitions.len(),
@@ -239,14 +256,16 @@ impl Run {
             questions: Arc::default(),
             failed: BTreeMap::new(),
             warned_of: Vec::new(),
-            owner,
+            panics: Seldom::of(PANICS_AT_ONCE),
+            owner: Arc::clone(owner),
         })
     }
 
-    async fn until(mut self, stop: CancellationToken) -> Released {
+    async fn until(mut self, stop: CancellationToken, turn: Turn) -> Released {
         let abandon = self.owner.abandon.clone();
         let mut next_round = Instant::now();
         loop {
+            turn.back_within(next_round.duration_since(Instant::now()));
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
@@ -264,18 +283,21 @@ impl Run {
                     // is not known, and so its claim is not released.
                     let pause = tokio::select! {
                         biased;
-                        pause = self.round() => pause,
+                        pause = self.round(&turn) => pause,
                         () = abandon.cancelled() => break,
                     };
                     next_round = Instant::now() + pause;
                 }
             }
         }
+        // Readers may wait for sinks as long as they are let.
+        drop(turn);
         self.end().await
     }
 
     /// One look at the owners and what follows from it; gives the time until the next.
-    async fn round(&mut self) -> Duration {
+    async fn round(&mut self, turn: &Turn) -> Duration {
+        turn.goes_on();
         self.refresh();
         let asked_at = Instant::now();
         let listed = self.owner.store.list_owners(&self.owner.group).await;
@@ -291,7 +313,8 @@ impl Run {
             }
         };
         // Renewals do not wait for a list: a store that lists badly may still take them.
-        self.renew(owners.as_ref(), asked_at).await;
+        turn.goes_on();
+        self.renew(owners.as_ref(), asked_at, turn).await;
         let interval = self.owner.ownership.balance_interval;
         let Some(owners) = owners else {
             return interval;

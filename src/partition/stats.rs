@@ -8,6 +8,7 @@ use tokio::time::{Instant, sleep};
 
 use super::inquiry::Inquiry;
 use crate::event_hub::{PartitionId, Position};
+use crate::telemetry::seldom::Seldom;
 
 /// Counts of one partition since the start, over all generations in which this process owned it.
 #[derive(Debug, Default)]
@@ -34,8 +35,42 @@ pub struct PartitionStats {
     pub expiries: AtomicU64,
     /// Receivers that another consumer ended.
     pub stolen: AtomicU64,
+    pub(super) unsaid: Unsaid,
     read: Mutex<Read>,
 }
+
+/// Of what a receiver may meet again and again: what the log does not say yet.
+#[derive(Debug)]
+pub(super) struct Unsaid {
+    /// Receivers that begin with what was handed on before.
+    pub(super) repetitions: Seldom,
+    pub(super) gaps: Seldom<Gaps>,
+    /// Receivers whose token has expired.
+    pub(super) expiries: Seldom,
+    /// Receivers that ended.
+    pub(super) ends: Seldom,
+}
+
+/// Jumps in the numbers, and the numbers in them.
+#[derive(Debug, Default)]
+pub(super) struct Gaps {
+    pub(super) gaps: u64,
+    pub(super) missing: u64,
+}
+
+impl Default for Unsaid {
+    fn default() -> Self {
+        Self {
+            repetitions: Seldom::default(),
+            gaps: Seldom::of(GAPS_AT_ONCE),
+            expiries: Seldom::default(),
+            ends: Seldom::default(),
+        }
+    }
+}
+
+/// Gaps of a partition that are told of one by one, before they are only counted.
+const GAPS_AT_ONCE: u32 = 5;
 
 #[derive(Debug, Default)]
 struct Read {

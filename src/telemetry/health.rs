@@ -68,8 +68,15 @@ impl Health {
         }
     }
 
-    /// Live unless one of the runtimes is stuck: nothing outside this process can make it fail.
-    fn live(&self) -> Result<(), String> {
+    /// Live unless one of the runtimes or of the loops that must turn is stuck: nothing outside this
+    /// process can make it fail.
+    ///
+    /// # Errors
+    /// Which one.
+    pub fn live(&self) -> Result<(), String> {
+        if let Some((name, by)) = self.status.turns().stuck() {
+            return Err(format!("{name} is stuck for {} s", by.as_secs()));
+        }
         let oldest = self
             .pulses
             .iter()

@@ -1,4 +1,5 @@
-//! Log lines on standard error: for people on a terminal, as JSON anywhere else.
+//! Log lines on standard error: for people on a terminal, as JSON anywhere else. `docs/logs.md`
+//! lists them.
 //!
 //! | level | meaning |
 //! |---|---|
@@ -16,6 +17,12 @@ use tracing_subscriber::filter::{FilterExt, Targets};
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
+use super::seldom::Seldom;
+
+mod level;
+
+pub use level::{LASTS, LogLevel, SetError, go_back_if_due, level, set};
+
 /// Crates whose lines may show every level that is asked for.
 const OURS: [&str; 2] = ["entra_forwarder", "entra_forwarder_emulator"];
 
@@ -26,24 +33,16 @@ const OURS: [&str; 2] = ["entra_forwarder", "entra_forwarder_emulator"];
 )]
 pub struct BadFilter(String);
 
+/// Panics that are told of one by one, before they are only counted: some data make the decoder
+/// panic, each time that it comes.
+const PANICS_AT_ONCE: u32 = 5;
+
 /// Starts logging. `filter` is a level, or pairs of target and level.
 ///
 /// # Errors
 /// When the filter cannot be read.
 pub fn start(filter: &str) -> Result<(), BadFilter> {
-    let bad = || BadFilter(filter.to_owned());
-    // A level alone is meant for this program; the libraries below it have their own words.
-    let asked = match filter.parse::<Level>() {
-        // The Azure SDK and the verifier of certificates report each refusal at each attempt, some
-        // several times, as warnings and as errors; this program reports it once.
-        Ok(level) => format!(
-            "warn,azure_messaging_eventhubs=off,azure_core_amqp=off,fe2o3_amqp=off,\
-             rustls_platform_verifier=off,entra_forwarder={level},entra_forwarder_emulator={level}"
-        ),
-        Err(_) if names_no_level(filter) => return Err(bad()),
-        Err(_) => filter.to_owned(),
-    };
-    let asked = EnvFilter::try_new(asked).map_err(|_| bad())?;
+    let (filter, control) = level::Control::new(filter)?;
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let lines = if std::io::stderr().is_terminal() {
         lines.with_target(false).boxed()
@@ -55,23 +54,53 @@ pub fn start(filter: &str) -> Result<(), BadFilter> {
             .boxed()
     };
     // A second start is refused by the library; tests in one process share the first one.
-    let _already_started = tracing_subscriber::registry()
-        .with(lines.with_filter(asked.and(ceiling())))
+    let started = tracing_subscriber::registry()
+        .with(lines.with_filter(filter.and(ceiling())))
         .try_init();
+    if started.is_ok() {
+        control.install();
+    }
     Ok(())
+}
+
+/// Reads a filter.
+fn filter(text: &str) -> Result<EnvFilter, BadFilter> {
+    let bad = || BadFilter(text.to_owned());
+    // A level alone is meant for this program; the libraries below it have their own words.
+    let asked = match text.parse::<Level>() {
+        // The Azure SDK and the verifier of certificates report each refusal at each attempt, some
+        // several times, as warnings and as errors; this program reports it once.
+        Ok(level) => format!(
+            "warn,azure_messaging_eventhubs=off,azure_core_amqp=off,fe2o3_amqp=off,\
+             rustls_platform_verifier=off,entra_forwarder={level},entra_forwarder_emulator={level}"
+        ),
+        Err(_) if names_no_level(text) => return Err(bad()),
+        Err(_) => text.to_owned(),
+    };
+    EnvFilter::try_new(asked).map_err(|_| bad())
 }
 
 /// Lets a panic be one log line that names its place. Its message is left out: libraries quote what
 /// they were reading, and that may be payload. Those of the decoder are expected and caught.
 pub fn keep_panics_short() {
-    std::panic::set_hook(Box::new(|panic| {
-        let place = panic
+    let unsaid = Seldom::of(PANICS_AT_ONCE);
+    std::panic::set_hook(Box::new(move |panic| {
+        let Some(panics) = unsaid.once_more() else {
+            return;
+        };
+        let location = panic
             .location()
             .map(ToString::to_string)
             .unwrap_or_default();
         let thread = std::thread::current();
         let thread = thread.name().unwrap_or_default();
-        tracing::error!(event = "panic", place, thread, "a panic at {place}");
+        tracing::error!(
+            event = "panic",
+            location,
+            thread,
+            panics,
+            "a panic at {location}"
+        );
     }));
 }
 

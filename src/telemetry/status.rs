@@ -1,20 +1,37 @@
 //! What the process waits for, as a table by component; each change is logged once.
+//!
+//! A component may change more often than anybody wants to read, at each attempt even. So its first
+//! few lines are written at once, and then one a minute, with the number of changes since the last
+//! one. A line that was left out follows when there is room again, if it is still true:
+//! [`Status::say_what_is_due`].
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::time::Instant;
+
+use super::seldom::Allowance;
+use super::turns::Turns;
+
+/// Lines about the trouble of one component that are written at once.
+const LINES_AT_ONCE: u32 = 5;
 
 /// The state of every component that depends on something outside.
 #[derive(Debug, Default)]
 pub struct Status {
     waiting: Mutex<BTreeMap<String, Entry>>,
+    turns: Arc<Turns>,
 }
 
 #[derive(Debug)]
 struct Entry {
     state: State,
     since: Instant,
+    /// What the log says.
+    said: State,
+    /// Changes that the log does not say.
+    unsaid: u64,
+    allowance: Allowance,
 }
 
 /// The state of one component.
@@ -46,45 +63,92 @@ impl State {
     }
 }
 
-impl Status {
-    /// The component works. Logged when it did not before.
-    pub fn is_well(&self, component: &str) {
-        if self.change(component, State::Well) == Some(true) {
-            tracing::info!(event = "recovered", component, "{component} works again");
+impl Entry {
+    fn new() -> Self {
+        Self {
+            state: State::Well,
+            since: Instant::now(),
+            said: State::Well,
+            unsaid: 0,
+            allowance: Allowance::of(LINES_AT_ONCE),
         }
+    }
+
+    fn change(&mut self, state: State) {
+        if self.state == state {
+            return;
+        }
+        // Another reason for the same trouble does not make it younger.
+        if self.state == State::Well || state == State::Well {
+            self.since = Instant::now();
+        }
+        self.state = state;
+        self.unsaid += 1;
+    }
+
+    /// Logs the state, unless the log says it or has said enough for now.
+    fn say(&mut self, component: &str) {
+        // Each end of a trouble that was said is said, and so there are no more of them.
+        if self.said == self.state || (self.state != State::Well && !self.allowance.take()) {
+            return;
+        }
+        let changes = std::mem::take(&mut self.unsaid);
+        match &self.state {
+            State::Well => tracing::info!(
+                event = "recovered",
+                component,
+                changes,
+                "{component} works again"
+            ),
+            State::Waits(reason) => tracing::warn!(
+                event = "waiting",
+                component,
+                reason,
+                changes,
+                "{component} waits: {reason}"
+            ),
+            State::Fails(reason) => tracing::error!(
+                event = "failing",
+                component,
+                reason,
+                changes,
+                "{component} fails: {reason}"
+            ),
+        }
+        self.said = self.state.clone();
+    }
+}
+
+impl Status {
+    /// The component works. Logged when the log says that it did not.
+    pub fn is_well(&self, component: &str) {
+        self.becomes(component, State::Well);
     }
 
     /// The component waits, and why. Logged when that is new.
     ///
     /// `reason` says what is wrong and what to do, without payload and without secrets.
     pub fn waits(&self, component: &str, reason: &str) {
-        if self
-            .change(component, State::Waits(reason.to_owned()))
-            .is_some()
-        {
-            tracing::warn!(
-                event = "waiting",
-                component,
-                reason,
-                "{component} waits: {reason}"
-            );
-        }
+        self.becomes(component, State::Waits(reason.to_owned()));
     }
 
     /// As [`Self::waits`], for what waiting alone will probably not mend: the process is not ready
     /// while it lasts.
     pub fn fails(&self, component: &str, reason: &str) {
-        if self
-            .change(component, State::Fails(reason.to_owned()))
-            .is_some()
-        {
-            tracing::error!(
-                event = "failing",
-                component,
-                reason,
-                "{component} fails: {reason}"
-            );
+        self.becomes(component, State::Fails(reason.to_owned()));
+    }
+
+    /// Logs what was left out before because there was too much, and is still true. To be called
+    /// every few seconds.
+    pub fn say_what_is_due(&self) {
+        for (component, entry) in self.lock().iter_mut() {
+            entry.say(component);
         }
+    }
+
+    /// The loops of this process that must turn.
+    pub fn turns(&self) -> &Arc<Turns> {
+        &self.turns
     }
 
     /// Forgets a component that is no longer there.
@@ -139,24 +203,15 @@ impl Status {
         matches!(self.state(component), Some(State::Fails(_)))
     }
 
-    /// `None`: no change. `Some(known)`: a change, of a component that was known before or not.
-    fn change(&self, component: &str, state: State) -> Option<bool> {
-        let mut waiting = self.lock();
-        match waiting.get_mut(component) {
-            Some(known) if known.state == state => None,
-            Some(known) => {
-                // Another reason for the same trouble does not make it younger.
-                if known.state.reason().is_none() || state.reason().is_none() {
-                    known.since = Instant::now();
-                }
-                known.state = state;
-                Some(true)
-            }
-            None => {
-                let since = Instant::now();
-                waiting.insert(component.to_owned(), Entry { state, since });
-                Some(false)
-            }
+    fn becomes(&self, component: &str, state: State) {
+        let mut known = self.lock();
+        // Without making a text of the name at each request.
+        if !known.contains_key(component) {
+            known.insert(component.to_owned(), Entry::new());
+        }
+        if let Some(entry) = known.get_mut(component) {
+            entry.change(state);
+            entry.say(component);
         }
     }
 
@@ -170,28 +225,4 @@ impl Status {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_changes_count() {
-        let status = Status::default();
-        assert_eq!(status.change("hub", State::Well), Some(false));
-        assert_eq!(status.change("hub", State::Well), None);
-        assert_eq!(
-            status.change("hub", State::Waits("away".into())),
-            Some(true)
-        );
-        assert_eq!(status.change("hub", State::Waits("away".into())), None);
-        assert_eq!(status.waiting(), [("hub".to_owned(), "away".to_owned())]);
-        assert!(!status.has_answered("hub"));
-        status.is_well("hub");
-        assert!(status.has_answered("hub"));
-        assert!(status.waiting().is_empty());
-        status.fails("hub", "gone");
-        assert_eq!(status.failing(), [("hub".to_owned(), "gone".to_owned())]);
-        assert_eq!(status.failing(), status.waiting());
-        status.waits("hub", "away");
-        assert!(status.failing().is_empty());
-    }
-}
+mod tests;

@@ -16,7 +16,7 @@ async fn nested_lists_go_to_the_dead_letters() {
     for depth in DEPTHS {
         scene.hub.produce(0, 5, 3);
         let position = scene.hub.append_event(0, Body::NestedList(depth));
-        sequences.push(position.sequence.to_string());
+        sequences.push(position.sequence);
     }
     scene.produce(5, 3);
     let mut forwarder = scene.settings().start();

@@ -4,6 +4,7 @@
 //! `SIMULATION_SEEDS=<n>` says how many are run.
 #![cfg(test)]
 
+mod away;
 mod dead_letters;
 mod dice;
 mod endpoint;

@@ -79,6 +79,7 @@ async fn build(part: Batch, context: &SinkContext) -> Option<(Compressed, Batch)
     if part.is_none() {
         tracing::error!(
             event = "batch_shared",
+            sink = context.name,
             "bug: a body was built and its writer kept"
         );
     }

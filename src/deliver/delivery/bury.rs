@@ -71,18 +71,21 @@ async fn write(context: &SinkContext, event: Event) {
     write_until_confirmed(store, &letters, &context.status, context.rng.as_ref()).await;
     let count = letters.len() as u64;
     let (sink, reason) = (&context.name, letters.first().map_or("", |it| it.reason));
-    tracing::warn!(
-        event = "records_given_up",
-        sink,
-        source,
-        partition = %origin.partition,
-        sequence = %origin.position.sequence,
-        records = count,
-        reason,
-        "sink {sink} does not take {count} records of one event: they are dead letters now"
-    );
-    context
-        .stats
+    let stats = &context.stats;
+    let unsaid = stats.given_up_unsaid.note(|unsaid| *unsaid += count);
+    if let Some(records) = unsaid {
+        tracing::warn!(
+            event = "records_given_up",
+            sink,
+            source,
+            partition = %origin.partition,
+            sequence = origin.position.sequence.0,
+            records,
+            reason,
+            "sink {sink} does not take {count} records of one event: they are dead letters now"
+        );
+    }
+    stats
         .records_dead_lettered
         .fetch_add(count, Ordering::Relaxed);
     for part in records {

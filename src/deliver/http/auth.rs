@@ -45,7 +45,7 @@ impl Auth {
         });
         let tokens = |source: Box<dyn TokenSource>| {
             let token = known.and_then(|(tokens, _)| tokens.current());
-            Self::Tokens(Arc::new(Tokens::new(&fixed.place, source, token)))
+            Self::Tokens(Arc::new(Tokens::new(fixed.sink(), source, token)))
         };
         if let Some((tokens, known)) = known
             && (&known.tls, &known.proxy) == (&connection.tls, &connection.proxy)

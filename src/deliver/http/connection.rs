@@ -27,6 +27,13 @@ pub(super) struct Fixed {
     pub(super) credentials: Option<EntraCredentials>,
 }
 
+impl Fixed {
+    /// Name of the sink.
+    pub(super) fn sink(&self) -> &str {
+        self.place.strip_prefix("sinks.").unwrap_or(&self.place)
+    }
+}
+
 /// What requests are made with until a secret changes.
 pub(super) struct Connection {
     pub(super) material: Material,

@@ -72,11 +72,12 @@ impl HttpTransport {
         }
         let wrong = wrong.join("; ");
         if wrong != *complaint && !wrong.is_empty() {
-            let sink = &self.fixed.place;
+            let sink = self.fixed.sink();
             tracing::warn!(
                 event = "secrets_unreadable",
                 sink,
-                "{sink}: goes on with the values that it had: {wrong}"
+                reason = wrong,
+                "sink {sink} goes on with the values that it had: {wrong}"
             );
         }
         *complaint = wrong;
@@ -117,12 +118,12 @@ impl HttpTransport {
     }
 
     fn say_changed(&self, changed: &[&str], built: &Connection) {
-        let (sink, keys) = (&self.fixed.place, changed.join(", "));
+        let (sink, keys) = (self.fixed.sink(), changed.join(", "));
         tracing::info!(
             event = "secrets_changed",
             sink,
             keys,
-            "{sink}: uses the new content of the files of {keys}"
+            "sink {sink} uses the new content of the files of {keys}"
         );
         let token_url = match &built.material.connection.auth {
             SinkAuth::OAuth2(config) => Some(&config.token_url),
@@ -141,7 +142,8 @@ impl HttpTransport {
                 tracing::warn!(
                     event = "unencrypted",
                     sink,
-                    "{sink}.{key} starts with http://: {what} unencrypted"
+                    key,
+                    "sinks.{sink}.{key} starts with http://: {what} unencrypted"
                 );
             }
         }

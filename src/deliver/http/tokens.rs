@@ -11,6 +11,7 @@ use tokio::time::{Instant, timeout};
 
 use super::TransportError;
 use super::connection::sensitive;
+use crate::telemetry::seldom::Seldom;
 
 /// Longest wait for a token.
 const TOKEN_TIMEOUT: Duration = Duration::from_secs(20);
@@ -92,8 +93,8 @@ pub(super) struct Tokens {
 
 #[derive(Debug)]
 struct Shared {
-    /// Path of the sink in the configuration.
-    place: String,
+    /// Name of the sink.
+    sink: String,
     source: Box<dyn TokenSource>,
     current: Mutex<Option<Token>>,
     asking: tokio::sync::Mutex<Asked>,
@@ -105,6 +106,7 @@ struct Asked {
     forced_at: Option<Instant>,
     /// What was last said of a renewal that failed before the token's end.
     said: Option<TransportError>,
+    failures: Seldom,
 }
 
 impl Asked {
@@ -116,11 +118,11 @@ impl Asked {
 }
 
 impl Tokens {
-    /// Begins with a token, if there is one. `place` is the sink's path in the configuration.
-    pub(super) fn new(place: &str, source: Box<dyn TokenSource>, token: Option<Token>) -> Self {
+    /// Begins with a token, if there is one. `sink` is its name.
+    pub(super) fn new(sink: &str, source: Box<dyn TokenSource>, token: Option<Token>) -> Self {
         Self {
             shared: Arc::new(Shared {
-                place: place.to_owned(),
+                sink: sink.to_owned(),
                 source,
                 current: Mutex::new(token),
                 asking: tokio::sync::Mutex::default(),
@@ -218,14 +220,21 @@ impl Shared {
         if answer.as_ref().err() == asked.said.as_ref() {
             return;
         }
-        let sink = &self.place;
+        let sink = &self.sink;
         match &answer {
-            Ok(_) => tracing::info!(event = "token_renewed", sink, "{sink}: has a new token"),
-            Err(error) => tracing::warn!(
-                event = "token_not_renewed",
-                sink,
-                "{sink}: goes on with the token that it has: {error}"
-            ),
+            Ok(_) => tracing::info!(event = "token_renewed", sink, "sink {sink} has a new token"),
+            Err(error) => {
+                let Some(failures) = asked.failures.once_more() else {
+                    return;
+                };
+                tracing::warn!(
+                    event = "token_not_renewed",
+                    sink,
+                    failures,
+                    %error,
+                    "sink {sink} goes on with the token that it has: {error}"
+                );
+            }
         }
         asked.said = answer.err();
     }

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use crate::telemetry::histogram::Histogram;
+use crate::telemetry::seldom::Seldom;
 
 /// Bounds of the records of a batch.
 const RECORDS: [f64; 8] = [1.0, 10.0, 100.0, 500.0, 1_000.0, 2_500.0, 5_000.0, 10_000.0];
@@ -19,6 +20,9 @@ const BYTES: [f64; 8] = [
 ];
 /// Bounds of times, in seconds.
 const SECONDS: [f64; 9] = [0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0];
+
+/// Events with dead letters that are told of one by one, before they are only counted.
+const EVENTS_AT_ONCE: u32 = 5;
 
 /// What became of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +80,8 @@ pub struct SinkStats {
     pub divided: AtomicU64,
     /// Records that were given up, and confirmed as dead letters.
     pub records_dead_lettered: AtomicU64,
+    /// Those of them that the log does not say yet.
+    pub(in crate::deliver) given_up_unsaid: Seldom,
     /// Bytes of accepted bodies before compression.
     pub bytes_plain: AtomicU64,
     /// Bytes of accepted bodies on the wire.
@@ -109,6 +115,7 @@ impl SinkStats {
             records_accepted: zero(),
             divided: zero(),
             records_dead_lettered: zero(),
+            given_up_unsaid: Seldom::of(EVENTS_AT_ONCE),
             bytes_plain: zero(),
             bytes_sent: zero(),
             concurrency: concurrency.into(),

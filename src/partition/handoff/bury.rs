@@ -52,13 +52,7 @@ impl Stages {
         origin: Origin,
         body: Bytes,
     ) -> Result<(), LedgerError> {
-        tracing::error!(
-            event = "event_panicked",
-            source = self.source,
-            partition = %origin.partition,
-            sequence = %origin.position.sequence,
-            "bug: reading the event panicked: it goes to the dead letters"
-        );
+        self.oddities.note_panic(self, &origin);
         let reason = "internal";
         self.bury(&origin.partition, ledger, origin.position, reason, body)
             .await

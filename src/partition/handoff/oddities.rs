@@ -2,37 +2,43 @@
 //! wants to read it.
 
 use std::sync::atomic::Ordering;
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
-
-use tokio::time::Instant;
 
 use super::Stages;
 use crate::checkpoint::ledgers::Received;
 use crate::envelope::{BodyEncoding, RecordKind, Records, Repairs, Unparsable};
+use crate::event_hub::{PartitionId, SequenceNumber};
 use crate::record::Origin;
+use crate::telemetry::seldom::Seldom;
 
-/// At most one line in this time; what comes in between is counted in the next one.
-const PAUSE: Duration = Duration::from_secs(60);
+/// Events that are told of one by one, before they are only counted.
+const TOLD_AT_ONCE: u32 = 5;
 
 /// What was not said yet.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Oddities {
-    unsaid: Mutex<Unsaid>,
-    unrouted: Mutex<Unrouted>,
+    unsaid: Seldom<Unsaid>,
+    unrouted: Seldom,
+    unsupported: Seldom,
+    panicked: Seldom,
+    undecodable: Seldom,
 }
 
 #[derive(Debug, Default)]
 struct Unsaid {
-    said_at: Option<Instant>,
     repaired: u64,
     unparsable: u64,
 }
 
-#[derive(Debug, Default)]
-struct Unrouted {
-    said_at: Option<Instant>,
-    records: u64,
+impl Default for Oddities {
+    fn default() -> Self {
+        Self {
+            unsaid: Seldom::default(),
+            unrouted: Seldom::default(),
+            unsupported: Seldom::of(TOLD_AT_ONCE),
+            panicked: Seldom::of(TOLD_AT_ONCE),
+            undecodable: Seldom::of(TOLD_AT_ONCE),
+        }
+    }
 }
 
 impl Oddities {
@@ -43,25 +49,73 @@ impl Oddities {
         }
         let records = u64::from(received.unrouted);
         stages.stats.unrouted.fetch_add(records, Ordering::Relaxed);
-        let mut unsaid = self.unrouted.lock().unwrap_or_else(PoisonError::into_inner);
-        unsaid.records += records;
-        if !is_due(unsaid.said_at) {
+        let Some(records) = self.unrouted.note(|unsaid| *unsaid += records) else {
             return;
-        }
+        };
         tracing::info!(
             event = "unrouted",
             source = stages.source,
             partition = %origin.partition,
-            sequence = %origin.position.sequence,
-            records = unsaid.records,
-            "since the last such line, {} records were dropped, since no sink selects their \
+            sequence = origin.position.sequence.0,
+            records,
+            "since the last such line, {records} records were dropped, since no sink selects their \
              categories and `unrouted` is \"drop\"; this is the last event with some",
-            unsaid.records,
         );
-        *unsaid = Unrouted {
-            said_at: Some(Instant::now()),
-            records: 0,
-        };
+    }
+
+    /// An event carries no bytes, but an AMQP value of this kind.
+    pub(super) fn note_unsupported(
+        &self,
+        stages: &Stages,
+        partition: &PartitionId,
+        sequence: SequenceNumber,
+        kind: &str,
+    ) {
+        if let Some(events) = self.unsupported.once_more() {
+            tracing::warn!(
+                event = "unsupported_body",
+                source = stages.source,
+                %partition,
+                sequence = sequence.0,
+                kind,
+                events,
+                "the event carries an AMQP {kind}, no bytes: it goes to the dead letters"
+            );
+        }
+    }
+
+    /// Reading an event panicked.
+    pub(super) fn note_panic(&self, stages: &Stages, origin: &Origin) {
+        if let Some(events) = self.panicked.once_more() {
+            tracing::error!(
+                event = "event_panicked",
+                source = stages.source,
+                partition = %origin.partition,
+                sequence = origin.position.sequence.0,
+                events,
+                "bug: reading the event panicked: it goes to the dead letters"
+            );
+        }
+    }
+
+    /// A message cannot be decoded, and is passed over.
+    pub(in crate::partition) fn note_undecodable(
+        &self,
+        stages: &Stages,
+        partition: &PartitionId,
+        sequence: SequenceNumber,
+    ) {
+        if let Some(events) = self.undecodable.once_more() {
+            tracing::error!(
+                event = "undecodable",
+                source = stages.source,
+                %partition,
+                sequence = sequence.0,
+                events,
+                "the message cannot be decoded: passed over, with a dead letter that says where it \
+                 was"
+            );
+        }
     }
 
     /// Counts what an event was made of, and says so when it is time.
@@ -96,19 +150,24 @@ impl Oddities {
         for (total, count) in stats.unparsable.iter().zip(unparsable) {
             total.fetch_add(count, Ordering::Relaxed);
         }
-        let mut unsaid = self.unsaid.lock().unwrap_or_else(PoisonError::into_inner);
-        unsaid.repaired += repaired;
-        unsaid.unparsable += unparsable.iter().sum::<u64>();
-        if !is_due(unsaid.said_at) || unsaid.repaired + unsaid.unparsable == 0 {
+        let in_all: u64 = unparsable.iter().sum();
+        if repaired + in_all == 0 {
             return;
         }
+        let unsaid = self.unsaid.note(|unsaid| {
+            unsaid.repaired += repaired;
+            unsaid.unparsable += in_all;
+        });
+        let Some(unsaid) = unsaid else {
+            return;
+        };
         let kinds = Unparsable::ALL.iter().zip(unparsable);
         let kinds: Vec<_> = kinds.filter(|it| it.1 > 0).map(|it| it.0.name()).collect();
         tracing::warn!(
             event = "no_plain_json",
             source = stages.source,
             partition = %origin.partition,
-            sequence = %origin.position.sequence,
+            sequence = origin.position.sequence.0,
             repaired = unsaid.repaired,
             repairs = repairs.names().collect::<Vec<_>>().join(","),
             unparsable = unsaid.unparsable,
@@ -118,14 +177,5 @@ impl Oddities {
             unsaid.repaired,
             unsaid.unparsable,
         );
-        *unsaid = Unsaid {
-            said_at: Some(Instant::now()),
-            ..Unsaid::default()
-        };
     }
-}
-
-/// Whether a line may be written when the last one was written then.
-fn is_due(said_at: Option<Instant>) -> bool {
-    said_at.is_none_or(|said_at| said_at.elapsed() >= PAUSE)
 }

@@ -132,7 +132,7 @@ impl Run {
                 event = "partition_stolen",
                 source = self.owner.stages.source,
                 %partition,
-                from,
+                owner = from,
                 "takes the partition from a replica that has more than its share"
             );
         }
@@ -154,8 +154,17 @@ impl Run {
         let (task, claimed) = match ended {
             Ok(ended) => ended,
             Err(error) => {
-                tracing::error!(event = "claim_died", source = self.owner.stages.source, %error, "bug: a claim panicked");
-                self.claiming_of.remove(&error.id());
+                let partition = self.claiming_of.remove(&error.id());
+                if let Some(panics) = self.panics.once_more() {
+                    tracing::error!(
+                        event = "claim_died",
+                        source = self.owner.stages.source,
+                        partition = partition.map(|it| it.to_string()),
+                        panics,
+                        %error,
+                        "bug: a claim panicked"
+                    );
+                }
                 return Race::None;
             }
         };
@@ -233,12 +242,6 @@ impl Owner {
         let properties = self.inquiry.look(partition).await?;
         let start = Start::Earliest;
         let position = start::first_position(source, partition, start, &properties).await?;
-        tracing::warn!(
-            event = "checkpoint_missing",
-            source = self.stages.source,
-            %partition,
-            "the group has checkpoints and this partition has none: it starts at its first event"
-        );
         let checkpoint = Checkpoint {
             position: position.clone(),
             hub_created_at: Some(hub_created_at),
@@ -247,6 +250,13 @@ impl Owner {
             .checkpointer
             .create(&self.group, partition, &checkpoint)
             .await?;
+        tracing::warn!(
+            event = "checkpoint_missing",
+            source = self.stages.source,
+            %partition,
+            sequence = position.sequence.0,
+            "the group has checkpoints and this partition has none: it starts at its first event"
+        );
         let resume = Resume {
             at: ResumeAt::Behind(position),
             hub_created_at,

@@ -11,6 +11,7 @@ use super::{CLAIMS_MAX, Owner};
 use crate::checkpoint::{Checkpoint, StoreError};
 use crate::event_hub::{HubProperties, PartitionId, Position, Timestamp};
 use crate::partition::start;
+use crate::telemetry::turns::Turn;
 
 /// Checkpoints that are created at the same time.
 const CREATES_MAX: usize = 32;
@@ -41,16 +42,17 @@ impl FirstStart {
         &mut self,
         owner: &Owner,
         hub: &HubProperties,
+        turn: &Turn,
     ) -> Result<(), ClaimError> {
         if self.is_prepared {
             return Ok(());
         }
-        if !self.is_first && has_checkpoints(owner, hub).await? {
+        if !self.is_first && has_checkpoints(owner, hub, turn).await? {
             self.is_prepared = true;
             return Ok(());
         }
         self.is_first = true;
-        self.find(owner, hub).await?;
+        self.find(owner, hub, turn).await?;
         let found: Vec<_> = self.found.iter().collect();
         // As close together as can be: a replica that starts in between takes the group for one
         // that has started before, and begins the rest at the first events.
@@ -59,6 +61,7 @@ impl FirstStart {
             for (partition, found) in chunk {
                 creates.push(create(owner, partition, &found.position, hub.created_at));
             }
+            turn.goes_on();
             for created in futures::future::join_all(creates).await {
                 created?;
             }
@@ -69,6 +72,7 @@ impl FirstStart {
                 event = "first_start",
                 source = owner.stages.source,
                 %partition,
+                sequence = found.position.sequence.0,
                 backlog = found.backlog,
                 "no checkpoint: starts behind sequence number {}", found.position.sequence
             );
@@ -78,7 +82,12 @@ impl FirstStart {
 
     /// Finds out what is not known yet, one partition after the other: replicas often start
     /// together, and all of them ask.
-    async fn find(&mut self, owner: &Owner, hub: &HubProperties) -> Result<(), ClaimError> {
+    async fn find(
+        &mut self,
+        owner: &Owner,
+        hub: &HubProperties,
+        turn: &Turn,
+    ) -> Result<(), ClaimError> {
         if self.hub_created_at.replace(hub.created_at) != Some(hub.created_at) {
             // It was made again, or is the first one.
             self.found.clear();
@@ -90,7 +99,9 @@ impl FirstStart {
             }
             let start = config.start_partitions.get(partition.as_str());
             let start = start.copied().unwrap_or(config.start);
+            turn.goes_on();
             let properties = owner.inquiry.look(partition).await?;
+            turn.goes_on();
             let position = start::first_position(source, partition, start, &properties).await?;
             let backlog = start::backlog(&properties, &position);
             let found = Found { position, backlog };
@@ -100,8 +111,13 @@ impl FirstStart {
     }
 }
 
-async fn has_checkpoints(owner: &Owner, hub: &HubProperties) -> Result<bool, StoreError> {
+async fn has_checkpoints(
+    owner: &Owner,
+    hub: &HubProperties,
+    turn: &Turn,
+) -> Result<bool, StoreError> {
     for chunk in hub.partitions.chunks(CLAIMS_MAX) {
+        turn.goes_on();
         let mut reads = Vec::new();
         for partition in chunk {
             reads.push(owner.store.read(&owner.group, partition));

@@ -123,11 +123,14 @@ impl Run {
         let Some(partition) = self.reader_of.remove(&task) else {
             return;
         };
-        if let Err(error) = ended {
+        if let Err(error) = ended
+            && let Some(panics) = self.panics.once_more()
+        {
             tracing::error!(
                 event = "reader_died",
                 source = self.owner.stages.source,
                 %partition,
+                panics,
                 %error,
                 "bug: a reader panicked"
             );

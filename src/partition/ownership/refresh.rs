@@ -53,8 +53,8 @@ impl Run {
                     tracing::error!(
                         event = "hub_recreated",
                         source = self.owner.stages.source,
-                        before = %self.hub.created_at,
-                        now = %hub.created_at,
+                        created_before = %self.hub.created_at,
+                        hub_created_at = %hub.created_at,
                         "the hub was made again under its name"
                     );
                 }
@@ -103,7 +103,7 @@ impl Run {
                 source = self.owner.stages.source,
                 partition = %present.partition,
                 owner,
-                age_s = present.age.as_secs(),
+                age_seconds = present.age.as_secs(),
                 "this owner renews slowly: if it is another program, set ownership.expiry = \"2m\" \
                  for as long as both run"
             );

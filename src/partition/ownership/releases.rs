@@ -71,7 +71,16 @@ impl Run {
         let task = match ended {
             Ok((task, ())) => task,
             Err(error) => {
-                tracing::error!(event = "close_died", source = self.owner.stages.source, %error, "bug: closing a partition panicked");
+                if let Some(panics) = self.panics.once_more() {
+                    tracing::error!(
+                        event = "close_died",
+                        source = self.owner.stages.source,
+                        partition = self.closing_of.get(&error.id()).map(ToString::to_string),
+                        panics,
+                        %error,
+                        "bug: closing a partition panicked"
+                    );
+                }
                 error.id()
             }
         };

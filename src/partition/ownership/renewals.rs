@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use super::{Owned, Owner, Run};
 use crate::checkpoint::{Condition, ETag, Ownership, StoreError};
 use crate::event_hub::PartitionId;
+use crate::telemetry::turns::Turn;
 
 /// Renewals in flight at the same time.
 const RENEWALS_MAX: usize = 16;
@@ -32,6 +33,7 @@ impl Run {
         &mut self,
         owners: Option<&BTreeMap<PartitionId, Ownership>>,
         asked_at: Instant,
+        turn: &Turn,
     ) {
         let owner = Arc::clone(&self.owner);
         let mut writes = Vec::new();
@@ -56,6 +58,7 @@ impl Run {
         });
         let mut answers = writes.buffer_unordered(RENEWALS_MAX);
         while let Some((partition, at, answer)) = answers.next().await {
+            turn.goes_on();
             if let Some(owned) = self.owned.get_mut(&partition) {
                 owner.renewed(&partition, owned, at, answer);
             }
@@ -113,7 +116,13 @@ impl Owner {
             }
             Err(error) => {
                 owned.is_doubtful = true;
-                tracing::debug!(source = self.stages.source, %partition, %error, "not renewed");
+                tracing::debug!(
+                    event = "not_renewed",
+                    source = self.stages.source,
+                    %partition,
+                    %error,
+                    "the claim was not renewed"
+                );
             }
         }
     }

@@ -25,7 +25,13 @@ impl Reader {
         match end {
             End::Stopped => return Break(ReaderEnd::Stopped),
             End::Broken(error) => {
-                tracing::debug!(partition = %self.given.partition, %error, "reading ends");
+                tracing::debug!(
+                    event = "reading_ends",
+                    source = stages.source,
+                    partition = %self.given.partition,
+                    %error,
+                    "reading ends"
+                );
                 return Break(ReaderEnd::GenerationEnded);
             }
             End::Paused => {
@@ -89,13 +95,16 @@ impl Reader {
     fn after_expiry(&self, error: &SourceError) -> Then {
         let stages = &self.given.stages;
         self.stats.count(|it| &it.expiries);
-        tracing::info!(
-            event = "token_expired",
-            source = stages.source,
-            partition = %self.given.partition,
-            %error,
-            "the receiver's token has expired: it is opened again"
-        );
+        if let Some(receivers) = self.stats.unsaid.expiries.once_more() {
+            tracing::info!(
+                event = "token_expired",
+                source = stages.source,
+                partition = %self.given.partition,
+                receivers,
+                %error,
+                "the receiver's token has expired: it is opened again"
+            );
+        }
         Continue(Duration::ZERO)
     }
 
@@ -108,13 +117,16 @@ impl Reader {
         if error.kind == SourceErrorKind::Unavailable && has_lasted {
             // The service closes idle links and moves partitions between its nodes. If that is not
             // all, the next attach fails.
-            tracing::info!(
-                event = "receiver_ended",
-                source = stages.source,
-                partition = %self.given.partition,
-                %error,
-                "the receiver has ended: it is opened again"
-            );
+            if let Some(receivers) = self.stats.unsaid.ends.once_more() {
+                tracing::info!(
+                    event = "receiver_ended",
+                    source = stages.source,
+                    partition = %self.given.partition,
+                    receivers,
+                    %error,
+                    "the receiver has ended: it is opened again"
+                );
+            }
         } else if self.undecodable.stalled_at.is_none() {
             stages.status.waits(&self.component, &error.to_string());
         }

@@ -182,16 +182,21 @@ impl Reader {
     }
 
     fn say_it_repeats(&self, from: SequenceNumber, link: &mut Link) {
-        if !std::mem::replace(&mut link.is_repetition_said, true) {
-            tracing::info!(
-                event = "duplicates_skipped",
-                source = self.given.stages.source,
-                partition = %self.given.partition,
-                %from,
-                last = %self.last.sequence,
-                "the hub begins with events that were handed on before: they are skipped"
-            );
+        if std::mem::replace(&mut link.is_repetition_said, true) {
+            return;
         }
+        let Some(receivers) = self.stats.unsaid.repetitions.once_more() else {
+            return;
+        };
+        tracing::info!(
+            event = "duplicates_skipped",
+            source = self.given.stages.source,
+            partition = %self.given.partition,
+            sequence = from.0,
+            last_received = self.last.sequence.0,
+            receivers,
+            "the hub begins with events that were handed on before: they are skipped"
+        );
     }
 
     /// Judges one event by its place and hands it on.
@@ -274,12 +279,21 @@ impl Reader {
         let stats = &self.stats;
         stats.gaps.fetch_add(1, Ordering::Relaxed);
         stats.missing.fetch_add(missing, Ordering::Relaxed);
+        let unsaid = stats.unsaid.gaps.note(|unsaid| {
+            unsaid.gaps += 1;
+            unsaid.missing += missing;
+        });
+        let Some(unsaid) = unsaid else {
+            return;
+        };
         tracing::warn!(
             event = "gap",
             source = self.given.stages.source,
             partition = %self.given.partition,
-            %expected,
-            %found,
+            sequence = found.0,
+            expected = expected.0,
+            gaps = unsaid.gaps,
+            missing = unsaid.missing,
             "{missing} sequence numbers are missing before {found}: passed by retention, or never given"
         );
     }

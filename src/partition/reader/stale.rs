@@ -86,7 +86,7 @@ impl Reader {
                         event = "offset_found",
                         source = self.given.stages.source,
                         partition = %self.given.partition,
-                        sequence = %position.sequence,
+                        sequence = position.sequence.0,
                         "the checkpoint holds an offset and no number: it stands for sequence \
                          number {}",
                         position.sequence
@@ -113,7 +113,13 @@ impl Reader {
         let generation = ledgers.start(id, None);
         self.given.ledger.1 = generation;
         if let Err(error) = ledgers.pass(id, generation, position.clone()) {
-            tracing::debug!(partition = %self.given.partition, %error, "reading ends");
+            tracing::debug!(
+                event = "reading_ends",
+                source = self.given.stages.source,
+                partition = %self.given.partition,
+                %error,
+                "reading ends"
+            );
             return Break(ReaderEnd::GenerationEnded);
         }
         let checkpointer = &self.given.checkpointer;
@@ -128,7 +134,7 @@ impl Reader {
             event = "position_set",
             source = self.given.stages.source,
             partition = %self.given.partition,
-            sequence = %position.sequence,
+            sequence = position.sequence.0,
             hub_created_at = %created_at,
             "reading goes on behind sequence number {}",
             position.sequence
@@ -189,7 +195,7 @@ impl Reader {
             event = "stale_position",
             source = self.given.stages.source,
             partition = %self.given.partition,
-            sequence = %self.last.sequence,
+            sequence = self.last.sequence.0,
             enqueued_at = self.known_time.map(|time| time.to_string()),
             "sequence number {} does not belong to the hub that is there: {stale}",
             self.last.sequence

@@ -71,13 +71,9 @@ impl Reader {
             self.undecodable.stalled_at = Some(sequence);
             return false;
         }
-        tracing::error!(
-            event = "undecodable",
-            source = stages.source,
-            %partition,
-            %sequence,
-            "the message cannot be decoded: passed over, with a dead letter that says where it was"
-        );
+        stages
+            .oddities
+            .note_undecodable(stages, partition, sequence);
         // No offset is known for it; the one before it makes other programs repeat, never skip.
         let position = Position {
             sequence,

@@ -27,6 +27,9 @@ use crate::verdicts::Verdicts;
 /// Most replicas at the same time.
 const REPLICAS_MAX: usize = 3;
 
+/// How late a loop may be that must turn: a few calls of the store and the hub.
+const TURN_LATE: Duration = Duration::from_secs(60);
+
 /// One running process.
 pub(super) struct Replica {
     pub(super) process: String,
@@ -59,6 +62,11 @@ impl Replica {
         }
         if balance.error() != 0 {
             journal.violate(Rule::Balance, format!("{balance:?}"));
+        }
+        if let Some((name, by)) = self.app.latest_turn()
+            && by > TURN_LATE
+        {
+            journal.violate(Rule::Alive, format!("{name} is late by {by:?}"));
         }
         let reserved = self.app.budget().reserved();
         if reserved == share {
