@@ -13,7 +13,7 @@ help:
 	@echo "make bench                how fast bodies are split, beside serde_json, and how time grows with broken ones"
 	@echo "make fuzz FUZZ_SECONDS=n  splitting, repair and record reading under libFuzzer, n seconds"
 	@echo "make check                formatting, lints, documentation"
-	@echo "make docs                 writes what is generated: docs/configuration.md, examples/full.toml"
+	@echo "make docs                 writes what is generated: docs/configuration.md, docs/metrics.md, examples/full.toml"
 
 test: node_modules python
 	cargo test --workspace --locked
@@ -53,6 +53,7 @@ check:
 docs:
 	cargo run --locked -- config reference > docs/configuration.md
 	cargo run --locked -- config example > examples/full.toml
+	UPDATE_DOCUMENTS=1 cargo test --locked --lib metrics::tests::page
 
 demo:
 	cargo run --release --locked -- demo

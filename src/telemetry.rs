@@ -6,6 +6,7 @@ pub mod health;
 pub mod heartbeat;
 pub mod histogram;
 pub mod logs;
+pub mod metrics;
 pub mod observer;
 pub mod seldom;
 pub mod snapshot;
@@ -13,4 +14,5 @@ pub mod status;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod turns;
+mod usage;
 pub mod verdict;

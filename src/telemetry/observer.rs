@@ -14,7 +14,7 @@ use super::snapshot::{
     SinkBalance, SinkState, Snapshot, Source,
 };
 use super::status::Status;
-use super::{status, verdict};
+use super::{status, usage, verdict};
 use crate::budget::Budget;
 use crate::checkpoint::ledger;
 use crate::checkpoint::ledgers::Ledgers;
@@ -110,6 +110,8 @@ impl Observer {
             owner: self.owner_id.clone(),
             started_at: self.started_at.to_rfc3339(),
             uptime_seconds: self.started.elapsed().as_secs_f64(),
+            resident_bytes: usage::resident_bytes(),
+            open_files: usage::open_files(),
         }
     }
 

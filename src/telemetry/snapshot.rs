@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use super::histogram::Distribution;
 
+#[cfg(test)]
+pub(crate) mod testing;
+
 /// The picture.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Snapshot {
@@ -53,6 +56,12 @@ pub struct Process {
     pub started_at: String,
     /// Time since then.
     pub uptime_seconds: f64,
+    /// Memory that it has in use; `None` where the system does not say.
+    #[serde(default)]
+    pub resident_bytes: Option<u64>,
+    /// Files and connections that it has open; `None` where the system does not say.
+    #[serde(default)]
+    pub open_files: Option<u64>,
 }
 
 /// Whether everything arrives.

@@ -102,6 +102,8 @@ mod tests {
                 owner: String::new(),
                 started_at: String::new(),
                 uptime_seconds: 0.0,
+                resident_bytes: None,
+                open_files: None,
             },
             verdict: unknown(),
             balance: Balance {
