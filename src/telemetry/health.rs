@@ -202,47 +202,4 @@ fn answer(state: Result<(), String>) -> (StatusCode, String) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    async fn get(address: SocketAddr, path: &str) -> (u16, String) {
-        let answer = reqwest::get(format!("http://{address}{path}"))
-            .await
-            .unwrap();
-        (answer.status().as_u16(), answer.text().await.unwrap())
-    }
-
-    #[tokio::test]
-    async fn the_three_paths_say_what_they_mean() {
-        let _installed_before = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        let status = Arc::new(Status::default());
-        let health = Arc::new(Health::new(
-            Arc::clone(&status),
-            vec!["source entra".into()],
-            vec!["sink siem".into()],
-        ));
-        let listen = "127.0.0.1:0".parse().unwrap();
-        let server = HealthServer::start(listen, Arc::clone(&health)).unwrap();
-        let address = server.address;
-        let ok = (200, "ok\n".to_owned());
-        assert_eq!(get(address, "/livez").await, ok);
-        assert_eq!(get(address, "/startupz").await, ok);
-        let unready = "sink siem: not answered yet\nsource entra: not answered yet\n";
-        assert_eq!(get(address, "/readyz").await, (503, unready.to_owned()));
-        status.is_well("source entra");
-        status.waits("sink siem", "no connection");
-        assert_eq!(get(address, "/readyz").await, ok);
-        status.waits("source entra", "no such hub");
-        assert_eq!(
-            get(address, "/readyz").await.1,
-            "source entra: no such hub\n"
-        );
-        status.is_well("source entra");
-        status.fails("partition 0", "stalls");
-        assert_eq!(get(address, "/readyz").await.1, "partition 0: stalls\n");
-        health.pulses[1].store(0, Ordering::Relaxed);
-        assert_eq!(get(address, "/livez").await.0, 503);
-        assert_eq!(get(address, "/other").await.0, 404);
-        tokio::task::spawn_blocking(|| server.stop()).await.unwrap();
-    }
-}
+mod tests;

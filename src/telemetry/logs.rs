@@ -19,6 +19,8 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use super::seldom::Seldom;
 
+#[cfg(test)]
+mod documented;
 mod level;
 
 pub use level::{LASTS, LogLevel, SetError, go_back_if_due, level, set};

@@ -65,6 +65,8 @@ impl Replica {
         }
         if let Some((name, by)) = self.app.latest_turn()
             && by > TURN_LATE
+            // One that is made to stand still is late, and should be.
+            && self.well_since.is_some_and(|since| since.elapsed() > TURN_LATE)
         {
             journal.violate(Rule::Alive, format!("{name} is late by {by:?}"));
         }
