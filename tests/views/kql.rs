@@ -11,7 +11,7 @@ const BEGINNING: &str = r#"{table}
 | extend app = coalesce(column_ifexists("ContainerAppName", ""), column_ifexists("ContainerAppName_s", ""))
 | extend replica = coalesce(column_ifexists("ContainerGroupName", ""), column_ifexists("ContainerGroupName_s", ""))
 | extend line = coalesce(column_ifexists("Log", ""), column_ifexists("Log_s", ""))
-| where line startswith "{" and line has"#;
+| where line startswith "{" and line"#;
 const TABLES: [&str; 2] = ["ContainerAppConsoleLogs", "ContainerAppSystemLogs"];
 const OPERATORS: [&str; 22] = [
     "extend",
@@ -202,15 +202,19 @@ fn event(tokens: &[Token]) -> Option<String> {
     found
 }
 
-/// Asserts that every name is made before it is used.
+/// Asserts that every name is made in a step before the one that uses it.
 fn names(tokens: &[Token], table: &str) {
     let mut made: BTreeSet<&str> = [table, "TimeGenerated"].into();
+    let mut of_this_step = BTreeSet::new();
     for (at, token) in tokens.iter().enumerate() {
+        if token.is_sign("|") {
+            made.append(&mut of_this_step);
+        }
         let Token::Word(word) = token else { continue };
         let word = word.as_str();
         let next = tokens.get(at + 1);
         if next.is_some_and(|it| it.is_sign("=")) {
-            made.insert(word);
+            of_this_step.insert(word);
         } else if next.is_some_and(|it| it.is_sign("(")) {
             let is_known = FUNCTIONS.contains(&word) || OPERATORS.contains(&word);
             assert!(is_known, "{word}() is not known");
@@ -242,7 +246,7 @@ fn columns(tokens: &[Token]) -> Vec<String> {
 fn a_query_is_read() {
     let beginning = BEGINNING.replace("{table}", TABLES[0]);
     let text = format!(
-        "// d.comment\n{beginning} \"sink\"\n| extend d = parse_json(line)\n\
+        "// d.comment\n{beginning} has \"sink\"\n| extend d = parse_json(line)\n\
          | where tostring(d.target) startswith \"entra_forwarder\" and tostring(d.event) == \"sink\"\n\
          | extend state = tostring(d.state), left = todouble(d.seconds_left) / 2.5\n\
          | where state != \"d.text\" and TimeGenerated > now()\n| project TimeGenerated, app, left\n"
@@ -258,6 +262,7 @@ fn a_query_is_read() {
         ("todouble(", "todoubel("),
         ("tostring(d.state)", "d.state"),
         ("tostring(d.state)", "tostring(d)"),
+        ("tostring(d.state)", "tostring(state)"),
         ("has \"sink\"", "has \"sinks\""),
         ("\"Log_s\"", "\"Log\""),
     ] {
