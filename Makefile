@@ -4,7 +4,7 @@ SEEDS ?= 200
 SEED ?=
 FUZZ_SECONDS ?= 60
 
-.PHONY: help test node_modules python demo simulate mutants bench fuzz check docs
+.PHONY: help test node_modules python demo simulate mutants bench fuzz check docs dist
 help:
 	@echo "make test                 all tests (installs Azurite and Microsoft's SDKs by npm ci and, if there is python3, pip)"
 	@echo "make simulate SEEDS=n     the real stages against simulated faults, n seeds"
@@ -13,6 +13,7 @@ help:
 	@echo "make bench                how fast bodies are split, beside serde_json, and how time grows with broken ones"
 	@echo "make fuzz FUZZ_SECONDS=n  splitting, repair and record reading under libFuzzer, n seconds"
 	@echo "make check                formatting, lints, documentation"
+	@echo "make dist                 target/dist: the release program, completions for five shells, manual pages"
 	@echo "make docs                 writes what is generated: docs/configuration.md, docs/metrics.md, examples/full.toml"
 
 test: node_modules python
@@ -57,3 +58,8 @@ docs:
 
 demo:
 	cargo run --release --locked -- demo
+
+dist:
+	cargo build --release --locked --target-dir target
+	rm -rf target/dist
+	scripts/dist target/release/entra-forwarder target/dist

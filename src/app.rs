@@ -10,8 +10,11 @@
 //! slot, network, dead-letter store.
 //! Settling waits for nobody.
 
+mod ended;
 pub mod outside;
 pub mod signatures;
+
+pub use ended::{AppError, Ended};
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,6 +51,7 @@ use crate::partition::handoff::{Oddities, ReadStats, Stages};
 use crate::partition::inquiry::Inquiry;
 use crate::partition::ownership::{Owner, Released};
 use crate::record::{HubName, Slice};
+use crate::telemetry::expiries::Expiries;
 use crate::telemetry::observer::{Observed, Observer};
 use crate::telemetry::status::Status;
 
@@ -76,6 +80,8 @@ pub struct Seams {
     pub rng: Arc<dyn Rng>,
     /// The time of day.
     pub clock: Arc<dyn Clock>,
+    /// Where it is noted when credentials end.
+    pub expiries: Arc<Expiries>,
 }
 
 /// The running stages. Dropping it ends everything at once, as a crash would.
@@ -91,38 +97,11 @@ pub struct App {
     probes: JoinSet<()>,
 }
 
-/// How the stages ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ended {
-    /// Everything that was read is delivered and checkpointed, except in partitions that others have
-    /// taken: there the new owners' checkpoints count.
-    Settled,
-    /// The deadline came first: this many records are read again by the next owner.
-    Unsettled {
-        /// Records that were owed.
-        records: u64,
-    },
-    /// Everything is delivered, but the last checkpoint could not be stored.
-    NotStored,
-}
-
-/// A task ended that never ends: a bug.
-#[derive(Debug, thiserror::Error)]
-pub enum AppError {
-    /// A stage ended or panicked.
-    #[error("a stage of the pipeline ended: {0}")]
-    Stage(String),
-    /// A rule of the ledger was broken.
-    #[error("the ledger is frozen: {0}")]
-    Ledger(#[from] crate::checkpoint::ledger::LedgerError),
-}
-
 impl App {
     /// Starts all stages. `owner_id` names this process start and is never used twice.
     pub fn start(config: &Config, mut seams: Seams, owner_id: &str, status: Arc<Status>) -> Self {
         let dead_letters = Arc::new(CountedDeadLetters::new(seams.dead_letters));
         seams.dead_letters = Arc::clone(&dead_letters) as Arc<dyn DeadLetterStore>;
-        status.turns().allow(config.checkpoints.timeout);
         let ledgers = Arc::new(Ledgers::new(config.sinks.len()));
         let checkpointer = Arc::new(Checkpointer::new(
             Arc::clone(&seams.store),
@@ -140,7 +119,7 @@ impl App {
             sources: Vec::new(),
             sinks: Vec::new(),
             dead_letters,
-            expiries: Arc::default(),
+            expiries: Arc::clone(&seams.expiries),
         };
         let mut app = Self {
             observer,
@@ -288,12 +267,6 @@ impl App {
     /// Everything that waits for something outside, with the reason.
     pub fn waiting(&self) -> Vec<(String, String)> {
         self.observer.status.waiting()
-    }
-
-    /// How late the latest of the loops that must turn is, and which one it is: for whoever only
-    /// looks.
-    pub fn latest_turn(&self) -> Option<(String, Duration)> {
-        self.observer.status.turns().latest()
     }
 
     /// The ledgers, for whoever only looks.

@@ -15,17 +15,20 @@ use azure_identity::{
 };
 
 use crate::config::{Cloud, CredentialConfig};
+use crate::event_hub::Timestamp;
 
 mod auto;
 mod blob;
 mod certificate;
 mod failure;
+mod noted;
 mod transport;
 
 use auto::{Auto, Candidate};
 pub use blob::BlobCredential;
 use certificate::CertificateAssertion;
 pub(crate) use failure::{brief, is_unreachable};
+pub use noted::NotedCredential;
 use transport::{Reach, client_options};
 
 /// Variables by which a platform says that it has managed identities.
@@ -96,6 +99,18 @@ pub fn credential(
     build(config, surroundings, &|name| {
         std::env::var(name).ok().filter(|value| !value.is_empty())
     })
+}
+
+/// When the certificate of a credential ends; `None` where there is none that can be read.
+pub fn certificate_ends(config: &CredentialConfig) -> Option<Timestamp> {
+    match config {
+        CredentialConfig::ClientCertificate {
+            certificate,
+            password,
+            ..
+        } => certificate::ends(certificate, password.as_ref()),
+        _ => None,
+    }
 }
 
 fn build(

@@ -1,12 +1,14 @@
 //! The command line.
 
 pub mod checkpoints;
+pub mod completions;
 pub mod config;
 pub mod dead_letters;
 #[cfg(feature = "demo")]
 pub mod demo;
 pub mod exit;
 mod failure;
+pub mod man;
 pub mod run;
 mod table;
 
@@ -73,6 +75,10 @@ pub enum Command {
     Checkpoints(checkpoints::Args),
     /// Look at dead letters, send them again, delete them.
     DeadLetters(dead_letters::Args),
+    /// Print a script with which a shell completes command lines.
+    Completions(completions::Args),
+    /// Print or write manual pages.
+    Man(man::Args),
 }
 
 /// Where the configuration file is.
@@ -106,6 +112,8 @@ impl Cli {
             Command::Config(args) => config::run(&args),
             Command::Checkpoints(args) => checkpoints::run(args).await,
             Command::DeadLetters(args) => dead_letters::run(args).await,
+            Command::Completions(args) => completions::run(&args),
+            Command::Man(args) => man::run(&args),
         }
     }
 }

@@ -1,7 +1,8 @@
 //! 6. Formats: records become the bytes of one sink's wire format.
 //!
-//! `shaping` says as what a record leaves, in any format. `plain` is that of an `http` sink. A format also knows how the endpoint answers: it alone can
-//! tell what a 2xx answer means, and which record an answer with one item per record is about.
+//! `shaping` says as what a record leaves, in any format. `plain` is that of an `http` sink, `array`
+//! what several of them write. A format also knows how the endpoint answers: it alone can tell what a
+//! 2xx answer means, and which record an answer with one item per record is about.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,9 +14,11 @@ use crate::deliver::response::{Answer, BODY_BYTES_MAX, Verdict, by_status};
 use crate::event_hub::Timestamp;
 use crate::record::Record;
 
+mod array;
 mod plain;
 mod shaping;
 
+pub(crate) use array::array;
 pub use plain::{Plain, Success};
 pub use shaping::{Shaping, Unfit};
 

@@ -16,7 +16,8 @@
 //!
 //! Around them: [`app`] builds and joins the stages, [`config`] says what they do, [`budget`]
 //! bounds their memory, [`template`] makes names of what records say, [`proxy`] and [`trust`] hold
-//! for every connection over HTTP or TLS, [`clock`] and the traits of the stages are the seams
+//! for every connection over HTTP or TLS, `otlp` is what its
+//! messages have in common, [`clock`] and the traits of the stages are the seams
 //! behind which the simulation stands, and [`telemetry`] says how it goes. What must stay true of
 //! all of it is in `docs/architecture.md`, what is promised in `docs/guarantees.md`.
 
@@ -46,6 +47,7 @@ pub mod config;
 #[cfg(feature = "demo")]
 pub mod demo;
 mod destination;
+mod otlp;
 pub mod proxy;
 pub mod telemetry;
 pub mod template;

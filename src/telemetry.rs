@@ -8,6 +8,7 @@ pub mod histogram;
 pub mod logs;
 pub mod metrics;
 pub mod observer;
+pub mod otlp;
 pub mod seldom;
 pub mod snapshot;
 pub mod status;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use azure_core::credentials::TokenCredential;
 
 use super::Seams;
-use crate::auth::{self, Surroundings};
+use crate::auth::{self, NotedCredential, Surroundings};
 use crate::budget::Budget;
 use crate::checkpoint::CheckpointStore;
 use crate::checkpoint::blob::{BlobStore, Container};
@@ -32,6 +32,7 @@ use crate::event_hub::Source;
 use crate::event_hub::client::{Access, EventHubSource, Settings, Timeouts};
 use crate::event_hub::runtime::AmqpRuntime;
 use crate::format;
+use crate::telemetry::expiries::{Expiries, ExpiryKind};
 
 pub mod places;
 
@@ -72,6 +73,7 @@ impl Outside {
     /// When something cannot be as configured.
     pub fn reach(config: &Config, default_client_id: Option<&str>) -> Result<Self, OutsideError> {
         let credentials = Credentials::make(config, default_client_id)?;
+        let expiries = Arc::clone(&credentials.expiries);
         let (store, dead_letters) = stores(config, &credentials)?;
         let transports = config.sinks.iter();
         let transports = transports
@@ -90,6 +92,7 @@ impl Outside {
             compressor: Arc::new(compressor(config)),
             rng: Arc::new(SharedRng::from_entropy()),
             clock: Arc::new(SystemClock),
+            expiries,
         };
         Ok(Self { seams, hubs, amqp })
     }
@@ -122,7 +125,12 @@ struct Credentials {
     surroundings: Surroundings,
     /// Made once, so that sources and stores share its cache.
     unnamed: OnceCell<Arc<dyn TokenCredential>>,
+    /// Where it is noted when they end.
+    expiries: Arc<Expiries>,
 }
+
+/// What stands for the place of the credential that has no name.
+const UNNAMED: &str = "credentials (auto)";
 
 impl Credentials {
     fn make(config: &Config, default_client_id: Option<&str>) -> Result<Self, OutsideError> {
@@ -130,17 +138,25 @@ impl Credentials {
             client_id: default_client_id.map(str::to_owned),
             cloud: auth::cloud(config.cloud),
         };
+        let expiries = Arc::<Expiries>::default();
         let make = |(name, credential)| {
+            let place = format!("credentials.{name}");
+            if let Some(ends) = auth::certificate_ends(credential) {
+                let place = format!("{place}.certificate");
+                expiries.note(ExpiryKind::Certificate, &place, ends);
+            }
             let made = auth::credential(credential, &surroundings)
-                .map_err(|error| at(format!("credentials.{name}"))(&error))?;
-            Ok((String::clone(name), made))
+                .map_err(|error| at(place.clone())(&error))?;
+            Ok((String::clone(name), noted(made, &place, &expiries)))
         };
         let named = config.credentials.iter().map(make);
+        let named = named.collect::<Result<_, OutsideError>>()?;
         Ok(Self {
             configured: config.credentials.clone(),
-            named: named.collect::<Result<_, OutsideError>>()?,
+            named,
             surroundings,
             unnamed: OnceCell::new(),
+            expiries,
         })
     }
 
@@ -163,8 +179,17 @@ impl Credentials {
         let auto = CredentialConfig::Auto { client_id: None };
         let made = auth::credential(&auto, &self.surroundings)
             .map_err(|error| at(format!("{place} (auto)"))(&error))?;
-        Ok(Arc::clone(self.unnamed.get_or_init(|| made)))
+        let noted = || noted(made, UNNAMED, &self.expiries);
+        Ok(Arc::clone(self.unnamed.get_or_init(noted)))
     }
+}
+
+fn noted(
+    credential: Arc<dyn TokenCredential>,
+    place: &str,
+    expiries: &Arc<Expiries>,
+) -> Arc<dyn TokenCredential> {
+    Arc::new(NotedCredential::new(credential, place, expiries))
 }
 
 impl Credentials {
@@ -178,8 +203,12 @@ impl Credentials {
         let auto = CredentialConfig::Auto { client_id: None };
         let configured = name.and_then(|name| self.configured.get(name));
         let configured = configured.cloned().unwrap_or(auto);
-        let surroundings = self.surroundings.clone();
-        let anew = move || auth::credential(&configured, &surroundings).ok();
+        let (surroundings, expiries) = (self.surroundings.clone(), Arc::clone(&self.expiries));
+        let place = name.map_or(UNNAMED.to_owned(), |name| format!("credentials.{name}"));
+        let anew = move || {
+            let made = auth::credential(&configured, &surroundings).ok()?;
+            Some(noted(made, &place, &expiries))
+        };
         Ok(EntraCredentials::new(shared, anew))
     }
 }
@@ -210,6 +239,7 @@ fn http_transport(
     sink: &SinkConfig,
     credentials: &Credentials,
 ) -> Result<Arc<dyn Transport>, OutsideError> {
+    let expiries = Arc::clone(&credentials.expiries);
     let credentials = match &sink.connection.auth {
         SinkAuth::Entra { credential, .. } => {
             let place = format!("sinks.{name}.auth.credential");
@@ -219,6 +249,7 @@ fn http_transport(
     };
     let http = HttpTransport::new(name, sink, credentials);
     let http = http.map_err(|error| at(format!("sinks.{name}"))(&error))?;
+    let http = http.noting(expiries);
     Ok(format::of(sink, Arc::new(SystemClock)).transport(Arc::new(http)))
 }
 

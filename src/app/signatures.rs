@@ -7,7 +7,8 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use crate::config::connection_string::ConnectionString;
-use crate::config::{Config, DeadLettersConfig, Secret, SourceAccess, StoreConfig};
+use crate::config::{Config, DeadLettersConfig, Secret, SinkKind, SourceAccess, StoreConfig};
+use crate::destination;
 use crate::event_hub::Timestamp;
 use crate::telemetry::expiries::{Expiries, ExpiryKind};
 use crate::telemetry::status::Status;
@@ -24,8 +25,8 @@ struct Signature {
     ends: Timestamp,
 }
 
-/// Notes in `expiries` and logs when each ready-made signature of the configuration ends, and tells `status` from 24 hours
-/// before on. The tasks end by themselves when the signatures have; drop the set to end them.
+/// Notes in `expiries` and logs when each ready-made signature of the configuration ends, and tells
+/// `status` from 24 hours before on. The tasks end by themselves when the signatures have; drop the set to end them.
 pub fn watch(config: &Config, status: &Arc<Status>, expiries: &Expiries) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
     for signature in signatures(config) {
@@ -82,6 +83,16 @@ fn signatures(config: &Config) -> Vec<Signature> {
         DeadLettersConfig::Blob { container_url, .. } => Some(container_url),
         DeadLettersConfig::Checkpoints | DeadLettersConfig::Directory { .. } => None,
     };
+    let of_sinks = config.sinks.iter().filter_map(|(name, sink)| {
+        let SinkKind::Blob { container_url, .. } = &sink.kind else {
+            return None;
+        };
+        let section = destination::AZURE_BLOB;
+        Some(Signature {
+            place: format!("sinks.{name}.{section}.container_url"),
+            ends: url_ends(container_url)?,
+        })
+    });
     let of_stores = [
         ("checkpoints.container_url", of_checkpoints),
         ("dead_letters.container_url", of_dead_letters),
@@ -92,7 +103,7 @@ fn signatures(config: &Config) -> Vec<Signature> {
             ends: url_ends(url?)?,
         })
     });
-    of_sources.chain(of_stores).collect()
+    of_sources.chain(of_stores).chain(of_sinks).collect()
 }
 
 /// The `se` of a signed URL, an RFC 3339 time or a date
@@ -110,7 +121,7 @@ mod tests {
     use crate::config::{FileText, load};
 
     #[test]
-    fn those_of_both_stores_are_watched() {
+    fn those_of_stores_and_archives_are_watched() {
         let text = r#"
             [sources.entra]
             connection_string = "Endpoint=sb://a.servicebus.windows.net/;SharedAccessKeyName=k;SharedAccessKey=YWJj;EntityPath=logs"
@@ -118,6 +129,10 @@ mod tests {
             [sinks.siem]
             type = "http"
             endpoint = "https://siem.example.com"
+            [sinks.archive]
+            type = "azure_blob"
+            [sinks.archive.azure_blob]
+            container_url = "https://c.blob.core.windows.net/c?se=2030-01-03&sig=abc"
             [checkpoints]
             store = "blob"
             container_url = "https://a.blob.core.windows.net/c?se=2030-01-01&sig=abc"
@@ -135,6 +150,10 @@ mod tests {
         let expected = [
             ("checkpoints.container_url", "2030-01-01T00:00:00.000Z"),
             ("dead_letters.container_url", "2030-01-02T03:04:05.000Z"),
+            (
+                "sinks.archive.azure_blob.container_url",
+                "2030-01-03T00:00:00.000Z",
+            ),
         ];
         assert_eq!(
             found,

@@ -22,6 +22,8 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::config::Secret;
+use crate::event_hub::Timestamp;
+use crate::telemetry::expiries::der_ends;
 
 /// How long an assertion holds; one is made for every request.
 const ASSERTION_LIFE: Duration = Duration::from_secs(5 * 60);
@@ -69,12 +71,7 @@ impl CertificateAssertion {
         audience: String,
         client_id: String,
     ) -> Result<Self, CertificateError> {
-        let text = certificate.expose();
-        let (certificate, key) = match text.contains("-----BEGIN") {
-            true if password.is_some() => return Err(CertificateError::NeedlessPassword),
-            true => from_pem(text)?,
-            false => from_pkcs12(text, password.map_or("", Secret::expose))?,
-        };
+        let (certificate, key) = read(certificate, password)?;
         let thumbprint = digest::digest(&digest::SHA256, &certificate);
         let header = serde_json::json!({
             "alg": "PS256",
@@ -131,6 +128,24 @@ impl ClientAssertion for CertificateAssertion {
         self.assertion(SystemTime::now()).ok_or_else(|| {
             azure_core::Error::with_message(ErrorKind::Credential, "the assertion was not signed")
         })
+    }
+}
+
+/// When the certificate ends; `None` when it cannot be read.
+pub(super) fn ends(certificate: &Secret, password: Option<&Secret>) -> Option<Timestamp> {
+    let (certificate, _) = read(certificate, password).ok()?;
+    der_ends(&certificate)
+}
+
+fn read(
+    certificate: &Secret,
+    password: Option<&Secret>,
+) -> Result<(Vec<u8>, KeyPair), CertificateError> {
+    let text = certificate.expose();
+    match text.contains("-----BEGIN") {
+        true if password.is_some() => Err(CertificateError::NeedlessPassword),
+        true => from_pem(text),
+        false => from_pkcs12(text, password.map_or("", Secret::expose)),
     }
 }
 

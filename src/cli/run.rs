@@ -16,6 +16,7 @@ use crate::deliver::dead_letter::COMPONENT as DEAD_LETTERS;
 use crate::event_hub::SourceErrorKind;
 use crate::telemetry::health::{Health, HealthServer, Pulse};
 use crate::telemetry::heartbeat::Heartbeat;
+use crate::telemetry::otlp::Push;
 use crate::telemetry::status::Status;
 
 /// Arguments of `run`.
@@ -118,14 +119,7 @@ async fn forward(
         return exit;
     }
     let status = Arc::new(Status::default());
-    let needed = config
-        .sources
-        .keys()
-        .map(|name| format!("source {name}"))
-        .collect();
-    let sinks = config.sinks.keys().map(|name| format!("sink {name}"));
-    let asked = sinks.chain([DEAD_LETTERS.to_owned()]).collect();
-    let health = Arc::new(Health::new(Arc::clone(&status), needed, asked));
+    let health = health(config, &status);
     let server = match listen(config, &health) {
         Ok(server) => server,
         Err(reason) => {
@@ -137,6 +131,7 @@ async fn forward(
     let owner = owner_id();
     let mut app = App::start(config, seams, &owner, Arc::clone(&status));
     let mut signatures = signatures::watch(config, &status, app.observer().expiries());
+    let push = Push::start(app.observer(), |name| std::env::var(name).ok());
     tracing::info!(
         event = "started",
         version = env!("CARGO_PKG_VERSION"),
@@ -166,10 +161,9 @@ async fn forward(
     heartbeat.stop().await;
     let exit = if failed { Exit::Internal } else { end(ended) };
     // Connections that do not close in time are left to the end of the process.
-    if tokio::time::timeout_at(deadline, hubs.close())
-        .await
-        .is_err()
-    {
+    let closing = tokio::time::timeout_at(deadline, hubs.close());
+    let (closed, ()) = tokio::join!(closing, push.stop());
+    if closed.is_err() {
         tracing::debug!(
             event = "connections_left",
             "connections to the event hub are left open"
@@ -208,6 +202,16 @@ fn end(ended: Ended) -> Exit {
             Exit::Unsettled
         }
     }
+}
+
+/// What the probes look at.
+fn health(config: &Config, status: &Arc<Status>) -> Arc<Health> {
+    status.turns().allow(config.checkpoints.timeout);
+    let sources = config.sources.keys().map(|name| format!("source {name}"));
+    let sinks = config.sinks.keys().map(|name| format!("sink {name}"));
+    let asked = sinks.chain([DEAD_LETTERS.to_owned()]);
+    let (needed, asked) = (sources.collect(), asked.collect());
+    Arc::new(Health::new(Arc::clone(status), needed, asked))
 }
 
 fn listen(config: &Config, health: &Arc<Health>) -> Result<Option<HealthServer>, String> {

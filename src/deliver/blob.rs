@@ -30,7 +30,7 @@ impl BlobTransport {
     /// Whether it is there already, where a policy forbids to write it again.
     async fn is_there(&self, name: &str) -> Result<bool, TransportError> {
         let head = self.container.head(name).await;
-        let head = head.map_err(|error| TransportError::Refused(error.to_string()))?;
+        let head = head.map_err(|error| TransportError::Declined(error.to_string()))?;
         Ok(head.is_some())
     }
 }
@@ -63,11 +63,10 @@ fn answer(stored: Result<(), NotStored>) -> Result<Answer, TransportError> {
             problem,
         }) => match status {
             400 | 408 | 413 | 429 | 500..=599 => (status, retry_after),
-            _ => return Err(TransportError::Refused(problem)),
+            _ => return Err(TransportError::Declined(problem)),
         },
-        Err(NotStored::Immutable { problem } | NotStored::NoToken(problem)) => {
-            return Err(TransportError::Refused(problem));
-        }
+        Err(NotStored::Immutable { problem }) => return Err(TransportError::Declined(problem)),
+        Err(NotStored::NoToken(problem)) => return Err(TransportError::Refused(problem)),
         Err(NotStored::TimedOut) => return Err(TransportError::Timeout),
         Err(NotStored::NoAnswer(problem)) => return Err(TransportError::Broken(problem)),
     };

@@ -15,6 +15,7 @@ use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use super::request_id::RequestId;
 use super::response::{Answer, BODY_BYTES_MAX, TransportError, retry_after};
 use crate::config::SinkConfig;
+use crate::telemetry::expiries::{Expiries, ExpiryKind, pem_ends};
 
 mod auth;
 mod client;
@@ -26,9 +27,10 @@ mod rotation;
 mod secrets;
 mod tokens;
 
-use client::Times;
+pub(crate) use client::{Times, build as build_client};
 use connection::{Connection, Fixed};
 pub use entra::EntraCredentials;
+pub(crate) use errors::words_of;
 use errors::{text_of, transport_error};
 use rotation::Watching;
 use secrets::Material;
@@ -87,6 +89,8 @@ pub struct HttpTransport {
     has_files: bool,
     /// How often `current` was replaced.
     changes: AtomicU64,
+    /// Where it is noted when certificates end.
+    expiries: Arc<Expiries>,
 }
 
 /// A client could not be built from a sink's configuration.
@@ -125,7 +129,25 @@ impl HttpTransport {
             has_files: watching.has_files(),
             watch: tokio::sync::Mutex::new(watching),
             changes: AtomicU64::new(0),
+            expiries: Arc::default(),
         })
+    }
+
+    /// Notes there when the certificate ends by which this end is known, and when that changes.
+    pub fn noting(self, expiries: Arc<Expiries>) -> Self {
+        let noting = Self { expiries, ..self };
+        noting.note_ends();
+        noting
+    }
+
+    fn note_ends(&self) {
+        let current = self.current();
+        if let Some((certificate, _)) = &current.material.connection.tls.identity
+            && let Some(ends) = pem_ends(certificate.expose())
+        {
+            let place = format!("{}.tls.certificate", self.fixed.place);
+            self.expiries.note(ExpiryKind::Certificate, &place, ends);
+        }
     }
 
     fn current(&self) -> Arc<Connection> {

@@ -39,9 +39,12 @@ pub enum TransportError {
     /// Nothing was sent: there is no token to send it with, for now.
     #[error("no token: {0}")]
     NoToken(String),
-    /// Nothing was sent: whoever gives tokens refuses to give one.
+    /// Nothing was sent: whoever gives tokens, or a proxy, refuses the credentials.
     #[error("{0}")]
     Refused(String),
+    /// It was not taken for a reason that somebody has to mend, and that may be this request's own.
+    #[error("{0}")]
+    Declined(String),
 }
 
 /// What follows from an attempt.
@@ -148,9 +151,11 @@ pub fn judge(
 ) -> Verdict {
     match attempt {
         Ok(answer) => format.judge(answer, records),
-        Err(TransportError::Refused(reason)) => Verdict::Refused {
-            reason: reason.clone(),
-        },
+        Err(TransportError::Refused(reason) | TransportError::Declined(reason)) => {
+            Verdict::Refused {
+                reason: reason.clone(),
+            }
+        }
         Err(error) => Verdict::NotNow {
             reason: error.to_string(),
             retry_after: None,
@@ -286,13 +291,15 @@ mod tests {
 
     #[test]
     fn a_refused_client_is_refused() {
-        let refused = || Err(TransportError::Refused("no token".into()));
-        for verdict in [
-            judge(&refused(), &plain(), 1),
-            judge_probe(&refused(), &plain()),
-        ] {
-            let reason = "no token".to_owned();
-            assert_eq!(verdict, Verdict::Refused { reason });
+        for error in [TransportError::Refused, TransportError::Declined] {
+            let refused = || Err(error("no token".into()));
+            for verdict in [
+                judge(&refused(), &plain(), 1),
+                judge_probe(&refused(), &plain()),
+            ] {
+                let reason = "no token".to_owned();
+                assert_eq!(verdict, Verdict::Refused { reason });
+            }
         }
     }
 

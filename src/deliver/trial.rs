@@ -49,7 +49,7 @@ pub(super) struct Trial {
 pub(super) enum Failure {
     /// With an answer, or without any.
     Plain,
-    /// It is about credentials, whatever the batch.
+    /// It is about the sink's credentials: that is no batch's fault.
     Unauthorized,
     /// The connection ended before there was a whole answer.
     Broken,
@@ -65,7 +65,7 @@ impl Trial {
             Failure::Broken => self.breaks.saturating_add(1),
             Failure::Plain | Failure::Unauthorized | Failure::Throttled => 0,
         };
-        if failure == Failure::Throttled {
+        if matches!(failure, Failure::Throttled | Failure::Unauthorized) {
             return;
         }
         let is_passed_by = self.is_passed_by(accepted);
@@ -167,14 +167,17 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn throttling_is_nobodys_fault() {
-        let mut trial = Trial::default();
-        for accepted in 0..100 {
-            tokio::time::advance(TIME).await;
-            trial.failed(accepted, Failure::Throttled);
+    async fn throttling_and_credentials_are_nobodys_fault() {
+        for failure in [Failure::Throttled, Failure::Unauthorized] {
+            let mut trial = Trial::default();
+            for accepted in 0..100 {
+                tokio::time::advance(TIME).await;
+                trial.failed(accepted, failure);
+            }
+            assert!(trial.is_stuck(), "{failure:?}");
+            assert!(!trial.is_guilty(1_000, 5, false), "{failure:?}");
+            assert!(!trial.is_guilty(1_000, 1, true), "{failure:?}");
         }
-        assert!(trial.is_stuck() && !trial.is_guilty(1_000, 5, false));
-        assert!(!trial.is_guilty(1_000, 1, true));
     }
 
     #[tokio::test(start_paused = true)]

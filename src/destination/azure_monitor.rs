@@ -15,12 +15,11 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::Destination;
 use super::shaped::Shaped;
-use crate::compress::Compression;
 use crate::config::declare::{Key, Kind, Need, Section, TextRule, View, text};
 use crate::config::{Secret, SinkAuth, SinkConfig};
 use crate::deliver::response::{Answer, Verdict};
 use crate::event_hub::Timestamp;
-use crate::format::{Format, Unfit};
+use crate::format::{Format, Unfit, array};
 use crate::record::Record;
 
 mod answer;
@@ -38,7 +37,7 @@ pub(super) const AZURE_MONITOR: Destination = Destination {
         &["azure_monitor.rule_id"],
         &["azure_monitor.stream"],
     ],
-    takes_zstd: true,
+    takes_zstd: false,
     is_plain: false,
     complete,
 };
@@ -113,9 +112,6 @@ fn complete(view: &View<'_>, sink: &mut SinkConfig) -> Option<()> {
             scope: view.cloud().monitor_scope().to_owned(),
         };
     }
-    if let Compression::Zstd { .. } = sink.compression {
-        sink.compression = Compression::Gzip { level: 6 };
-    }
     sink.batch.bytes = sink.batch.bytes.min(BYTES_MAX);
     let sent = sink.batch.compressed_bytes.unwrap_or(SENT_BYTES_MAX);
     sink.batch.compressed_bytes = Some(sent.min(SENT_BYTES_MAX));
@@ -158,14 +154,9 @@ impl Format for AzureMonitor {
 
     fn write(&self, records: &mut dyn Iterator<Item = Record<'_>>, out: &mut Vec<u8>) {
         let now = self.shaped.now();
-        out.push(b'[');
-        for (index, record) in records.enumerate() {
-            if index > 0 {
-                out.push(b',');
-            }
-            rows::write(&record, self, now, out);
-        }
-        out.push(b']');
+        array(records, out, |record, out| {
+            rows::write(record, self, now, out);
+        });
     }
 
     fn judge(&self, answer: &Answer, records: usize) -> Verdict {

@@ -19,7 +19,7 @@ use super::shaped::Shaped;
 use crate::config::declare::{Key, Kind, Need, SecretRule, Section, TextRule, View, text};
 use crate::config::{Secret, SinkAuth, SinkConfig};
 use crate::event_hub::Timestamp;
-use crate::format::{Format, Unfit};
+use crate::format::{Format, Unfit, array};
 use crate::record::{EventTime, Field, Record, Severity};
 
 pub(super) const CORALOGIX: Destination = Destination {
@@ -168,13 +168,8 @@ impl Format for Coralogix {
 
     fn write(&self, records: &mut dyn Iterator<Item = Record<'_>>, out: &mut Vec<u8>) {
         let now = self.shaped.now();
-        out.push(b'[');
-        for (index, record) in records.enumerate() {
-            if index > 0 {
-                out.push(b',');
-            }
-            self.write_record(&record, now, out);
-        }
-        out.push(b']');
+        array(records, out, |record, out| {
+            self.write_record(record, now, out);
+        });
     }
 }

@@ -17,9 +17,8 @@ use super::members::Members;
 use super::shaped::Shaped;
 use crate::config::declare::{Key, Kind, Need, SecretRule, Section, TextRule, View, text};
 use crate::config::{Secret, SinkConfig};
-use crate::deliver::response::{Answer, Verdict, by_status};
 use crate::event_hub::Timestamp;
-use crate::format::{Format, Unfit};
+use crate::format::{Format, Unfit, array};
 use crate::record::{Field, Record, TRUNCATED_BYTES_MIN};
 
 pub(super) const DATADOG: Destination = Destination {
@@ -182,18 +181,8 @@ impl Format for Datadog {
 
     fn write(&self, records: &mut dyn Iterator<Item = Record<'_>>, out: &mut Vec<u8>) {
         let now = self.shaped.now();
-        out.push(b'[');
-        for (index, record) in records.enumerate() {
-            if index > 0 {
-                out.push(b',');
-            }
-            self.write_record(&record, now, out);
-        }
-        out.push(b']');
-    }
-
-    /// 403 is a wrong key; everything else is as usual.
-    fn judge(&self, answer: &Answer, _records: usize) -> Verdict {
-        by_status(answer)
+        array(records, out, |record, out| {
+            self.write_record(record, now, out);
+        });
     }
 }

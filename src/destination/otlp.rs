@@ -4,8 +4,6 @@
 
 use std::sync::Arc;
 
-use percent_encoding::percent_decode_str;
-
 use super::Destination;
 use super::shaped::Shaped;
 use crate::config::SinkConfig;
@@ -13,6 +11,7 @@ use crate::config::declare::{Key, Kind, Need, Section, TextRule, View, text};
 use crate::deliver::response::{Answer, Verdict};
 use crate::event_hub::Timestamp;
 use crate::format::{Format, Unfit};
+use crate::otlp::{KeyValue, pairs};
 use crate::record::Record;
 
 mod answer;
@@ -20,7 +19,6 @@ mod body;
 mod message;
 
 use body::Paths;
-use message::KeyValue;
 
 pub(super) const OTLP: Destination = Destination {
     name: "otlp",
@@ -71,10 +69,7 @@ fn complete(view: &View<'_>, sink: &mut SinkConfig) -> Option<()> {
     let service = service.unwrap_or("microsoft-entra-id".to_owned());
     let mut resource = vec![KeyValue::new("service.name", service)];
     let further = view.text("otlp.resource_attributes").unwrap_or_default();
-    for (key, value) in further.split(',').filter_map(|pair| pair.split_once('=')) {
-        let value = percent_decode_str(value.trim()).decode_utf8_lossy();
-        resource.push(KeyValue::new(key.trim(), value));
-    }
+    resource.extend(pairs(&further).map(|(key, value)| KeyValue::new(key, value)));
     sink.format = Some(Arc::new(Otlp {
         encoding: match view.word("otlp.encoding") {
             Some("json") => Encoding::Json,

@@ -8,7 +8,7 @@ use crate::deliver::response::{ACCEPTING, Answer, Verdict, by_status};
 use crate::event_hub::Timestamp;
 use crate::record::Record;
 
-use super::{Format, Shaping, Unfit};
+use super::{Format, Shaping, Unfit, array};
 
 /// The wire format of an `http` sink.
 ///
@@ -135,16 +135,9 @@ impl Format for Plain {
                     self.write_line(&record, now, out);
                 }
             }
-            Encoding::JsonArray => {
-                out.push(b'[');
-                for (index, record) in records.enumerate() {
-                    if index > 0 {
-                        out.push(b',');
-                    }
-                    self.shaping.write(&record, now, out);
-                }
-                out.push(b']');
-            }
+            Encoding::JsonArray => array(records, out, |record, out| {
+                self.shaping.write(record, now, out);
+            }),
         }
         out.extend_from_slice(&self.suffix);
     }

@@ -28,6 +28,9 @@ pub use level::{LASTS, LogLevel, SetError, go_back_if_due, level, set};
 /// Crates whose lines may show every level that is asked for.
 const OURS: [&str; 2] = ["entra_forwarder", "entra_forwarder_emulator"];
 
+/// Beginnings of the names of crates that never show anything.
+const QUOTING: [&str; 2] = ["azure_", "fe2o3_"];
+
 /// A log filter that cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[error(
@@ -70,11 +73,11 @@ fn filter(text: &str) -> Result<EnvFilter, BadFilter> {
     let bad = || BadFilter(text.to_owned());
     // A level alone is meant for this program; the libraries below it have their own words.
     let asked = match text.parse::<Level>() {
-        // The Azure SDK and the verifier of certificates report each refusal at each attempt, some
-        // several times, as warnings and as errors; this program reports it once.
+        // The verifier of certificates reports each refusal at each attempt, as a warning; this
+        // program reports it once.
         Ok(level) => format!(
-            "warn,azure_messaging_eventhubs=off,azure_core_amqp=off,fe2o3_amqp=off,\
-             rustls_platform_verifier=off,entra_forwarder={level},entra_forwarder_emulator={level}"
+            "warn,rustls_platform_verifier=off,entra_forwarder={level},\
+             entra_forwarder_emulator={level}"
         ),
         Err(_) if names_no_level(text) => return Err(bad()),
         Err(_) => text.to_owned(),
@@ -115,10 +118,13 @@ fn names_no_level(filter: &str) -> bool {
         .any(|part| !part.contains('=') && part.parse::<LevelFilter>().is_err())
 }
 
-/// What no setting lifts: below `info`, the libraries print frames, with bodies and tokens in them.
+/// What no setting lifts: below `info`, the libraries print frames, with bodies and tokens in them;
+/// and those that speak to Azure quote at every level what a peer has answered, which may be what
+/// it was told.
 fn ceiling() -> Targets {
     Targets::new()
         .with_default(LevelFilter::INFO)
+        .with_targets(QUOTING.map(|target| (target, LevelFilter::OFF)))
         .with_targets(OURS.map(|target| (target, LevelFilter::TRACE)))
 }
 
@@ -129,16 +135,13 @@ mod tests {
     #[test]
     fn libraries_never_log_below_info() {
         let ceiling = ceiling();
-        for target in [
-            "fe2o3_amqp::link",
-            "azure_core_amqp",
-            "hyper::proto",
-            "reqwest",
-            "h2",
-        ] {
+        for target in ["hyper::proto", "reqwest", "h2", "rustls"] {
             assert!(ceiling.would_enable(target, &Level::INFO), "{target}");
             assert!(!ceiling.would_enable(target, &Level::DEBUG), "{target}");
             assert!(!ceiling.would_enable(target, &Level::TRACE), "{target}");
+        }
+        for target in ["fe2o3_amqp::link", "azure_core_amqp", "azure_identity::x"] {
+            assert!(!ceiling.would_enable(target, &Level::ERROR), "{target}");
         }
         assert!(ceiling.would_enable("entra_forwarder::partition", &Level::TRACE));
     }

@@ -60,6 +60,11 @@ impl Observer {
         &self.expiries
     }
 
+    /// How late the latest of the loops that must turn is, and which one it is.
+    pub fn latest_turn(&self) -> Option<(String, Duration)> {
+        self.status.turns().latest()
+    }
+
     /// What the process looks like now. Asks nobody outside, and waits for nothing.
     pub fn snapshot(&self) -> Snapshot {
         let now = self.clock.now();

@@ -6,33 +6,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use entra_forwarder::budget::Budget;
-use entra_forwarder::checkpoint::ledger::{Generation, SinkId};
-use entra_forwarder::checkpoint::ledgers::{LedgerId, Ledgers};
-use entra_forwarder::clock::{SharedRng, SystemClock};
-use entra_forwarder::compress::CompressionPool;
+use entra_forwarder::clock::SystemClock;
 use entra_forwarder::config::{BatchConfig, RetryConfig, Secret, SinkConfig, SinkProxy};
-use entra_forwarder::deliver::condition::Condition;
-use entra_forwarder::deliver::dead_letter::memory::MemoryDeadLetters;
-use entra_forwarder::deliver::flow::Flow;
 use entra_forwarder::deliver::http::HttpTransport;
-use entra_forwarder::deliver::refusals::Refusals;
 use entra_forwarder::deliver::response::TransportError;
-use entra_forwarder::deliver::sink::{SinkContext, SinkStats, run};
-use entra_forwarder::envelope;
 use entra_forwarder::event_hub::{Offset, PartitionId, Position, SequenceNumber};
-use entra_forwarder::record::{EventBody, HubName, Origin, Slice};
-use entra_forwarder::telemetry::status::Status;
-use smallvec::smallvec;
-use tokio::sync::mpsc;
-use tokio::task::JoinSet;
+use entra_forwarder::record::{HubName, Origin};
 
 use crate::books::Client;
 use crate::endpoint::Script;
+use crate::sink::Sink;
 use crate::trust::Trust;
 
-/// Longer than anything here may take.
-const PATIENCE: Duration = Duration::from_secs(40);
+/// For an answer, longer than any may take.
+const LONG: Duration = Duration::from_secs(20);
 /// For an answer, where some never come: each costs this much.
 const SHORT: Duration = Duration::from_millis(700);
 
@@ -64,7 +51,7 @@ pub(crate) fn config(records: usize, concurrency: usize) -> SinkConfig {
             ..BatchConfig::default()
         },
         concurrency,
-        timeout: PATIENCE / 2,
+        timeout: LONG,
         retry: RetryConfig {
             initial: Duration::from_millis(10),
             max: Duration::from_millis(50),
@@ -97,13 +84,8 @@ pub(crate) fn marked(count: usize, marks: &[(usize, &str)]) -> Vec<Bytes> {
 
 /// The running sink.
 pub(crate) struct Bench {
-    context: Arc<SinkContext>,
+    sink: Sink,
     client: Arc<Client>,
-    ledgers: Arc<Ledgers>,
-    letters: MemoryDeadLetters,
-    ledger: (LedgerId, Generation),
-    queue: mpsc::Sender<Slice>,
-    running: JoinSet<()>,
     given: Vec<Bytes>,
     events: i64,
 }
@@ -126,40 +108,9 @@ impl Bench {
         let http = HttpTransport::new("siem", &config, None).unwrap();
         let format = entra_forwarder::format::of(&config, Arc::new(SystemClock));
         let client = Arc::new(Client::new(http, Arc::clone(&format)));
-        let ledgers = Arc::new(Ledgers::new(1));
-        let (status, letters) = (Arc::<Status>::default(), MemoryDeadLetters::new());
-        let context = Arc::new(SinkContext {
-            id: SinkId(0),
-            name: "siem".into(),
-            format,
-            transport: Arc::clone(&client) as _,
-            compressor: Arc::new(CompressionPool::new(2)),
-            dead_letters: Arc::new(letters.clone()),
-            refusals: Arc::new(Refusals::new("siem", Arc::clone(&status), config.refusals)),
-            status: Arc::clone(&status),
-            clock: Arc::new(SystemClock),
-            ledgers: Arc::clone(&ledgers),
-            rng: Arc::new(SharedRng::seeded(1)),
-            draining: Default::default(),
-            condition: Arc::new(Condition::new("siem", status)),
-            stats: SinkStats::starting_with(config.concurrency),
-            bodies: Budget::new(256 << 20).bodies(1),
-            flow: Arc::new(Flow::new(&config, Arc::new(SharedRng::seeded(2)))),
-            config,
-        });
-        let id = ledgers.add("logs", &PartitionId::new("0"));
-        let ledger = (id, ledgers.start(id, None));
-        let (queue, slices) = mpsc::channel(4);
-        let mut running = JoinSet::new();
-        running.spawn(run(slices, Arc::clone(&context)));
         Self {
-            context,
+            sink: Sink::start("siem", config, format, Arc::clone(&client) as _),
             client,
-            ledgers,
-            letters,
-            ledger,
-            queue,
-            running,
             given: Vec::new(),
             events: 0,
         }
@@ -174,23 +125,13 @@ impl Bench {
             enqueued_at: None,
         };
         self.events += 1;
-        let owed = u32::try_from(records.len()).unwrap();
-        let (id, generation) = self.ledger;
-        let opened = self
-            .ledgers
-            .open(id, generation, position.clone(), 1, owed, smallvec![owed]);
-        let receipts = opened.unwrap().pop().unwrap();
         let origin = Origin {
             hub: Arc::new(HubName::new("contoso.servicebus.windows.net", "logs")),
             partition: PartitionId::new("0"),
             position,
         };
-        let permit = Budget::new(1 << 20).reserve(1).await;
-        let body = EventBody::new(envelope::split(&body.into(), 0), origin, permit);
-        let slice = Slice::whole(Arc::new(body), receipts);
         self.given.extend_from_slice(records);
-        let given = tokio::time::timeout(PATIENCE, self.queue.send(slice)).await;
-        given.expect("the sink takes it in time").unwrap();
+        self.sink.give(origin, body.into()).await;
     }
 
     /// What every attempt so far has led to.
@@ -200,7 +141,7 @@ impl Bench {
 
     /// What the sink last said of the endpoint.
     pub(crate) fn waiting(&self) -> Vec<(String, String)> {
-        self.context.status.waiting()
+        self.sink.waiting()
     }
 
     /// Ends it when everything is settled, and holds what the endpoint has against what the rules
@@ -210,19 +151,16 @@ impl Bench {
         script: &Script,
         fate: impl Fn(&Bytes) -> Option<&'static str>,
     ) -> Ended {
-        drop(self.queue);
-        let ended = tokio::time::timeout(PATIENCE, self.running.join_next()).await;
-        let Ok(ended) = ended else {
+        if !self.sink.end().await {
             let mut results = BTreeMap::<String, usize>::new();
             for result in self.client.results() {
                 *results.entry(format!("{result:?}")).or_default() += 1;
             }
             panic!(
                 "not everything is settled: {results:#?}, {:?}",
-                self.context.status.waiting()
+                self.sink.waiting()
             );
-        };
-        ended.unwrap().unwrap();
+        }
         let seen = script.seen();
         assert_eq!(self.client.wrong(), Vec::<String>::new());
         let mut accepted = HashMap::<&Bytes, u64>::new();
@@ -237,7 +175,7 @@ impl Bench {
                 *accepted.entry(record).or_default() += u64::from(request.is_accepted);
             }
         }
-        let stored = self.letters.all();
+        let stored = self.sink.letters();
         let letters: BTreeMap<_, _> = stored
             .iter()
             .map(|letter| (letter.body.clone(), letter.facts.reason.clone()))
@@ -259,7 +197,7 @@ impl Bench {
                 }
             }
         }
-        let balance = self.ledgers.balance().sinks[0];
+        let balance = self.sink.balance();
         let (given, dead) = (self.given.len() as u64, letters.len() as u64);
         assert_eq!(balance.delivered, given - dead);
         assert_eq!((balance.dead_lettered, balance.in_flight), (dead, 0));

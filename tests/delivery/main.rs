@@ -15,6 +15,8 @@ mod certificates;
 mod ports;
 #[path = "../support/server.rs"]
 mod server;
+#[path = "../support/sink.rs"]
+mod sink;
 #[allow(dead_code, reason = "the process tests use the rest")]
 #[path = "../support/trust.rs"]
 mod trust;

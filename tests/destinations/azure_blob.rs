@@ -312,7 +312,7 @@ async fn answers_mean_what_they_mean_elsewhere() {
         ),
         (412, "LeaseIdMissing", "break the lease"),
     ] {
-        let Err(TransportError::Refused(reason)) = of(status, code, name).await else {
+        let Err(TransportError::Declined(reason)) = of(status, code, name).await else {
             panic!("{code}");
         };
         assert!(reason.contains(words), "{reason}");

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use entra_forwarder::compress::Compression;
 use entra_forwarder::config::{FileText, SinkAuth, load};
 use serde_json::{Value, json};
 
@@ -41,13 +40,12 @@ fn the_keys() {
     let batch = (sink.batch.bytes, sink.batch.compressed_bytes);
     assert_eq!(batch, (1 << 20, Some(1 << 20)));
     let more = "type = \"azure_monitor\"\nbatch.bytes = \"60MiB\"\n\
-                batch.compressed_bytes = \"2MiB\"\ncompression = \"zstd\"";
+                batch.compressed_bytes = \"2MiB\"";
     let large = SINK.replace("type = \"azure_monitor\"", more);
     let large = format!("{large}[limits]\nmemory_budget = \"1GiB\"\n");
     let sink = config(&large).sinks.remove("siem").unwrap();
     let batch = (sink.batch.bytes, sink.batch.compressed_bytes);
     assert_eq!(batch, (48 << 20, Some(1 << 20)));
-    assert_eq!(sink.compression, Compression::Gzip { level: 6 });
 
     let problems = wrong("[sinks.siem]\ntype = \"azure_monitor\"\n");
     for key in [
@@ -59,6 +57,9 @@ fn the_keys() {
     }
     let problems = wrong(&format!("{SINK}credential = \"nobody\"\n"));
     assert!(problems.contains("azure_monitor.credential"), "{problems}");
+    let zstd = "type = \"azure_monitor\"\ncompression = \"zstd\"";
+    let problems = wrong(&SINK.replace("type = \"azure_monitor\"", zstd));
+    assert!(problems.contains("not known to take zstd"), "{problems}");
     // A token never travels without TLS.
     let problems = wrong(&SINK.replace("https://", "http://"));
     assert!(problems.contains("token is sent"), "{problems}");
@@ -178,6 +179,13 @@ fn api(request: &Arrival) -> (u16, String) {
     }
 }
 
+/// The sink at an address, by a token, with more keys.
+fn against(url: &str, more: &str) -> String {
+    let endpoint = "endpoint = \"https://dce-ab12.westeurope-1.ingest.monitor.azure.com\"";
+    let token = "auth.type = \"bearer\"\nauth.token = \"a-token\"";
+    SINK.replace(endpoint, &format!("endpoint = \"{url}\"\n{token}\n{more}"))
+}
+
 #[tokio::test]
 async fn the_api_takes_everything_but_what_it_refuses() {
     let calls = Arc::new(AtomicUsize::new(0));
@@ -190,23 +198,8 @@ async fn the_api_takes_everything_but_what_it_refuses() {
         }
     })
     .await;
-    let address = format!(
-        "endpoint = \"{}\"\nauth.type = \"bearer\"\nauth.token = \"a-token\"",
-        api.url()
-    );
-    let endpoint = SINK
-        .lines()
-        .find(|line| line.starts_with("endpoint"))
-        .unwrap();
-    let mut world = World::start(&SINK.replace(endpoint, &address));
-    for event in 0..30 {
-        let records: Vec<_> = (0..100)
-            .map(|n| format!("{{\"n\":{},\"category\":\"AuditLogs\"}}", event * 100 + n))
-            .collect();
-        world
-            .give(format!("{{\"records\":[{}]}}", records.join(",")).as_bytes())
-            .await;
-    }
+    let mut world = World::start(&against(&api.url(), ""));
+    world.give_numbered(30, 100, "AuditLogs").await;
     world.give(b"{\"records\":[{\"bad\":true}]}").await;
     let (balance, letters) = world.end().await;
     assert_eq!((balance.delivered, balance.dead_lettered), (3_000, 1));
@@ -226,16 +219,8 @@ async fn the_api_takes_everything_but_what_it_refuses() {
 #[tokio::test]
 async fn no_request_is_larger_than_the_api_takes() {
     let api = StandIn::start(api).await;
-    let address = format!(
-        "endpoint = \"{}\"\nauth.type = \"bearer\"\nauth.token = \"a-token\"\n\
-         batch.bytes = \"8MiB\"\ncompression = \"none\"",
-        api.url()
-    );
-    let endpoint = SINK
-        .lines()
-        .find(|line| line.starts_with("endpoint"))
-        .unwrap();
-    let mut world = World::start(&SINK.replace(endpoint, &address));
+    let plain = "batch.bytes = \"8MiB\"\ncompression = \"none\"";
+    let mut world = World::start(&against(&api.url(), plain));
     for event in 0..20 {
         let filler = "x".repeat(150_000);
         let record = format!("{{\"records\":[{{\"n\":{event},\"x\":\"{filler}\"}}]}}");

@@ -108,16 +108,13 @@ async fn the_ingress_takes_everything_but_what_it_refuses() {
     let ingress = StandIn::start(ingress).await;
     let mut world = World::start(&SINK.replace(
         "type = \"coralogix\"",
-        &format!("type = \"coralogix\"\nendpoint = \"{}\"", ingress.url()),
+        &format!(
+            // Nothing need be accepted after the last record was refused.
+            "type = \"coralogix\"\nendpoint = \"{}\"\ndead_letter_without_witness = true",
+            ingress.url()
+        ),
     ));
-    for event in 0..20 {
-        let records: Vec<_> = (0..50)
-            .map(|n| format!("{{\"n\":{},\"category\":\"SignInLogs\"}}", event * 50 + n))
-            .collect();
-        world
-            .give(format!("{{\"records\":[{}]}}", records.join(",")).as_bytes())
-            .await;
-    }
+    world.give_numbered(20, 50, "SignInLogs").await;
     world.give(b"{\"records\":[{\"bad\":true}]}").await;
     let huge = format!(
         "{{\"records\":[{{\"huge\":\"{}\"}}]}}",

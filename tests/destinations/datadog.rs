@@ -67,14 +67,7 @@ async fn the_intake_takes_everything_but_what_it_refuses() {
         "type = \"datadog\"",
         &format!("type = \"datadog\"\nendpoint = \"{}\"", intake.url()),
     ));
-    for event in 0..30 {
-        let records: Vec<_> = (0..100)
-            .map(|n| format!("{{\"n\":{},\"category\":\"AuditLogs\"}}", event * 100 + n))
-            .collect();
-        world
-            .give(format!("{{\"records\":[{}]}}", records.join(",")).as_bytes())
-            .await;
-    }
+    world.give_numbered(30, 100, "AuditLogs").await;
     world.give(b"{\"records\":[{\"bad\":true}]}").await;
     let (balance, letters) = world.end().await;
     assert_eq!((balance.delivered, balance.dead_lettered), (3_000, 1));

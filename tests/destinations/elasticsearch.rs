@@ -208,13 +208,7 @@ fn against(url: &str, more: &str) -> String {
 }
 
 async fn give(world: &mut World) {
-    for event in 0..10 {
-        let records: Vec<_> = (0..100)
-            .map(|n| format!("{{\"n\":{},\"category\":\"AuditLogs\"}}", event * 100 + n))
-            .collect();
-        let event = format!("{{\"records\":[{}]}}", records.join(","));
-        world.give(event.as_bytes()).await;
-    }
+    world.give_numbered(10, 100, "AuditLogs").await;
     world
         .give(b"{\"records\":[{\"bad\":1},{\"unwanted\":1},{\"n\":1}]}")
         .await;

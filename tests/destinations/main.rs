@@ -9,6 +9,8 @@
 mod python;
 #[path = "../support/server.rs"]
 mod server;
+#[path = "../support/sink.rs"]
+mod sink;
 
 mod azure_blob;
 mod azure_monitor;

@@ -1,8 +1,6 @@
 //! `type = "otlp"`.
 
 use std::collections::BTreeMap;
-use std::io::Write;
-use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -58,9 +56,6 @@ fn the_keys() {
 /// Two tenants, none, text and what is no text: in both encodings the same to the official types.
 #[test]
 fn the_official_types_read_it() {
-    let Some(interpreter) = python::interpreter() else {
-        return;
-    };
     let long = "x".repeat(20_000);
     let records = [
         r#"{"time":"2026-01-31T11:58:07.1234567Z","tenantId":"11111111-2222-4333-8444-555555555555","level":"Error","category":"A","callerIpAddress":"2001:db8::1"}"#.to_owned(),
@@ -74,19 +69,9 @@ fn the_official_types_read_it() {
         "json": String::from_utf8(body(&in_json(), event.as_bytes())).unwrap(),
         "answer": BASE64.encode(PARTLY),
     });
-    let mut child = Command::new(interpreter)
-        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/python/otlp.py"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    // The script reads all of it before it writes.
-    let mut stdin = child.stdin.take().unwrap();
-    stdin.write_all(given.to_string().as_bytes()).unwrap();
-    drop(stdin);
-    let output = child.wait_with_output().unwrap();
-    assert!(output.status.success());
-    let read: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let Some(read) = python::ask("otlp.py", &given) else {
+        return;
+    };
     assert_eq!(read["isSameInJson"], true);
     assert_eq!(read["isCanonical"], true);
     let partial = json!({"rejectedLogRecords": "1", "errorMessage": "bad"});

@@ -4,28 +4,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use entra_forwarder::budget::Budget;
-use entra_forwarder::checkpoint::ledger::{Generation, SinkBalance, SinkId};
-use entra_forwarder::checkpoint::ledgers::{LedgerId, Ledgers};
-use entra_forwarder::clock::{SharedRng, SystemClock};
-use entra_forwarder::compress::CompressionPool;
-use entra_forwarder::config::{Config, FileText, SinkConfig, load};
-use entra_forwarder::deliver::condition::Condition;
+use entra_forwarder::checkpoint::ledger::SinkBalance;
+use entra_forwarder::clock::SystemClock;
+use entra_forwarder::config::{Config, FileText, load};
 use entra_forwarder::deliver::dead_letter::StoredLetter;
-use entra_forwarder::deliver::dead_letter::memory::MemoryDeadLetters;
-use entra_forwarder::deliver::flow::Flow;
 use entra_forwarder::deliver::http::HttpTransport;
-use entra_forwarder::deliver::refusals::Refusals;
-use entra_forwarder::deliver::sink::{SinkContext, SinkStats, run};
 use entra_forwarder::envelope;
 use entra_forwarder::event_hub::{Offset, PartitionId, Position, SequenceNumber, Timestamp};
 use entra_forwarder::format;
-use entra_forwarder::record::{EventBody, HubName, Origin, Record, Slice};
-use entra_forwarder::telemetry::status::Status;
-use smallvec::smallvec;
-use tokio::sync::mpsc;
-use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
+use entra_forwarder::record::{HubName, Origin, Record};
+
+use crate::sink::Sink;
 
 /// What every configuration needs beside its sinks.
 pub(crate) const BASE: &str = r#"
@@ -138,63 +127,25 @@ pub(crate) fn unfit(sinks: &str, event: &str) -> Vec<&'static str> {
     checks.map(|unfit| unfit.reason()).collect()
 }
 
-/// A running sink.
+/// The running sink of a configuration.
 pub(crate) struct World {
-    ledgers: Arc<Ledgers>,
-    letters: MemoryDeadLetters,
-    pub(crate) status: Arc<Status>,
-    ledger: (LedgerId, Generation),
-    queue: mpsc::Sender<Slice>,
-    running: JoinSet<()>,
+    sink: Sink,
     next: i64,
 }
 
 impl World {
     /// Starts the only sink of this configuration.
     pub(crate) fn start(sinks: &str) -> Self {
+        let _installed_before = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let mut config = config(sinks);
         let (name, mut sink) = config.sinks.pop_first().unwrap();
         sink.retry.initial = Duration::from_millis(10);
         sink.retry.max = Duration::from_millis(50);
-        Self::of(&name, sink)
-    }
-
-    fn of(name: &str, sink: SinkConfig) -> Self {
-        let _installed_before = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        let ledgers = Arc::new(Ledgers::new(1));
-        let (status, letters) = (Arc::<Status>::default(), MemoryDeadLetters::new());
-        let context = Arc::new(SinkContext {
-            id: SinkId(0),
-            name: name.to_owned(),
-            format: format::of(&sink, Arc::new(SystemClock)),
-            transport: format::of(&sink, Arc::new(SystemClock))
-                .transport(Arc::new(HttpTransport::new(name, &sink, None).unwrap())),
-            compressor: Arc::new(CompressionPool::new(1)),
-            dead_letters: Arc::new(letters.clone()),
-            refusals: Arc::new(Refusals::new(name, Arc::clone(&status), sink.refusals)),
-            status: Arc::clone(&status),
-            clock: Arc::new(SystemClock),
-            ledgers: Arc::clone(&ledgers),
-            rng: Arc::new(SharedRng::seeded(1)),
-            draining: CancellationToken::new(),
-            condition: Arc::new(Condition::new(name, Arc::clone(&status))),
-            stats: SinkStats::starting_with(sink.concurrency),
-            bodies: Budget::new(128 << 20).bodies(1),
-            flow: Arc::new(Flow::new(&sink, Arc::new(SharedRng::seeded(2)))),
-            config: sink,
-        });
-        let id = ledgers.add("entra", &PartitionId::new("3"));
-        let ledger = (id, ledgers.start(id, None));
-        let (queue, slices) = mpsc::channel(16);
-        let mut running = JoinSet::new();
-        running.spawn(run(slices, context));
+        let format = format::of(&sink, Arc::new(SystemClock));
+        let http = HttpTransport::new(&name, &sink, None).unwrap();
+        let transport = format.transport(Arc::new(http));
         Self {
-            ledgers,
-            letters,
-            status,
-            ledger,
-            queue,
-            running,
+            sink: Sink::start(&name, sink, format, transport),
             next: 0,
         }
     }
@@ -206,32 +157,29 @@ impl World {
 
     /// Gives the sink an event of this partition with this body.
     pub(crate) async fn give_from(&mut self, partition: &str, event: &[u8]) {
-        let records = envelope::split(&Bytes::copy_from_slice(event), 0);
-        let count = records.len() as u32;
         let mut origin = origin(self.next);
         origin.partition = PartitionId::new(partition);
         self.next += 1;
-        let (id, generation) = self.ledger;
-        let position = origin.position.clone();
-        let receipts = self
-            .ledgers
-            .open(id, generation, position, 1, count, smallvec![count])
-            .unwrap();
-        let permit = Budget::new(128 << 20).reserve(1).await;
-        let body = Arc::new(EventBody::new(records, origin, permit));
-        for receipts in receipts {
-            let slice = Slice::whole(Arc::clone(&body), receipts);
-            self.queue.send(slice).await.unwrap();
+        let body = Bytes::copy_from_slice(event);
+        self.sink.give(origin, body).await;
+    }
+
+    /// Gives the sink so many events with so many records each, numbered in `n` from 0.
+    pub(crate) async fn give_numbered(&mut self, events: u64, records: u64, category: &str) {
+        for event in 0..events {
+            let numbers = event * records..(event + 1) * records;
+            let records: Vec<_> = numbers
+                .map(|n| format!("{{\"n\":{n},\"category\":\"{category}\"}}"))
+                .collect();
+            let event = format!("{{\"records\":[{}]}}", records.join(","));
+            self.give(event.as_bytes()).await;
         }
     }
 
     /// Ends the input, and waits until every record is delivered or a dead letter.
     pub(crate) async fn end(mut self) -> (SinkBalance, Vec<StoredLetter>) {
-        drop(self.queue);
-        let ended = async { while self.running.join_next().await.is_some() {} };
-        let ended = tokio::time::timeout(Duration::from_secs(60), ended).await;
-        let status = self.status.waiting();
-        ended.unwrap_or_else(|_| panic!("not delivered within a minute: {status:?}"));
-        (self.ledgers.balance().sinks[0], self.letters.all())
+        let is_settled = self.sink.end().await;
+        assert!(is_settled, "not all is settled: {:?}", self.sink.waiting());
+        (self.sink.balance(), self.sink.letters())
     }
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::credentials::{HOUR, HUBS_SCOPE, by_entra, entra, principal, scene, settings};
 use crate::identity::{CLIENT_ID, TENANT};
+use crate::metrics_push::receiver::{Manner, Receiver};
 use crate::trust::Trust;
 
 /// Makes a certificate with OpenSSL's own tool, as users do.
@@ -100,10 +101,26 @@ async fn client_certificate() {
         if let Some(password) = password {
             settings = settings.set(&format!("{key}_password"), password);
         }
-        let forwarder = settings.start();
+        let receiver = Receiver::start(Manner::Http).await;
+        let forwarder = settings
+            .variable("OTEL_EXPORTER_OTLP_ENDPOINT", &receiver.url())
+            .start();
         scene.produce(5, 3);
         scene.everything_arrives().await;
         forwarder.stop().await;
+        let pushed = receiver.take();
+        let left = |kind: &str, place: &str| {
+            let name = "entra_forwarder_credential_expires_in_seconds";
+            let place = format!("credentials.principal{place}");
+            pushed.last().unwrap().numbers[&format!("{name}{{kind={kind},place={place}}}")]
+        };
+        let certificate = left("certificate", ".certificate");
+        assert!(
+            (86_400.0..=172_800.0).contains(&certificate),
+            "{certificate}"
+        );
+        let token = left("token", " for eventhubs.azure.net");
+        assert!((60.0..=3_600.0).contains(&token), "{token}");
         let asked = service.asked();
         assert!(asked.len() > round, "{name}");
         let asked = asked.last().unwrap();

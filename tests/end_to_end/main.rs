@@ -27,6 +27,8 @@ mod eventually;
 mod forward_proxy;
 #[path = "../support/forwarder.rs"]
 mod forwarder;
+#[path = "../support/hostile.rs"]
+mod hostile;
 #[path = "../support/hub.rs"]
 mod hub;
 #[path = "../support/identity.rs"]
@@ -65,6 +67,7 @@ mod connections;
 mod credentials;
 mod dead_letters;
 mod demo;
+mod dist;
 mod given_up;
 mod hub_down;
 mod input;
@@ -75,6 +78,7 @@ mod kill_storing;
 mod lifetimes;
 mod memory;
 mod messages;
+mod metrics_push;
 mod outside;
 mod poison;
 mod proxies;
@@ -96,3 +100,4 @@ mod stop;
 mod storage_calls;
 mod told;
 mod transports;
+mod unspoken;

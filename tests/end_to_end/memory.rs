@@ -12,7 +12,7 @@ const PARTITIONS: u32 = 8;
 const MIB: u64 = 1 << 20;
 const BUDGET: u64 = 32 * MIB;
 /// What the program itself may take beside it.
-const BESIDE: u64 = 64 * MIB;
+const BESIDE: u64 = 48 * MIB;
 
 /// An event of nearly 1 MB whose records do not compress well.
 fn event(number: u64) -> Bytes {

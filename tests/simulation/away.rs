@@ -230,6 +230,7 @@ async fn lives(manner: u8, is_there_at_first: bool) {
         compressor: Arc::new(InlineCompressor),
         rng: Arc::new(SharedRng::seeded(1)),
         clock: Arc::clone(&hub) as _,
+        expiries: Arc::default(),
     };
     let status = Arc::<Status>::default();
     let health = Health::new(Arc::clone(&status), Vec::new(), Vec::new());
@@ -242,7 +243,7 @@ async fn lives(manner: u8, is_there_at_first: bool) {
         for _ in 0..60 {
             tokio::time::sleep(Duration::from_secs(1)).await;
             health.live().unwrap();
-            let (_, late) = app.latest_turn().expect("the loops are watched");
+            let (_, late) = app.observer().latest_turn().expect("the loops are watched");
             latest = latest.max(late);
         }
     }

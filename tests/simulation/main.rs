@@ -5,6 +5,9 @@
 #![cfg(test)]
 
 mod away;
+#[path = "../support/python.rs"]
+mod python;
+
 mod dead_letters;
 mod dice;
 mod endpoint;
@@ -13,6 +16,7 @@ mod gate;
 mod hub;
 mod journal;
 mod link;
+mod metrics;
 mod operations;
 mod oracle;
 mod outage;

@@ -7,25 +7,17 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use entra_forwarder::app::{App, Ended, Seams};
-use entra_forwarder::checkpoint::memory::MemoryStore;
-use entra_forwarder::clock::SharedRng;
-use entra_forwarder::compress::InlineCompressor;
+use entra_forwarder::app::Ended;
 use entra_forwarder::config::Encoding;
 use entra_forwarder::deliver::dead_letter::memory::MemoryDeadLetters;
 use entra_forwarder::deliver::http::{Request, Transport};
 use entra_forwarder::deliver::response::{Answer, TransportError};
-use entra_forwarder::telemetry::status::Status;
 
-use super::hub::Hub;
-use super::journal::Journal;
 use super::operations::{Setup, SinkSetup};
-use super::oracle::Oracle;
 use super::records::Kind;
-use super::selection::{Selection, Selections};
-use super::settings;
-use super::source::HubHandle;
+use super::selection::Selection;
 use super::taste::Demands;
+use super::{scene, settings};
 
 const PARTITIONS: usize = 8;
 const MEMORY_BUDGET: u64 = 128 << 10;
@@ -56,50 +48,24 @@ impl Transport for Switch {
 }
 
 fn setup() -> Setup {
-    Setup {
-        partitions: PARTITIONS,
-        replicas: 1,
-        sinks: vec![SinkSetup {
-            encoding: Encoding::Ndjson,
-            records: 4,
-            bytes: 8 << 10,
-            age_ms: 100,
-            concurrency: 4,
-            selection: Selection::default(),
-            demands: Demands::default(),
-        }],
-        memory_budget: MEMORY_BUDGET,
-        open_events_max: 10_000,
-        uncommitted_max: 10_000,
-        checkpoint_ms: 1_000,
-        stale_margin_ms: 900_000,
-        starts_latest: false,
-        skips_undecodable: false,
-        buries_text: false,
-        rest: None,
-    }
+    let sink = SinkSetup {
+        encoding: Encoding::Ndjson,
+        records: 4,
+        bytes: 8 << 10,
+        age_ms: 100,
+        concurrency: 4,
+        selection: Selection::default(),
+        demands: Demands::default(),
+    };
+    Setup::plain(PARTITIONS, MEMORY_BUDGET, vec![sink])
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_endpoint_that_is_down_for_ten_minutes() {
     let config = settings::config(&setup());
-    let journal = Arc::new(Journal::new());
-    let oracle = Arc::new(Oracle::new(Arc::clone(&journal), Selections::one(), false));
-    let hub = Arc::new(Hub::new(journal, oracle, PARTITIONS, 10_000));
-    let switch = Arc::new(Switch::default());
-    let seams = Seams {
-        sources: vec![Arc::new(HubHandle {
-            hub: Arc::clone(&hub),
-            process: "reader".to_owned(),
-        })],
-        transports: vec![Arc::clone(&switch) as _],
-        store: Arc::new(MemoryStore::new()),
-        dead_letters: Arc::new(MemoryDeadLetters::new()),
-        compressor: Arc::new(InlineCompressor),
-        rng: Arc::new(SharedRng::seeded(1)),
-        clock: Arc::clone(&hub) as _,
-    };
-    let app = App::start(&config, seams, "reader", Arc::<Status>::default());
+    let hub = scene::hub(PARTITIONS);
+    let (switch, letters) = (Arc::new(Switch::default()), MemoryDeadLetters::new());
+    let app = scene::start(&config, &[&hub], Arc::clone(&switch) as _, letters);
     tokio::time::sleep(Duration::from_secs(10)).await;
     let read = || app.read_stats()[0].sum(|it| &it.bytes);
 

@@ -42,21 +42,12 @@ fn draw(seed: u64) -> Case {
         selection: Selection::default(),
         demands: Demands::default(),
     };
+    let sinks = [Encoding::Ndjson, Encoding::JsonArray, Encoding::Ndjson].map(sink);
     let setup = Setup {
-        partitions: 8,
-        replicas: 1,
-        sinks: [Encoding::Ndjson, Encoding::JsonArray, Encoding::Ndjson]
-            .map(sink)
-            .to_vec(),
-        memory_budget: 4 << 10,
         open_events_max: dice.between(1, 4),
         uncommitted_max: dice.between(1, 8),
         checkpoint_ms: 200,
-        starts_latest: false,
-        stale_margin_ms: 900_000,
-        skips_undecodable: false,
-        buries_text: false,
-        rest: None,
+        ..Setup::plain(8, 4 << 10, sinks.to_vec())
     };
     let mut operations = Vec::new();
     for partition in 0..8 {

@@ -12,27 +12,20 @@ use super::store::{Call, Fault};
 use super::taste::Demands;
 
 fn setup() -> Setup {
+    let sink = SinkSetup {
+        encoding: Encoding::Ndjson,
+        records: 20,
+        bytes: 6_000,
+        age_ms: 100,
+        concurrency: 2,
+        selection: Selection::default(),
+        demands: Demands::default(),
+    };
     Setup {
-        partitions: 1,
-        replicas: 1,
-        sinks: vec![SinkSetup {
-            encoding: Encoding::Ndjson,
-            records: 20,
-            bytes: 6_000,
-            age_ms: 100,
-            concurrency: 2,
-            selection: Selection::default(),
-            demands: Demands::default(),
-        }],
-        memory_budget: 128 << 10,
         open_events_max: 30,
         uncommitted_max: 40,
-        checkpoint_ms: 1_000,
-        starts_latest: false,
-        stale_margin_ms: 900_000,
         skips_undecodable: true,
-        buries_text: false,
-        rest: None,
+        ..Setup::plain(1, 128 << 10, vec![sink])
     }
 }
 

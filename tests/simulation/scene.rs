@@ -9,10 +9,11 @@ use entra_forwarder::app::{App, Ended, Seams};
 use entra_forwarder::checkpoint::memory::MemoryStore;
 use entra_forwarder::clock::SharedRng;
 use entra_forwarder::compress::{Compression, InlineCompressor};
-use entra_forwarder::config::Encoding;
+use entra_forwarder::config::{Config, Encoding};
 use entra_forwarder::deliver::dead_letter::memory::MemoryDeadLetters;
 use entra_forwarder::deliver::http::{Request, Transport};
 use entra_forwarder::deliver::response::{Answer, TransportError};
+use entra_forwarder::event_hub::Source;
 use entra_forwarder::telemetry::status::Status;
 use tokio::time::Instant;
 
@@ -102,6 +103,39 @@ impl Transport for Picky {
     }
 }
 
+/// A hub that keeps no books.
+pub(crate) fn hub(partitions: usize) -> Arc<Hub> {
+    let journal = Arc::new(Journal::new());
+    let oracle = Arc::new(Oracle::new(Arc::clone(&journal), Selections::one(), false));
+    Arc::new(Hub::new(journal, oracle, partitions, 10_000))
+}
+
+/// One process that reads these hubs and delivers to this endpoint. Its clock is the first one's.
+pub(crate) fn start(
+    config: &Config,
+    hubs: &[&Arc<Hub>],
+    endpoint: Arc<dyn Transport>,
+    letters: MemoryDeadLetters,
+) -> App {
+    let source = |hub: &&Arc<Hub>| -> Arc<dyn Source> {
+        Arc::new(HubHandle {
+            hub: Arc::clone(hub),
+            process: "reader".to_owned(),
+        })
+    };
+    let seams = Seams {
+        sources: hubs.iter().map(source).collect(),
+        transports: vec![endpoint],
+        store: Arc::new(MemoryStore::new()),
+        dead_letters: Arc::new(letters),
+        compressor: Arc::new(InlineCompressor),
+        rng: Arc::new(SharedRng::seeded(1)),
+        clock: Arc::clone(hubs[0]) as _,
+        expiries: Arc::default(),
+    };
+    App::start(config, seams, "reader", Arc::<Status>::default())
+}
+
 /// One process, one partition, one sink.
 pub(crate) struct Scene {
     pub(crate) app: App,
@@ -113,53 +147,32 @@ pub(crate) struct Scene {
 impl Scene {
     /// With batches of so many records, and so many requests in flight.
     pub(crate) fn new(records: usize, concurrency: usize) -> Self {
-        let mut config = settings::config(&Setup {
-            partitions: 1,
-            replicas: 1,
-            sinks: vec![SinkSetup {
-                encoding: Encoding::Ndjson,
-                records,
-                bytes: 8 << 20,
-                age_ms: 500,
-                concurrency,
-                selection: Selection::default(),
-                demands: Demands::default(),
-            }],
-            memory_budget: 256 << 20,
-            open_events_max: 10_000,
-            uncommitted_max: 10_000,
-            checkpoint_ms: 1_000,
-            stale_margin_ms: 900_000,
-            starts_latest: false,
-            skips_undecodable: false,
-            buries_text: false,
-            rest: None,
-        });
+        let sink = SinkSetup {
+            encoding: Encoding::Ndjson,
+            records,
+            bytes: 8 << 20,
+            age_ms: 500,
+            concurrency,
+            selection: Selection::default(),
+            demands: Demands::default(),
+        };
+        let mut config = settings::config(&Setup::plain(1, 256 << 20, vec![sink]));
         for sink in config.sinks.values_mut() {
             sink.compression = Compression::None;
         }
-        let journal = Arc::new(Journal::new());
-        let oracle = Arc::new(Oracle::new(Arc::clone(&journal), Selections::one(), false));
-        let hub = Arc::new(Hub::new(journal, oracle, 1, 10_000));
+        let hub = hub(1);
         let endpoint = Arc::new(Picky {
             answering: Mutex::new(Box::new(|_| Some(200))),
             requests: Mutex::default(),
             accepted: Mutex::default(),
         });
         let letters = MemoryDeadLetters::new();
-        let seams = Seams {
-            sources: vec![Arc::new(HubHandle {
-                hub: Arc::clone(&hub),
-                process: "reader".to_owned(),
-            })],
-            transports: vec![Arc::clone(&endpoint) as _],
-            store: Arc::new(MemoryStore::new()),
-            dead_letters: Arc::new(letters.clone()),
-            compressor: Arc::new(InlineCompressor),
-            rng: Arc::new(SharedRng::seeded(1)),
-            clock: Arc::clone(&hub) as _,
-        };
-        let app = App::start(&config, seams, "reader", Arc::<Status>::default());
+        let app = start(
+            &config,
+            &[&hub],
+            Arc::clone(&endpoint) as _,
+            letters.clone(),
+        );
         Self {
             app,
             hub,

@@ -6,28 +6,19 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use entra_forwarder::app::{App, Ended, Seams};
-use entra_forwarder::checkpoint::memory::MemoryStore;
-use entra_forwarder::clock::SharedRng;
-use entra_forwarder::compress::{Compression, InlineCompressor};
+use entra_forwarder::app::Ended;
+use entra_forwarder::compress::Compression;
 use entra_forwarder::config::{Config, Encoding};
 use entra_forwarder::deliver::dead_letter::memory::MemoryDeadLetters;
 use entra_forwarder::deliver::http::{Request, Transport};
 use entra_forwarder::deliver::response::{Answer, TransportError};
-use entra_forwarder::event_hub::Source;
-use entra_forwarder::telemetry::status::Status;
 use tokio::sync::Semaphore;
 
-use super::endpoint;
-use super::hub::Hub;
-use super::journal::Journal;
 use super::operations::{Setup, SinkSetup};
-use super::oracle::Oracle;
 use super::records::Kind;
-use super::selection::{Selection, Selections};
-use super::settings;
-use super::source::HubHandle;
+use super::selection::Selection;
 use super::taste::Demands;
+use super::{endpoint, scene, settings};
 
 const SOURCES: u64 = 16;
 const MEMORY_BUDGET: u64 = 128 << 10;
@@ -55,28 +46,16 @@ impl Transport for Gate {
 }
 
 fn config() -> Config {
-    let mut config = settings::config(&Setup {
-        partitions: 1,
-        replicas: 1,
-        sinks: vec![SinkSetup {
-            encoding: Encoding::Ndjson,
-            records: 4,
-            bytes: 64 << 10,
-            age_ms: 100,
-            concurrency: 1,
-            selection: Selection::default(),
-            demands: Demands::default(),
-        }],
-        memory_budget: MEMORY_BUDGET,
-        open_events_max: 10_000,
-        uncommitted_max: 10_000,
-        checkpoint_ms: 1_000,
-        stale_margin_ms: 0,
-        starts_latest: false,
-        skips_undecodable: false,
-        buries_text: false,
-        rest: None,
-    });
+    let sink = SinkSetup {
+        encoding: Encoding::Ndjson,
+        records: 4,
+        bytes: 64 << 10,
+        age_ms: 100,
+        concurrency: 1,
+        selection: Selection::default(),
+        demands: Demands::default(),
+    };
+    let mut config = settings::config(&Setup::plain(1, MEMORY_BUDGET, vec![sink]));
     let one = config.sources.pop_first().unwrap().1;
     let source = |number| {
         let mut source = one.clone();
@@ -87,32 +66,12 @@ fn config() -> Config {
     config
 }
 
-fn hub() -> Arc<Hub> {
-    let journal = Arc::new(Journal::new());
-    let oracle = Arc::new(Oracle::new(Arc::clone(&journal), Selections::one(), false));
-    Arc::new(Hub::new(journal, oracle, 1, 10_000))
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_source_that_waits_leaves_room_for_the_others() {
-    let hubs: Vec<_> = (0..SOURCES).map(|_| hub()).collect();
-    let gate = Arc::new(Gate(Semaphore::new(0)));
-    let sources = hubs.iter().map(|hub| -> Arc<dyn Source> {
-        Arc::new(HubHandle {
-            hub: Arc::clone(hub),
-            process: "reader".to_owned(),
-        })
-    });
-    let seams = Seams {
-        sources: sources.collect(),
-        transports: vec![Arc::clone(&gate) as _],
-        store: Arc::new(MemoryStore::new()),
-        dead_letters: Arc::new(MemoryDeadLetters::new()),
-        compressor: Arc::new(InlineCompressor),
-        rng: Arc::new(SharedRng::seeded(1)),
-        clock: Arc::clone(&hubs[0]) as _,
-    };
-    let app = App::start(&config(), seams, "reader", Arc::<Status>::default());
+    let hubs: Vec<_> = (0..SOURCES).map(|_| scene::hub(1)).collect();
+    let (gate, letters) = (Arc::new(Gate(Semaphore::new(0))), MemoryDeadLetters::new());
+    let all: Vec<_> = hubs.iter().collect();
+    let app = scene::start(&config(), &all, Arc::clone(&gate) as _, letters);
     tokio::time::sleep(Duration::from_secs(10)).await;
 
     // One has a backlog beyond the whole budget; each of the others gets one event after it.

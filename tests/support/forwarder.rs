@@ -193,13 +193,18 @@ impl Forwarder {
         }
     }
 
-    /// The most memory that was resident so far, in bytes.
+    /// The most memory that was resident so far, in bytes, without the pages of the program's own
+    /// file: those the system takes back when it needs them, and they grow with the build, not with
+    /// what arrives.
     pub(crate) fn memory_peak(&self) -> u64 {
         let status = format!("/proc/{}/status", self.child.id());
         let status = std::fs::read_to_string(status).unwrap();
-        let line = status.lines().find(|line| line.starts_with("VmHWM:"));
-        let kib = line.unwrap().split_whitespace().nth(1).unwrap();
-        kib.parse::<u64>().unwrap() * 1024
+        let bytes = |name| {
+            let line = status.lines().find(|line| line.starts_with(name));
+            let kib = line.unwrap().split_whitespace().nth(1).unwrap();
+            kib.parse::<u64>().unwrap() * 1024
+        };
+        bytes("VmHWM:") - bytes("RssFile:")
     }
 
     /// Sends a signal.

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 
-use super::Charge;
+use super::{Charge, is_wanted};
 use crate::batch::Batch;
 use crate::checkpoint::ledger::Settlement;
 use crate::deliver::dead_letter::{DeadLetter, write_until_confirmed};
@@ -60,11 +60,7 @@ async fn write(context: &SinkContext, event: Event) {
         letters,
         records,
     } = event;
-    let is_wanted = records
-        .iter()
-        .flat_map(|part| part.slices())
-        .any(|slice| context.ledgers.are_wanted(slice.receipts()));
-    if !is_wanted {
+    if !records.iter().any(|part| is_wanted(part, context)) {
         return;
     }
     let store = context.dead_letters.as_ref();

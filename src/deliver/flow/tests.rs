@@ -99,3 +99,80 @@ async fn nobody_waits_for_one_that_waits_for_it() {
         assert!(state.give(2, at(13)).is_err() == takes_turns);
     }
 }
+
+/// Places on several threads that fail, pass, are told to try now and are put aside: whatever the
+/// order, each of them gets a slot again and again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn nobody_is_forgotten() {
+    for concurrency in 1..=4 {
+        let config = SinkConfig {
+            concurrency,
+            retry: RetryConfig {
+                initial: Duration::from_millis(1),
+                max: Duration::from_millis(4),
+                retry_after_max: Duration::from_millis(4),
+            },
+            ..SinkConfig::default()
+        };
+        let flow = Arc::new(Flow::new(&config, Arc::new(SharedRng::from_entropy())));
+        let mut deliveries = tokio::task::JoinSet::new();
+        for _ in 0..6 {
+            let flow = Arc::clone(&flow);
+            deliveries.spawn(async move {
+                for _ in 0..4 {
+                    deliver(flow.place(), &flow).await;
+                }
+            });
+        }
+        let told = Arc::clone(&flow);
+        let telling = async {
+            for _ in 0..20 {
+                tokio::time::sleep(Duration::from_millis(3)).await;
+                told.try_now();
+            }
+            // It wakes everybody: whoever is forgotten later stays so.
+            std::future::pending::<()>().await;
+        };
+        let ended = async {
+            while let Some(ended) = deliveries.join_next().await {
+                ended.unwrap();
+            }
+        };
+        let ended = tokio::select! {
+            ended = tokio::time::timeout(Duration::from_secs(30), ended) => ended,
+            () = telling => unreachable!("it is pending"),
+        };
+        let state = flow.lock();
+        let (waiting, in_flight) = (state.waiting.len(), state.in_flight);
+        assert!(ended.is_ok(), "{waiting} wait, {in_flight} in flight");
+        assert_eq!(
+            (state.places, state.parked, waiting, in_flight),
+            (0, 0, 0, 0)
+        );
+    }
+}
+
+/// A batch that fails for a while.
+async fn deliver(mut place: Place, flow: &Flow) {
+    let stop = CancellationToken::new();
+    let failures = flow.rng.next_u64() % 12;
+    for attempt in 0..=failures {
+        place.ready(&stop).await;
+        let slot = place.slot(1, &stop).await;
+        if flow.rng.next_u64().is_multiple_of(3) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        let setback = Setback {
+            is_overload: flow.rng.next_u64().is_multiple_of(2),
+            retry_after: Duration::from_millis(flow.rng.next_u64() % 3),
+            wait_min: Duration::ZERO,
+        };
+        match attempt == failures {
+            true => slot.accepted(),
+            false => slot.failed(setback),
+        }
+        if attempt == 3 {
+            place.park(STUCK_MAX);
+        }
+    }
+}

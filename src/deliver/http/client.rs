@@ -18,11 +18,11 @@ const PING_MAX: Duration = Duration::from_secs(15);
 
 /// The times that a client allows.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Times {
+pub(crate) struct Times {
     /// For a connection.
-    pub(super) connect: Duration,
+    pub(crate) connect: Duration,
     /// For a whole answer.
-    pub(super) answer: Duration,
+    pub(crate) answer: Duration,
 }
 
 /// Builds the client for a URL.
@@ -33,7 +33,7 @@ pub(super) struct Times {
 ///
 /// # Errors
 /// When certificates or the proxy cannot be used; shows nothing of them.
-pub(super) fn build(
+pub(crate) fn build(
     connection: &SinkConnection,
     url: &Url,
     times: Times,

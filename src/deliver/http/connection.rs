@@ -113,7 +113,7 @@ impl Connection {
         };
         let joined = self.url.join(target);
         let mut url = joined
-            .map_err(|_| TransportError::Refused("no URL can be made for this request".into()))?;
+            .map_err(|_| TransportError::Declined("no URL can be made for this request".into()))?;
         if url.query().is_none() {
             url.set_query(self.url.query());
         }

@@ -32,8 +32,14 @@ fn refused_by_proxy(words: String) -> TransportError {
     }
 }
 
-/// The innermost cause: the outer ones repeat the URL, which may hold a secret.
+/// The innermost cause of a sink's failure.
 pub(super) fn text_of(error: &reqwest::Error) -> String {
+    words_of(error, "the sink's `tls.ca`")
+}
+
+/// The innermost cause: the outer ones repeat the URL, which may hold a secret. `own_ca` is where
+/// one sets authorities for this connection.
+pub(crate) fn words_of(error: &reqwest::Error, own_ca: &str) -> String {
     let mut cause: &dyn std::error::Error = error;
     while let Some(next) = cause.source() {
         cause = next;
@@ -48,7 +54,7 @@ pub(super) fn text_of(error: &reqwest::Error) -> String {
         .to_owned();
     }
     let words = cause.to_string();
-    trust::explain(&words, Some("the sink's `tls.ca`")).unwrap_or_else(|| own_words(&words))
+    trust::explain(&words, Some(own_ca)).unwrap_or_else(|| own_words(&words))
 }
 
 /// Without what the peer has said: h2 puts the debug data of a GOAWAY behind its own words, as a

@@ -63,6 +63,7 @@ impl HttpTransport {
                 self.say_changed(&keys, &built);
                 *self.lock() = Arc::new(built);
                 self.changes.fetch_add(1, Ordering::Relaxed);
+                self.note_ends();
             }
             wrong.extend(
                 of_no_use
@@ -159,6 +160,7 @@ mod tests {
     use crate::config::{OAuth2Config, SinkConfig, SinkConnection, TlsConfig};
     use crate::deliver::http::auth::Auth;
     use crate::deliver::http::tokens::Token;
+    use crate::telemetry::expiries::{Expiries, ExpiryKind, pem_ends};
 
     fn transport(endpoint: &str, connection: SinkConnection) -> HttpTransport {
         let _installed_before = rustls::crypto::aws_lc_rs::default_provider().install_default();
@@ -189,7 +191,7 @@ mod tests {
 
     #[test]
     fn what_is_of_no_use_keeps_nothing_else_from_being_used() {
-        let (one, other) = (pair(), pair());
+        let (one, other) = (pair(), pair_until(2041));
         let connection = SinkConnection {
             tls: TlsConfig {
                 ca: None,
@@ -203,13 +205,29 @@ mod tests {
         assert!(wrong.starts_with("tls.certificate: "), "{wrong}");
         assert_eq!(transport.current().headers["x-key"], "new");
         assert_eq!(transport.changes.load(Ordering::Relaxed), 1);
+        let ends = |pem: &str| {
+            let place = "sinks.main.tls.certificate".to_owned();
+            vec![(ExpiryKind::Certificate, place, pem_ends(pem).unwrap())]
+        };
+        let expiries = Arc::<Expiries>::default();
+        let transport = transport.noting(Arc::clone(&expiries));
+        assert_eq!(expiries.read(), ends(&one.0));
         let changed = [("tls.certificate", &*other.0), ("tls.key", &*other.1)];
         assert_eq!(take_over(&transport, &changed), "");
+        assert_eq!(expiries.read(), ends(&other.0));
+        assert_ne!(ends(&one.0), ends(&other.0));
     }
 
     fn pair() -> (String, String) {
-        let made = rcgen::generate_simple_self_signed(["siem".to_owned()]).unwrap();
-        (made.cert.pem(), made.signing_key.serialize_pem())
+        pair_until(2040)
+    }
+
+    fn pair_until(year: i32) -> (String, String) {
+        let mut parameters = rcgen::CertificateParams::new(["siem".to_owned()]).unwrap();
+        parameters.not_after = rcgen::date_time_ymd(year, 1, 1);
+        let key = rcgen::KeyPair::generate().unwrap();
+        let certificate = parameters.self_signed(&key).unwrap();
+        (certificate.pem(), key.serialize_pem())
     }
 
     /// A file with everything in it may be both.

@@ -15,9 +15,10 @@ use std::net::IpAddr;
 use prost::Message;
 
 use super::Otlp;
-use super::message::{AnyValue, KeyValue, LogRecord, Resource, Scope};
+use super::message::LogRecord;
 use crate::destination::members;
 use crate::event_hub::Timestamp;
+use crate::otlp::{AnyValue, KeyValue, Resource, Scope};
 use crate::record::{EventTime, Field, Path, Record, Segment, Severity, TenantId};
 
 /// The name of every event.
@@ -81,7 +82,7 @@ impl Otlp {
                 field(FIELD_2, &log.encode_to_vec(), out);
             }
             let mut scope = Vec::new();
-            field(FIELD_1, &scope_of_this().encode_to_vec(), &mut scope);
+            field(FIELD_1, &Scope::of_this().encode_to_vec(), &mut scope);
             let mut head = Vec::new();
             field(FIELD_1, &self.resource(tenant).encode_to_vec(), &mut head);
             head.push(FIELD_2);
@@ -109,7 +110,7 @@ impl Otlp {
             out.extend_from_slice(b"{\"resource\":");
             members::write(&self.resource(tenant), out);
             out.extend_from_slice(b",\"scopeLogs\":[{\"scope\":");
-            members::write(&scope_of_this(), out);
+            members::write(&Scope::of_this(), out);
             out.extend_from_slice(b",\"logRecords\":[");
             for (number, record) in records.iter().enumerate() {
                 if number > 0 {
@@ -180,13 +181,6 @@ impl Otlp {
             observed_time_unix_nano: nanoseconds(observed),
             event_name: EVENT_NAME.to_owned(),
         }
-    }
-}
-
-fn scope_of_this() -> Scope {
-    Scope {
-        name: env!("CARGO_PKG_NAME").to_owned(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
     }
 }
 

@@ -1,15 +1,14 @@
-//! The messages of OTLP, as far as they are written or read here. One definition makes both
-//! encodings, Protobuf and JSON.
+//! The messages of OTLP's logs, as far as they are written or read here. One definition makes
+//! both encodings, Protobuf and JSON.
 //!
 //! **Source**: <https://github.com/open-telemetry/opentelemetry-proto/tree/v1.9.0/opentelemetry/proto>,
-//! `logs/v1`, `common/v1`, `resource/v1` and `collector/logs/v1`. In JSON names are in camel case,
+//! `logs/v1` and `collector/logs/v1`. In JSON names are in camel case,
 //! 64-bit numbers are strings and enumerations are numbers
 //! (<https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding>).
-//!
-//! The crate `opentelemetry-proto` has these types, too, and needs the whole SDK of OpenTelemetry
-//! for them; these few fields need `prost` alone.
 
 use serde::{Deserialize, Serialize, Serializer};
+
+use crate::otlp::{AnyValue, KeyValue};
 
 /// A log record.
 #[derive(Clone, PartialEq, prost::Message, Serialize)]
@@ -37,57 +36,6 @@ pub(super) struct LogRecord {
     pub(super) observed_time_unix_nano: u64,
     #[prost(string, tag = "12")]
     pub(super) event_name: String,
-}
-
-/// A value; of all kinds only text is used.
-#[derive(Clone, PartialEq, prost::Message, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct AnyValue {
-    // One of several fields, of which an empty one is written, too: just as an optional one is.
-    #[prost(string, optional, tag = "1")]
-    pub(super) string_value: Option<String>,
-}
-
-impl AnyValue {
-    pub(super) fn text(&self) -> &str {
-        self.string_value.as_deref().unwrap_or_default()
-    }
-}
-
-/// An attribute.
-#[derive(Clone, PartialEq, prost::Message, Serialize)]
-pub(super) struct KeyValue {
-    #[prost(string, tag = "1")]
-    pub(super) key: String,
-    #[prost(message, optional, tag = "2")]
-    pub(super) value: Option<AnyValue>,
-}
-
-impl KeyValue {
-    pub(super) fn new(key: impl Into<String>, value: impl Into<String>) -> Self {
-        Self {
-            key: key.into(),
-            value: Some(AnyValue {
-                string_value: Some(value.into()),
-            }),
-        }
-    }
-}
-
-/// Where records come from.
-#[derive(Clone, PartialEq, prost::Message, Serialize)]
-pub(super) struct Resource {
-    #[prost(message, repeated, tag = "1")]
-    pub(super) attributes: Vec<KeyValue>,
-}
-
-/// Who writes them.
-#[derive(Clone, PartialEq, prost::Message, Serialize)]
-pub(super) struct Scope {
-    #[prost(string, tag = "1")]
-    pub(super) name: String,
-    #[prost(string, tag = "2")]
-    pub(super) version: String,
 }
 
 /// `ExportLogsServiceResponse`.

@@ -6,7 +6,7 @@ use crate::deliver::response::{Answer, Fault, Objection, Verdict, by_status};
 use crate::destination::members::{Members, rfc3339};
 use crate::destination::shaped::Shaped;
 use crate::event_hub::Timestamp;
-use crate::format::{Format, Unfit};
+use crate::format::{Format, Unfit, array};
 use crate::record::{Field, Record};
 
 /// New Relic's log API: entries are records with a `timestamp` before their own members, as New
@@ -41,8 +41,8 @@ struct NewRelic(Shaped);
 struct Dynatrace(Shaped);
 
 /// What stands around New Relic's entries.
-const OPEN: &[u8] = br#"[{"common":{"attributes":{"plugin":{"type":"azure"}}},"logs":["#;
-const CLOSE: &[u8] = b"]}]";
+const OPEN: &[u8] = br#"[{"common":{"attributes":{"plugin":{"type":"azure"}}},"logs":"#;
+const CLOSE: &[u8] = b"}]";
 
 /// Bytes that members beside a record's own add at most: names, a time, an id, a severity.
 const MEMBERS_BYTES: u64 = 512;
@@ -61,27 +61,13 @@ fn milliseconds(written: &Record<'_>) -> Option<i64> {
     time.map(|(time, _)| time.nanoseconds() / 1_000_000)
 }
 
-/// Writes something for each record, with commas between.
-fn separated<'r>(
-    records: &mut dyn Iterator<Item = Record<'r>>,
-    out: &mut Vec<u8>,
-    mut write: impl FnMut(&Record<'r>, &mut Vec<u8>),
-) {
-    for (index, record) in records.enumerate() {
-        if index > 0 {
-            out.push(b',');
-        }
-        write(&record, out);
-    }
-}
-
 impl Format for NewRelic {
     fn content_type(&self) -> &'static str {
         "application/json"
     }
 
     fn frame_bytes(&self) -> u64 {
-        (OPEN.len() + CLOSE.len()) as u64
+        (OPEN.len() + 2 + CLOSE.len()) as u64
     }
 
     fn record_bytes_max(&self, record: &Record<'_>) -> u64 {
@@ -95,7 +81,7 @@ impl Format for NewRelic {
     fn write(&self, records: &mut dyn Iterator<Item = Record<'_>>, out: &mut Vec<u8>) {
         let now = self.0.now();
         out.extend_from_slice(OPEN);
-        separated(records, out, |record, out| {
+        array(records, out, |record, out| {
             let shape = self.0.shape(record, now);
             let written = shape.of(record);
             let mut members = Members::open(out);
@@ -127,8 +113,7 @@ impl Format for Dynatrace {
 
     fn write(&self, records: &mut dyn Iterator<Item = Record<'_>>, out: &mut Vec<u8>) {
         let now = self.0.now();
-        out.push(b'[');
-        separated(records, out, |record, out| {
+        array(records, out, |record, out| {
             let shape = self.0.shape(record, now);
             let written = shape.of(record);
             let asked = [Field::Category, Field::Tenant, Field::Severity];
@@ -145,7 +130,6 @@ impl Format for Dynatrace {
                 .member("entra_forwarder.id", &record.stable_id().to_string());
             members.close();
         });
-        out.push(b']');
     }
 
     /// 200 tells that only a part was taken: the rest is found by division.

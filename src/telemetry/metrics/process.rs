@@ -155,8 +155,8 @@ pub(super) static FAMILIES: &[Family] = &[
         kind: Kind::Gauge,
         unit: Unit::Seconds,
         labels: &["kind", "place"],
-        help: "Time until a credential ends; negative afterwards. `kind` is `signature`, \
-               `certificate` or `token`, `place` is its path in the configuration.",
+        help: "Time until a credential ends; negative afterwards. `kind` is `signature`, `certificate` \
+               or `token`, `place` is its path in the configuration, and for tokens the service, too.",
         normal: "Tokens renew themselves. Renew the others in time: worry below a week.",
         points: |it| {
             let all = it.credentials.iter();

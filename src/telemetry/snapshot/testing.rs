@@ -4,19 +4,6 @@ use super::*;
 
 /// One of everything, with names that are hard to write.
 pub(crate) fn rich() -> Snapshot {
-    let mut lateness = Distribution::new(&[1.0, 10.0]);
-    for value in [0.5, 5.0, 50.0] {
-        lateness.note(value);
-    }
-    let category = |silent_seconds| Category {
-        records: 3,
-        lateness: lateness.clone(),
-        silent_seconds,
-    };
-    let categories = [
-        ("AuditLogs".to_owned(), category(Some(4.0))),
-        ("other".to_owned(), category(None)),
-    ];
     let odd = "odd \"name\" with \\ and \nbreak";
     Snapshot {
         at: "2026-11-21T08:01:00.000Z".to_owned(),
@@ -35,22 +22,7 @@ pub(crate) fn rich() -> Snapshot {
         },
         oldest_unsettled_seconds: 12.5,
         retention_used: Some(0.25),
-        sources: vec![Source {
-            name: "entra".to_owned(),
-            namespace: "contoso.servicebus.windows.net".to_owned(),
-            event_hub: "logs".to_owned(),
-            consumer_group: "forwarder".to_owned(),
-            partitions_of_hub: 4,
-            retention_seconds: Some(86_400.0),
-            partitions: vec![partition("0"), partition("10")],
-            categories: categories.into(),
-            empty: 1,
-            encoded: 2,
-            repaired: 3,
-            unparsable: [("text".to_owned(), 4)].into(),
-            steals: 5,
-            partitions_lost: 6,
-        }],
+        sources: vec![source()],
         sinks: vec![sink()],
         memory: Memory {
             budget_bytes: 1 << 28,
@@ -76,6 +48,38 @@ pub(crate) fn rich() -> Snapshot {
             count: 2,
         }],
         recent_dead_letters: Vec::new(),
+    }
+}
+
+fn source() -> Source {
+    let mut lateness = Distribution::new(&[1.0, 10.0]);
+    for value in [0.5, 5.0, 50.0] {
+        lateness.note(value);
+    }
+    let category = |silent_seconds| Category {
+        records: 3,
+        lateness: lateness.clone(),
+        silent_seconds,
+    };
+    let categories = [
+        ("AuditLogs".to_owned(), category(Some(4.0))),
+        ("other".to_owned(), category(None)),
+    ];
+    Source {
+        name: "entra".to_owned(),
+        namespace: "contoso.servicebus.windows.net".to_owned(),
+        event_hub: "logs".to_owned(),
+        consumer_group: "forwarder".to_owned(),
+        partitions_of_hub: 4,
+        retention_seconds: Some(86_400.0),
+        partitions: vec![partition("0"), partition("10")],
+        categories: categories.into(),
+        empty: 1,
+        encoded: 2,
+        repaired: 3,
+        unparsable: [("text".to_owned(), 4)].into(),
+        steals: 5,
+        partitions_lost: 6,
     }
 }
 

@@ -37,6 +37,24 @@ pub(crate) struct SinkSetup {
 }
 
 impl Setup {
+    /// One process that is told nothing special, with room for all of its events.
+    pub(crate) fn plain(partitions: usize, memory_budget: u64, sinks: Vec<SinkSetup>) -> Self {
+        Self {
+            partitions,
+            replicas: 1,
+            sinks,
+            memory_budget,
+            open_events_max: 10_000,
+            uncommitted_max: 10_000,
+            checkpoint_ms: 1_000,
+            stale_margin_ms: 900_000,
+            starts_latest: false,
+            skips_undecodable: false,
+            buries_text: false,
+            rest: None,
+        }
+    }
+
     pub(super) fn draw(dice: &Dice) -> Self {
         let sinks = (0..dice.between(1, 3)).map(|_| SinkSetup {
             encoding: dice.pick(&[Encoding::Ndjson, Encoding::JsonArray]),

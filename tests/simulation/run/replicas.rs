@@ -63,7 +63,7 @@ impl Replica {
         if balance.error() != 0 {
             journal.violate(Rule::Balance, format!("{balance:?}"));
         }
-        if let Some((name, by)) = self.app.latest_turn()
+        if let Some((name, by)) = self.app.observer().latest_turn()
             && by > TURN_LATE
             // One that is made to stand still is late, and should be.
             && self.well_since.is_some_and(|since| since.elapsed() > TURN_LATE)
@@ -154,6 +154,7 @@ impl World {
             compressor: Arc::new(InlineCompressor),
             rng: Arc::clone(&self.rng) as _,
             clock: Arc::clone(&self.hub) as _,
+            expiries: Arc::default(),
         };
         let app = App::start(&self.config, seams, &process, Arc::<Status>::default());
         self.replicas.push(Replica {
