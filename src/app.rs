@@ -12,7 +12,9 @@
 
 mod ended;
 pub mod outside;
+pub mod replaying;
 pub mod signatures;
+mod stages;
 
 pub use ended::{AppError, Ended};
 
@@ -28,14 +30,12 @@ use crate::budget::Budget;
 use crate::checkpoint::checkpointer::Checkpointer;
 use crate::checkpoint::ledger::SinkId;
 use crate::checkpoint::ledgers::{Balance, Ledgers};
-use crate::checkpoint::pace::Pace;
 use crate::checkpoint::{CheckpointStore, GroupKey};
 use crate::clock::{Clock, Rng};
 use crate::compress::Compressor;
 use crate::config::{Config, SinkKind};
 use crate::deliver::admission::Admission;
 use crate::deliver::condition::Condition;
-use crate::deliver::dead_letter::counted::CountedDeadLetters;
 use crate::deliver::dead_letter::{self, DeadLetterStore};
 use crate::deliver::flow::Flow;
 use crate::deliver::http::Transport;
@@ -47,10 +47,10 @@ use crate::deliver::sink::{self, SinkContext, SinkStats};
 use crate::event_hub::Source;
 use crate::filter::Filter;
 use crate::format;
-use crate::partition::handoff::{Oddities, ReadStats, Stages};
+use crate::partition::handoff::ReadStats;
 use crate::partition::inquiry::Inquiry;
 use crate::partition::ownership::{Owner, Released};
-use crate::record::{HubName, Slice};
+use crate::record::Slice;
 use crate::telemetry::expiries::Expiries;
 use crate::telemetry::observer::{Observed, Observer};
 use crate::telemetry::status::Status;
@@ -99,50 +99,12 @@ pub struct App {
 
 impl App {
     /// Starts all stages. `owner_id` names this process start and is never used twice.
-    pub fn start(config: &Config, mut seams: Seams, owner_id: &str, status: Arc<Status>) -> Self {
-        let dead_letters = Arc::new(CountedDeadLetters::new(seams.dead_letters));
-        seams.dead_letters = Arc::clone(&dead_letters) as Arc<dyn DeadLetterStore>;
-        let ledgers = Arc::new(Ledgers::new(config.sinks.len()));
-        let checkpointer = Arc::new(Checkpointer::new(
-            Arc::clone(&seams.store),
-            Arc::clone(&ledgers),
-            Arc::clone(&status),
-        ));
-        let observer = Observer {
-            owner_id: owner_id.to_owned(),
-            started_at: seams.clock.now(),
-            started: Instant::now(),
-            clock: Arc::clone(&seams.clock),
-            status,
-            ledgers,
-            budget: Budget::new(config.limits.memory_budget),
-            sources: Vec::new(),
-            sinks: Vec::new(),
-            dead_letters,
-            expiries: Arc::clone(&seams.expiries),
-        };
-        let mut app = Self {
-            observer,
-            checkpointer,
-            stop_reading: CancellationToken::new(),
-            abandon: CancellationToken::new(),
-            draining: CancellationToken::new(),
-            owners: JoinSet::new(),
-            sink_tasks: JoinSet::new(),
-            storing: JoinSet::new(),
-            probes: JoinSet::new(),
-        };
-        let queues = app.start_sinks(config, &seams);
+    pub fn start(config: &Config, seams: Seams, owner_id: &str, status: Arc<Status>) -> Self {
+        let mut app = Self::idle(config, &seams, owner_id, status);
+        let queues = app.start_sinks(config, &seams, |_| true);
         let admission = app.start_probes(&seams);
         app.start_sources(config, &seams, &queues, &admission);
-        let checkpointer = Arc::clone(&app.checkpointer);
-        let pace = Pace::new(
-            config.checkpoints.interval,
-            config.checkpoints.interval_max,
-            config.limits.uncommitted_max,
-        );
-        app.storing
-            .spawn(async move { checkpointer.run(pace).await });
+        app.start_storing(config);
         app
     }
 
@@ -153,24 +115,9 @@ impl App {
         queues: &[mpsc::Sender<Slice>],
         admission: &Arc<Admission>,
     ) {
-        for ((name, source), reach) in config.sources.iter().zip(&seams.sources) {
-            let stages = Arc::new(Stages {
-                source: name.clone(),
-                hub: Arc::new(HubName::new(&source.namespace, &source.event_hub)),
-                on_unparsable: source.on_unparsable,
-                expansion_max: config.limits.expansion_max,
-                ledgers: Arc::clone(&self.observer.ledgers),
-                budget: self.observer.budget.clone(),
-                filter: Filter::new(config),
-                sinks: queues.to_vec(),
-                dead_letters: Arc::clone(&seams.dead_letters),
-                status: Arc::clone(&self.observer.status),
-                rng: Arc::clone(&seams.rng),
-                clock: Arc::clone(&seams.clock),
-                stats: Arc::default(),
-                categories: Arc::default(),
-                oddities: Oddities::default(),
-            });
+        for (source, reach) in config.sources.iter().zip(&seams.sources) {
+            let stages = self.stages(config, seams, source, Filter::new(config), queues);
+            let (name, source) = source;
             let inquiry = Arc::new(Inquiry::new(Arc::clone(reach)));
             self.observer.sources.push(Arc::new(Observed {
                 name: name.clone(),
@@ -198,13 +145,24 @@ impl App {
         }
     }
 
-    fn start_sinks(&mut self, config: &Config, seams: &Seams) -> Vec<mpsc::Sender<Slice>> {
+    /// Starts the sinks of which the name is wanted; the queues of the others are closed.
+    fn start_sinks(
+        &mut self,
+        config: &Config,
+        seams: &Seams,
+        is_wanted: impl Fn(&str) -> bool,
+    ) -> Vec<mpsc::Sender<Slice>> {
         let sinks = config.sinks.values();
         let sending = sinks.filter(|sink| sink.kind == SinkKind::Http).count();
         let mut queues = Vec::new();
         for (id, ((name, sink), transport)) in
             config.sinks.iter().zip(&seams.transports).enumerate()
         {
+            let (queue, slices) = mpsc::channel(SINK_QUEUE);
+            queues.push(queue);
+            if !is_wanted(name) {
+                continue;
+            }
             let context = Arc::new(SinkContext {
                 id: SinkId(id),
                 name: name.clone(),
@@ -212,7 +170,7 @@ impl App {
                 config: sink.clone(),
                 transport: Arc::clone(transport),
                 compressor: Arc::clone(&seams.compressor),
-                dead_letters: Arc::clone(&seams.dead_letters),
+                dead_letters: self.dead_letters(),
                 refusals: Arc::new(Refusals::new(
                     name,
                     Arc::clone(&self.observer.status),
@@ -228,7 +186,6 @@ impl App {
                 bodies: self.observer.budget.bodies(sending),
                 flow: Arc::new(Flow::new(sink, Arc::clone(&seams.rng))),
             });
-            let (queue, slices) = mpsc::channel(SINK_QUEUE);
             let running = Arc::clone(&context);
             match &sink.kind {
                 SinkKind::Http | SinkKind::Blob { .. } => {
@@ -237,7 +194,6 @@ impl App {
                 SinkKind::Null => self.sink_tasks.spawn(null::run(slices, running)),
             };
             self.observer.sinks.push(context);
-            queues.push(queue);
         }
         queues
     }
@@ -247,7 +203,7 @@ impl App {
         let letters = dead_letter::COMPONENT.to_owned();
         let letters = Arc::new(Condition::of(letters, Arc::clone(&self.observer.status)));
         let mut conditions = vec![Arc::clone(&letters)];
-        let (store, rng) = (Arc::clone(&seams.dead_letters), Arc::clone(&seams.rng));
+        let (store, rng) = (self.dead_letters(), Arc::clone(&seams.rng));
         self.probes.spawn(async move {
             probe::reach_dead_letters(store.as_ref(), &letters, rng.as_ref()).await;
         });

@@ -21,13 +21,16 @@ mod auto;
 mod blob;
 mod certificate;
 mod failure;
+mod issuer;
 mod noted;
 mod transport;
 
 use auto::{Auto, Candidate};
 pub use blob::BlobCredential;
 use certificate::CertificateAssertion;
-pub(crate) use failure::{brief, is_unreachable};
+pub(crate) use certificate::certificate_der;
+pub(crate) use failure::{brief, is_unreachable, whole};
+pub use issuer::{Issuer, issuers};
 pub use noted::NotedCredential;
 use transport::{Reach, client_options};
 

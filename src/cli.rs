@@ -1,16 +1,25 @@
 //! The command line.
 
+pub mod check;
 pub mod checkpoints;
 pub mod completions;
 pub mod config;
 pub mod dead_letters;
 #[cfg(feature = "demo")]
 pub mod demo;
+pub mod estimate;
 pub mod exit;
 mod failure;
+mod interrupt;
 pub mod man;
+mod moment;
+mod progress;
+pub mod replay;
 pub mod run;
+mod sinks;
 mod table;
+pub mod tail;
+mod tools;
 
 use std::path::PathBuf;
 
@@ -69,12 +78,46 @@ pub enum Command {
     /// TLS and WebSockets if asked to.
     #[cfg(feature = "demo")]
     Emulator(Box<entra_forwarder_emulator::cli::Args>),
+    /// Look at everything that the configuration names: what works, what does not, and what to do.
+    ///
+    /// Looks on and leaves nothing behind: it writes no checkpoint, claims no partition, throws no
+    /// reader off, and sends no record.
+    ///
+    /// Exit code by the first failure: 78 configuration, 69 something does not answer or is not
+    /// there, 77 something refuses, 1 anything else; 0 with warnings.
+    Check(check::Args),
     /// Look at the configuration without running.
     Config(config::Args),
     /// Look at positions, set them, or take over those of another consumer.
     Checkpoints(checkpoints::Args),
     /// Look at dead letters, send them again, delete them.
     DeadLetters(dead_letters::Args),
+    /// Show records as they arrive in the hub, beside a running forwarder.
+    ///
+    /// One line per record: its columns on a terminal, the record as it is forwarded elsewhere, or
+    /// with --fields an object of these. Reads in a consumer group of its own (see
+    /// `tools_consumer_group`), and disturbs nobody. Ends on a signal, or when nobody reads its
+    /// output any more.
+    Tail(tail::Args),
+    /// Say how much there is to forward: records and gigabytes by category and tenant, and what
+    /// each sink would get, compressed. Sends nothing.
+    ///
+    /// Reads a stretch of time from the hub in a consumer group of its own, beside a running
+    /// forwarder.
+    Estimate(estimate::Args),
+    /// Deliver a stretch of the hub again, to some sinks or all.
+    ///
+    /// Reads in a consumer group of its own, beside a running forwarder, whose positions and
+    /// partitions stay untouched. What is read goes the way of every record: filters, batches,
+    /// repetition, dead letters. Records bear a mark, `entra_forwarder_replay`, and keep their
+    /// stable ids.
+    ///
+    /// Positions of its own are kept in the checkpoint store: the same command again goes on where
+    /// it ended.
+    ///
+    /// Exit code 0 when everything was delivered, 1 when something is missing, became a dead letter,
+    /// or is left.
+    Replay(replay::Args),
     /// Print a script with which a shell completes command lines.
     Completions(completions::Args),
     /// Print or write manual pages.
@@ -109,9 +152,13 @@ impl Cli {
             Command::Demo(args) => demo::run(*args).await,
             #[cfg(feature = "demo")]
             Command::Emulator(args) => emulator(*args).await,
+            Command::Check(args) => check::run(args).await,
             Command::Config(args) => config::run(&args),
             Command::Checkpoints(args) => checkpoints::run(args).await,
             Command::DeadLetters(args) => dead_letters::run(args).await,
+            Command::Tail(args) => tail::run(args).await,
+            Command::Estimate(args) => estimate::run(args).await,
+            Command::Replay(args) => replay::run(args).await,
             Command::Completions(args) => completions::run(&args),
             Command::Man(args) => man::run(&args),
         }

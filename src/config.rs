@@ -46,7 +46,7 @@ pub(crate) mod declare {
 
 pub use cloud::Cloud;
 pub use example::example;
-pub use load::{FileText, Loaded, load, process_environment, read_file};
+pub use load::{FileText, Loaded, load, load_for_replay, process_environment, read_file};
 pub use problem::{Origin, Problem, Problems};
 pub use reference::reference;
 pub use routing::{CategoriesConfig, SinkKind, Unrouted};
@@ -102,6 +102,9 @@ pub struct SourceConfig {
     pub event_hub: String,
     /// The consumer group, which has no default.
     pub consumer_group: String,
+    /// The consumer group of the commands that read beside a running forwarder; `None` leaves it to
+    /// [`crate::tools`].
+    pub tools_consumer_group: Option<String>,
     /// What AMQP travels over.
     pub transport: SourceTransport,
     /// Connects to this host and port instead of the namespace's own (a URL).

@@ -165,6 +165,8 @@ pub struct SourceError {
     pub kind: SourceErrorKind,
     /// What the service or the client said; never payload, never a secret.
     pub message: String,
+    /// Where in the message the advice begins, if there is one.
+    advice_at: Option<usize>,
 }
 
 impl SourceError {
@@ -173,7 +175,32 @@ impl SourceError {
         Self {
             kind,
             message: message.into(),
+            advice_at: None,
         }
+    }
+
+    /// The same with what to do about it behind the words; no advice when that is empty.
+    fn advised(kind: SourceErrorKind, words: &str, advice: &str) -> Self {
+        match advice.is_empty() {
+            true => Self::new(kind, words),
+            false => Self {
+                kind,
+                message: format!("{words}; {advice}"),
+                advice_at: Some(words.len()),
+            },
+        }
+    }
+
+    /// What was said without the advice.
+    pub fn words(&self) -> &str {
+        let end = self.advice_at.unwrap_or(self.message.len());
+        self.message.get(..end).unwrap_or(&self.message)
+    }
+
+    /// What to do about it, where that is known.
+    pub fn advice(&self) -> Option<&str> {
+        let advice = self.message.get(self.advice_at?..)?;
+        advice.strip_prefix("; ")
     }
 }
 

@@ -20,9 +20,9 @@ use crate::record::{Origin, Record};
 /// The category of what has none. Azure gives no category such a name.
 pub const NO_CATEGORY: &str = "<none>";
 
-/// What one sink selects.
+/// Categories that are selected.
 #[derive(Clone, Debug)]
-struct Selection {
+pub struct Selection {
     /// Empty: everything.
     include: Vec<WildMatch>,
     exclude: Vec<WildMatch>,
@@ -30,7 +30,7 @@ struct Selection {
 
 impl Selection {
     /// `None` when it selects everything.
-    fn new(config: &CategoriesConfig) -> Option<Self> {
+    pub fn new(config: &CategoriesConfig) -> Option<Self> {
         let globs = |patterns: &[String]| {
             let glob = |pattern: &String| WildMatch::new_case_insensitive(pattern);
             patterns.iter().map(glob).collect()
@@ -39,6 +39,11 @@ impl Selection {
             include: globs(&config.include),
             exclude: globs(&config.exclude),
         })
+    }
+
+    /// Whether a record is selected.
+    pub fn selects(&self, record: &Record<'_>) -> bool {
+        self.wants(record.category().as_deref().unwrap_or(NO_CATEGORY))
     }
 
     fn wants(&self, category: &str) -> bool {
@@ -54,6 +59,17 @@ pub struct Filter {
     sinks: Vec<Option<Selection>>,
     /// The sink that gets what no other wants.
     rest: Option<usize>,
+    /// What is meant of all that, by a command that sends only a part.
+    part: Option<Part>,
+}
+
+/// A part of what sinks select.
+#[derive(Clone, Debug)]
+struct Part {
+    /// Per sink, whether it is meant.
+    sinks: Vec<bool>,
+    /// Categories that are meant; `None` is all.
+    only: Option<Selection>,
 }
 
 /// Where the records of one event go.
@@ -78,6 +94,16 @@ impl Filter {
         Self {
             sinks: sinks.map(|it| Selection::new(&it.categories)).collect(),
             rest,
+            part: None,
+        }
+    }
+
+    /// The same for some of the sinks, in the order of the configuration, and some categories of
+    /// what they select. What none of these sinks wants counts as unrouted.
+    pub fn narrowed(self, sinks: Vec<bool>, only: Option<Selection>) -> Self {
+        Self {
+            part: Some(Part { sinks, only }),
+            ..self
         }
     }
 
@@ -86,17 +112,29 @@ impl Filter {
         Self {
             sinks: vec![None; sinks],
             rest: None,
+            part: None,
         }
     }
 
     /// At most so many bytes of memory the routes of so many records take.
     pub fn memory_bytes_max(&self, records: usize) -> u64 {
-        let selecting = self.sinks.iter().flatten().count();
+        let selecting = match self.part {
+            None => self.sinks.iter().flatten().count(),
+            Some(_) => self.sinks.len(),
+        };
         (selecting * records * size_of::<u32>()) as u64
     }
 
     /// Says where the records of an event go.
     pub fn route(&self, records: &Records, origin: &Origin) -> Routes {
+        let routes = self.route_all(records, origin);
+        match &self.part {
+            None => routes,
+            Some(part) => part.of(routes, records, origin),
+        }
+    }
+
+    fn route_all(&self, records: &Records, origin: &Origin) -> Routes {
         let count = u32::try_from(records.len()).unwrap_or(u32::MAX);
         let mut chosen: SmallVec<[Vec<u32>; 2]> = SmallVec::from_elem(Vec::new(), self.sinks.len());
         let mut unrouted = 0;
@@ -136,6 +174,51 @@ impl Filter {
                 unrouted,
             },
             owed: owed.collect(),
+            places,
+        }
+    }
+}
+
+impl Part {
+    /// Takes what is not meant out of routes.
+    fn of(&self, routes: Routes, records: &Records, origin: &Origin) -> Routes {
+        let count = u32::try_from(records.len()).unwrap_or(u32::MAX);
+        let is_meant = |piece| match &self.only {
+            None => true,
+            Some(only) => only.selects(&Record::new(piece, origin)),
+        };
+        let meant: Vec<bool> = records.all().map(is_meant).collect();
+        let mut is_wanted = vec![false; meant.len()];
+        let places = routes.places.iter().zip(&self.sinks);
+        let places: SmallVec<[Option<Arc<[u32]>>; 2]> = places
+            .map(|(places, is_meant)| {
+                let before = match places {
+                    Some(places) => places.to_vec(),
+                    None => (0..count).collect(),
+                };
+                let mut left = before;
+                left.retain(|place| {
+                    let place = *place as usize;
+                    *is_meant && meant.get(place).copied().unwrap_or(false)
+                });
+                for place in &left {
+                    if let Some(is_wanted) = is_wanted.get_mut(*place as usize) {
+                        *is_wanted = true;
+                    }
+                }
+                Some(Arc::from(left))
+            })
+            .collect();
+        let unrouted = is_wanted.iter().filter(|is_wanted| !**is_wanted).count();
+        let owed = places.iter().flatten();
+        Routes {
+            received: Received {
+                records: count,
+                unrouted: u32::try_from(unrouted).unwrap_or(u32::MAX),
+            },
+            owed: owed
+                .map(|places| u32::try_from(places.len()).unwrap_or(u32::MAX))
+                .collect(),
             places,
         }
     }

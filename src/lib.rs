@@ -14,12 +14,13 @@
 //! 9. [`deliver`] sends it until the endpoint has it, and settles the receipts;
 //! 10. [`checkpoint`] knows what is settled, and stores the watermark.
 //!
-//! Around them: [`app`] builds and joins the stages, [`config`] says what they do, [`budget`]
-//! bounds their memory, [`template`] makes names of what records say, [`proxy`] and [`trust`] hold
-//! for every connection over HTTP or TLS, `otlp` is what its
-//! messages have in common, [`clock`] and the traits of the stages are the seams
-//! behind which the simulation stands, and [`telemetry`] says how it goes. What must stay true of
-//! all of it is in `docs/architecture.md`, what is promised in `docs/guarantees.md`.
+//! Around them: [`app`] builds and joins the stages, [`tools`] reads a hub beside a running
+//! forwarder for the commands that look on, [`check`] looks at everything outside, [`config`] says
+//! what the stages do, [`budget`] bounds their memory, [`template`] makes names of what records
+//! say, [`proxy`] and [`trust`] hold for every connection over HTTP or TLS, `otlp` is what its
+//! messages have in common, [`clock`] and the traits of the stages are the seams behind which the
+//! simulation stands, and [`telemetry`] says how it goes. What must stay true of all of it is in
+//! `docs/architecture.md`, what is promised in `docs/guarantees.md`.
 
 pub mod event_hub;
 pub mod partition;
@@ -41,6 +42,7 @@ pub mod checkpoint;
 pub mod app;
 pub mod auth;
 pub mod budget;
+pub mod check;
 pub mod cli;
 pub mod clock;
 pub mod config;
@@ -51,4 +53,5 @@ mod otlp;
 pub mod proxy;
 pub mod telemetry;
 pub mod template;
+pub mod tools;
 pub mod trust;

@@ -1,5 +1,7 @@
 //! What to do about a certificate that was refused.
 
+pub(crate) mod certificate;
+
 /// How rustls begins every refusal of a peer's certificate.
 const REFUSAL: &str = "invalid peer certificate";
 

@@ -18,7 +18,7 @@ use crate::clock::{SharedRng, SystemClock};
 use crate::compress::CompressionPool;
 use crate::config::{
     Config, CredentialConfig, DeadLettersConfig, Secret, SinkAuth, SinkConfig, SinkKind,
-    SourceAccess, StoreConfig,
+    SourceAccess, SourceConfig, StoreConfig,
 };
 use crate::deliver::blob::BlobTransport;
 use crate::deliver::dead_letter::DeadLetterArchive;
@@ -29,11 +29,12 @@ use crate::deliver::http::{EntraCredentials, HttpTransport, Transport};
 use crate::deliver::null::NullTransport;
 use crate::destination;
 use crate::event_hub::Source;
-use crate::event_hub::client::{Access, EventHubSource, Settings, Timeouts};
+use crate::event_hub::client::{Access, EXCLUSIVE, EventHubSource, Settings, Timeouts};
 use crate::event_hub::runtime::AmqpRuntime;
 use crate::format;
 use crate::telemetry::expiries::{Expiries, ExpiryKind};
 
+pub mod parts;
 pub mod places;
 
 /// Folder of the dead letters in a directory store.
@@ -72,15 +73,18 @@ impl Outside {
     /// # Errors
     /// When something cannot be as configured.
     pub fn reach(config: &Config, default_client_id: Option<&str>) -> Result<Self, OutsideError> {
-        let credentials = Credentials::make(config, default_client_id)?;
+        Self::of(config, &Credentials::make(config, default_client_id)?)
+    }
+
+    fn of(config: &Config, credentials: &Credentials) -> Result<Self, OutsideError> {
         let expiries = Arc::clone(&credentials.expiries);
-        let (store, dead_letters) = stores(config, &credentials)?;
+        let (store, dead_letters) = stores(config, credentials)?;
         let transports = config.sinks.iter();
         let transports = transports
-            .map(|(name, sink)| transport(name, sink, &credentials))
+            .map(|(name, sink)| transport(name, sink, credentials))
             .collect::<Result<_, _>>()?;
         let amqp = AmqpRuntime::start().map_err(|error| at("sources")(&error))?;
-        let hubs = hubs(config, &credentials, &amqp)?;
+        let hubs = hubs(config, credentials, &amqp)?;
         let seams = Seams {
             sources: hubs
                 .iter()
@@ -258,33 +262,39 @@ fn hubs(
     credentials: &Credentials,
     amqp: &AmqpRuntime,
 ) -> Result<Vec<Arc<EventHubSource>>, OutsideError> {
-    let reach = |(name, source): (&String, &crate::config::SourceConfig)| {
-        let access = match &source.access {
-            SourceAccess::ConnectionString(text) => Access::ConnectionString(text.clone()),
-            SourceAccess::Credential(_) | SourceAccess::Auto => {
-                let credential = match &source.access {
-                    SourceAccess::Credential(credential) => Some(credential.as_str()),
-                    _ => None,
-                };
-                let place = format!("sources.{name}.credential");
-                Access::Credential(credentials.get(credential, place)?)
-            }
-        };
-        let settings = Settings {
-            namespace: source.namespace.clone(),
-            event_hub: source.event_hub.clone(),
-            consumer_group: source.consumer_group.clone(),
-            transport: source.transport,
-            custom_endpoint: source.custom_endpoint.clone(),
-            access,
-        };
-        Ok(Arc::new(EventHubSource::new(
-            settings,
-            Timeouts::default(),
-            amqp,
-        )))
+    let reach = |source| {
+        let settings = settings(source, credentials)?;
+        let hub = EventHubSource::new(settings, Timeouts::default(), amqp);
+        Ok(Arc::new(hub))
     };
     config.sources.iter().map(reach).collect()
+}
+
+/// How a source is read by the forwarder.
+fn settings(
+    (name, source): (&String, &SourceConfig),
+    credentials: &Credentials,
+) -> Result<Settings, OutsideError> {
+    let access = match &source.access {
+        SourceAccess::ConnectionString(text) => Access::ConnectionString(text.clone()),
+        SourceAccess::Credential(_) | SourceAccess::Auto => {
+            let credential = match &source.access {
+                SourceAccess::Credential(credential) => Some(credential.as_str()),
+                _ => None,
+            };
+            let place = format!("sources.{name}.credential");
+            Access::Credential(credentials.get(credential, place)?)
+        }
+    };
+    Ok(Settings {
+        namespace: source.namespace.clone(),
+        event_hub: source.event_hub.clone(),
+        consumer_group: source.consumer_group.clone(),
+        transport: source.transport,
+        custom_endpoint: source.custom_endpoint.clone(),
+        access,
+        epoch: EXCLUSIVE,
+    })
 }
 
 /// The bodies that are being built have a share of the memory budget.

@@ -19,14 +19,15 @@ const NOTICE: Duration = Duration::from_secs(24 * 60 * 60);
 const LOOK_MAX: Duration = Duration::from_secs(60 * 60);
 
 /// A signature, and when it ends.
-struct Signature {
+pub(crate) struct Signature {
     /// Path in the configuration.
-    place: String,
-    ends: Timestamp,
+    pub(crate) place: String,
+    pub(crate) ends: Timestamp,
 }
 
 /// Notes in `expiries` and logs when each ready-made signature of the configuration ends, and tells
-/// `status` from 24 hours before on. The tasks end by themselves when the signatures have; drop the set to end them.
+/// `status` from 24 hours before on. The tasks end by themselves when the signatures have; drop the
+/// set to end them.
 pub fn watch(config: &Config, status: &Arc<Status>, expiries: &Expiries) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
     for signature in signatures(config) {
@@ -63,7 +64,8 @@ async fn tell(Signature { place, ends }: Signature, status: Arc<Status>) {
     status.waits(&component, &reason);
 }
 
-fn signatures(config: &Config) -> Vec<Signature> {
+/// Those of sources and stores that say when they end.
+pub(crate) fn signatures(config: &Config) -> Vec<Signature> {
     let of_sources = config.sources.iter().filter_map(|(name, source)| {
         let SourceAccess::ConnectionString(text) = &source.access else {
             return None;

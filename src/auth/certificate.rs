@@ -23,7 +23,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::config::Secret;
 use crate::event_hub::Timestamp;
-use crate::telemetry::expiries::der_ends;
+use crate::trust::certificate::Certificate;
 
 /// How long an assertion holds; one is made for every request.
 const ASSERTION_LIFE: Duration = Duration::from_secs(5 * 60);
@@ -131,10 +131,16 @@ impl ClientAssertion for CertificateAssertion {
     }
 }
 
+/// The certificate alone, in binary form; `None` when it cannot be used.
+pub(crate) fn certificate_der(certificate: &Secret, password: Option<&Secret>) -> Option<Vec<u8>> {
+    let (certificate, _) = read(certificate, password).ok()?;
+    Some(certificate)
+}
+
 /// When the certificate ends; `None` when it cannot be read.
 pub(super) fn ends(certificate: &Secret, password: Option<&Secret>) -> Option<Timestamp> {
-    let (certificate, _) = read(certificate, password).ok()?;
-    der_ends(&certificate)
+    let certificate = Certificate::of_der(&certificate_der(certificate, password)?)?;
+    Some(certificate.ends)
 }
 
 fn read(

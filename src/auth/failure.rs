@@ -6,6 +6,8 @@ use azure_core::error::ErrorKind;
 
 /// Most characters of one credential's words.
 const WORDS_MAX: usize = 100;
+/// Most characters of the words of several.
+const ALL_WORDS_MAX: usize = 400;
 
 /// The errors from the outermost to the innermost one.
 fn chain<'a>(
@@ -38,12 +40,21 @@ pub(crate) fn is_unreachable(error: &azure_core::Error) -> bool {
 
 /// The innermost cause, on one short line.
 pub(crate) fn brief(error: &azure_core::Error) -> String {
+    words(error, WORDS_MAX)
+}
+
+/// The same with what each of several credentials said.
+pub(crate) fn whole(error: &azure_core::Error) -> String {
+    words(error, ALL_WORDS_MAX)
+}
+
+fn words(error: &azure_core::Error, most: usize) -> String {
     let cause = chain(error).last().map(ToString::to_string);
     let words = cause.unwrap_or_default();
     let words: Vec<&str> = words.split_whitespace().collect();
     let mut line = words.join(" ");
-    if line.chars().count() > WORDS_MAX {
-        line = line.chars().take(WORDS_MAX - 3).collect();
+    if line.chars().count() > most {
+        line = line.chars().take(most - 3).collect();
         line.push_str("...");
     }
     line

@@ -22,6 +22,8 @@ mod replay;
 mod show;
 mod walk;
 
+pub(super) use pretty::printable;
+
 /// Arguments of `dead-letters`.
 #[derive(Debug, clap::Args)]
 pub struct Args {

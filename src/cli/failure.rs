@@ -2,10 +2,13 @@
 
 use super::exit::Exit;
 use crate::app::outside::OutsideError;
+use crate::app::replaying::BeginError;
 use crate::checkpoint::StoreError;
 use crate::config::Problems;
 use crate::deliver::dead_letter::DeadLetterError;
 use crate::event_hub::SourceError;
+use crate::partition::resume::TakeOverError;
+use crate::tools::ToolsError;
 
 /// Why a command did not do what it was asked to: one sentence each.
 #[derive(Debug)]
@@ -41,6 +44,36 @@ impl Failure {
 impl From<OutsideError> for Failure {
     fn from(error: OutsideError) -> Self {
         Self::new(Exit::Configuration, error.to_string())
+    }
+}
+
+impl From<ToolsError> for Failure {
+    fn from(error: ToolsError) -> Self {
+        let exit = match &error {
+            ToolsError::Outside(_) => Exit::Configuration,
+            ToolsError::Hub { error, .. } => error.into(),
+            ToolsError::NoGroup(_) | ToolsError::MadeAgain(_) => Exit::Unavailable,
+            ToolsError::Window(_) => Exit::Usage,
+        };
+        Self::new(exit, error.to_string())
+    }
+}
+
+impl From<BeginError> for Failure {
+    fn from(error: BeginError) -> Self {
+        match &error {
+            BeginError::TakeOver(TakeOverError::Store(StoreError::Conflict)) => Self::new(
+                Exit::No,
+                "checkpoints: another run of the same replay begins at this moment: try again",
+            ),
+            BeginError::TakeOver(TakeOverError::Store(store)) => {
+                Self::of_store("checkpoints", store)
+            }
+            BeginError::TakeOver(TakeOverError::Source(hub)) => {
+                Self::new(hub.into(), hub.to_string())
+            }
+            BeginError::OtherHub(_) => Self::new(Exit::No, error.to_string()),
+        }
     }
 }
 

@@ -248,7 +248,7 @@ async fn probe(config: &Config, seams: &Seams) -> Result<(), (Exit, String)> {
 }
 
 /// A name for this process start that is never used twice; the replica's name in it is for people.
-fn owner_id() -> String {
+pub(super) fn owner_id() -> String {
     let replica = ["CONTAINER_APP_REPLICA_NAME", "HOSTNAME"]
         .iter()
         .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))

@@ -73,6 +73,7 @@ fn documented_commands_parse() {
     }
     for command in [
         "run --config",
+        "check --config",
         "checkpoints show",
         "checkpoints set",
         "checkpoints import",

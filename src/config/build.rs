@@ -16,17 +16,18 @@ use super::{
 use crate::compress::Compression;
 use crate::destination;
 use crate::format::Success;
+use crate::record::ReplayId;
 
 mod sink_connection;
 
 pub(super) use sink_connection::{SIGNATURE_HEADER, key_encoding};
 
 /// Builds the whole configuration.
-pub(super) fn build(settings: &Settings) -> Option<Config> {
+pub(super) fn build(settings: &Settings, replay: Option<ReplayId>) -> Option<Config> {
     Some(Config {
         cloud: Cloud::of_word(View::new(settings, &[]).word("cloud")?),
         sources: named(settings, "sources", source)?,
-        sinks: named(settings, "sinks", sink)?,
+        sinks: named(settings, "sinks", |view| sink(view, replay))?,
         unrouted: unrouted(&View::new(settings, &[])),
         credentials: named(settings, "credentials", credential)?,
         checkpoints: checkpoints(&View::new(settings, &["checkpoints"]))?,
@@ -74,6 +75,7 @@ fn source(view: &View<'_>) -> Option<SourceConfig> {
         namespace: view.text("namespace")?,
         event_hub: view.text("event_hub")?,
         consumer_group: view.text("consumer_group")?,
+        tools_consumer_group: view.text("tools_consumer_group"),
         transport: match view.word("transport")? {
             "websocket" => SourceTransport::WebSocket,
             _ => SourceTransport::Amqp,
@@ -102,7 +104,7 @@ fn source(view: &View<'_>) -> Option<SourceConfig> {
     })
 }
 
-fn sink(view: &View<'_>) -> Option<SinkConfig> {
+fn sink(view: &View<'_>, replay: Option<ReplayId>) -> Option<SinkConfig> {
     let destination = destination::by_name(view.word("type")?)?;
     let mut sink = SinkConfig {
         kind: SinkKind::Http,
@@ -151,7 +153,7 @@ fn sink(view: &View<'_>) -> Option<SinkConfig> {
             max: view.integer("refusals_max")?,
             without_witness: view.flag("dead_letter_without_witness")?,
         },
-        record: record_limits(view)?,
+        record: record_limits(view, replay)?,
     };
     (destination.complete)(view, &mut sink)?;
     // What the user sets was checked; a destination's own default gives way.
@@ -160,7 +162,7 @@ fn sink(view: &View<'_>) -> Option<SinkConfig> {
     Some(sink)
 }
 
-fn record_limits(view: &View<'_>) -> Option<RecordLimits> {
+fn record_limits(view: &View<'_>, replay: Option<ReplayId>) -> Option<RecordLimits> {
     Some(RecordLimits {
         bytes: view.bytes("max_record_bytes"),
         on_oversize: match view.word("on_oversize")? {
@@ -172,6 +174,7 @@ fn record_limits(view: &View<'_>) -> Option<RecordLimits> {
             "restamp" => OnOld::Restamp,
             _ => OnOld::DeadLetter,
         },
+        replay,
     })
 }
 

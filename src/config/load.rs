@@ -8,6 +8,7 @@ use super::problem::{Origin, Problem, Problems};
 use super::settings::Settings;
 use super::show::Effective;
 use super::{Config, build, rules, text};
+use crate::record::ReplayId;
 
 /// What the name of every variable that sets a key starts with. Two underscores, so that no
 /// Kubernetes service link (`ENTRA_FORWARDER_PORT=tcp://...`) can match.
@@ -48,6 +49,18 @@ pub fn load(
     file: Option<FileText>,
     env: impl IntoIterator<Item = (String, String)>,
 ) -> Result<Loaded, Problems> {
+    load_for_replay(file, env, None)
+}
+
+/// The same for sinks whose records are marked as those of a replay.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_for_replay(
+    file: Option<FileText>,
+    env: impl IntoIterator<Item = (String, String)>,
+    replay: Option<ReplayId>,
+) -> Result<Loaded, Problems> {
     let mut given = Given::default();
     if let Some(file) = file {
         match text::read_toml(&file.name, &file.text) {
@@ -60,7 +73,7 @@ pub fn load(
     let mut settings = Settings::check(given, &mut problems);
     let warnings = rules::check(&mut settings, &mut problems);
     if problems.is_empty() {
-        if let Some(config) = build::build(&settings) {
+        if let Some(config) = build::build(&settings, replay) {
             return Ok(Loaded {
                 config,
                 warnings,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::{CategoriesConfig, Secret, SinkConnection, SinkKind};
 use crate::compress::Compression;
 use crate::format::{Format, Success};
+use crate::record::ReplayId;
 
 /// One endpoint.
 #[derive(Clone, Debug, PartialEq)]
@@ -67,12 +68,14 @@ pub struct RecordLimits {
     pub age: Option<Duration>,
     /// What becomes of an older one.
     pub on_old: OnOld,
+    /// The replay that records are marked with: no key, since what is forwarded has none.
+    pub replay: Option<ReplayId>,
 }
 
 impl RecordLimits {
     /// Whether every record may leave as it is.
     pub fn is_unlimited(&self) -> bool {
-        self.bytes.is_none() && self.age.is_none()
+        self.bytes.is_none() && self.age.is_none() && self.replay.is_none()
     }
 }
 

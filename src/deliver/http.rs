@@ -15,7 +15,8 @@ use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use super::request_id::RequestId;
 use super::response::{Answer, BODY_BYTES_MAX, TransportError, retry_after};
 use crate::config::SinkConfig;
-use crate::telemetry::expiries::{Expiries, ExpiryKind, pem_ends};
+use crate::telemetry::expiries::{Expiries, ExpiryKind};
+use crate::trust::certificate::Certificate;
 
 mod auth;
 mod client;
@@ -143,10 +144,11 @@ impl HttpTransport {
     fn note_ends(&self) {
         let current = self.current();
         if let Some((certificate, _)) = &current.material.connection.tls.identity
-            && let Some(ends) = pem_ends(certificate.expose())
+            && let Some(certificate) = Certificate::of_pem(certificate.expose())
         {
             let place = format!("{}.tls.certificate", self.fixed.place);
-            self.expiries.note(ExpiryKind::Certificate, &place, ends);
+            self.expiries
+                .note(ExpiryKind::Certificate, &place, certificate.ends);
         }
     }
 

@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use super::condition::{Condition, Standing};
 use super::dead_letter::DeadLetterStore;
-use super::http::Request;
+use super::http::{Request, Transport};
 use super::request_id::RequestId;
 use super::response::{Verdict, judge_probe};
 use super::retry::Backoff;
 use super::sink::SinkContext;
 use crate::clock::Rng;
-use crate::compress::WriteBody;
+use crate::compress::{Compression, Compressor, WriteBody};
+use crate::format::Format;
 
 /// Probes for ever, whenever it is of use.
 ///
@@ -66,26 +67,65 @@ pub async fn reach_dead_letters(store: &dyn DeadLetterStore, condition: &Conditi
 }
 
 async fn probe(context: &SinkContext) -> Verdict {
-    let format = Arc::clone(&context.format);
-    let write: WriteBody = Box::new(move |out| format.write(&mut std::iter::empty(), out));
-    let compression = context.config.compression;
-    let body = match context.compressor.compress(write, 0, compression).await {
-        Ok(body) => body.bytes,
-        Err(error) => {
-            return Verdict::NotNow {
-                reason: error.to_string(),
-                retry_after: None,
-                is_overload: false,
-            };
+    let by = Endpoint {
+        format: &context.format,
+        transport: context.transport.as_ref(),
+        compressor: context.compressor.as_ref(),
+        compression: context.config.compression,
+    };
+    by.ask().await.verdict
+}
+
+/// Whom a probe asks, and in which form.
+pub(crate) struct Endpoint<'a> {
+    /// The wire format.
+    pub(crate) format: &'a Arc<dyn Format>,
+    /// Sends the request.
+    pub(crate) transport: &'a dyn Transport,
+    /// Builds its body.
+    pub(crate) compressor: &'a dyn Compressor,
+    /// How that is compressed.
+    pub(crate) compression: Compression,
+}
+
+/// What a probe found.
+pub(crate) struct Probed {
+    /// What follows from it.
+    pub(crate) verdict: Verdict,
+    /// Status of the answer, if there was one.
+    pub(crate) status: Option<u16>,
+}
+
+impl Endpoint<'_> {
+    /// Sends one request without records.
+    pub(crate) async fn ask(&self) -> Probed {
+        let format = Arc::clone(self.format);
+        let write: WriteBody = Box::new(move |out| format.write(&mut std::iter::empty(), out));
+        let body = match self.compressor.compress(write, 0, self.compression).await {
+            Ok(body) => body.bytes,
+            Err(error) => {
+                let verdict = Verdict::NotNow {
+                    reason: error.to_string(),
+                    retry_after: None,
+                    is_overload: false,
+                };
+                return Probed {
+                    verdict,
+                    status: None,
+                };
+            }
+        };
+        let request = Request {
+            id: RequestId::of_probe(&body),
+            body,
+            content_type: self.format.content_type(),
+            target: None,
+            content_encoding: self.compression.content_encoding(),
+        };
+        let answer = self.transport.send(request).await;
+        Probed {
+            verdict: judge_probe(&answer, self.format.as_ref()),
+            status: answer.ok().map(|answer| answer.status),
         }
-    };
-    let request = Request {
-        id: RequestId::of_probe(&body),
-        body,
-        content_type: context.format.content_type(),
-        target: None,
-        content_encoding: compression.content_encoding(),
-    };
-    let answer = context.transport.send(request).await;
-    judge_probe(&answer, context.format.as_ref())
+    }
 }

@@ -71,10 +71,12 @@ impl Shaped {
 
     /// Whether no limit can change a record, at any time: then it need not be copied.
     fn is_as_it_came(&self, record: &Record<'_>) -> bool {
-        let RecordLimits { bytes, age, .. } = self.limits;
+        let RecordLimits {
+            bytes, age, replay, ..
+        } = self.limits;
         let is_whole = self.limits.on_oversize == OnOversize::DeadLetter
             || bytes.is_none_or(|limit| record.json_bytes_max() <= limit);
-        age.is_none() && is_whole
+        age.is_none() && replay.is_none() && is_whole
     }
 }
 

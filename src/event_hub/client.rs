@@ -40,7 +40,17 @@ pub struct Settings {
     pub custom_endpoint: Option<String>,
     /// By whose right.
     pub access: Access,
+    /// Epoch of the receivers. With one they are exclusive: each throws off every reader of its
+    /// partition and group that has no epoch or no higher one. Without one they disturb nobody, at
+    /// most five may read a partition side by side in one group, and they are refused where an
+    /// exclusive one reads
+    /// (<https://learn.microsoft.com/azure/event-hubs/event-hubs-event-processor-host#epoch>).
+    pub epoch: Option<i64>,
 }
+
+/// Epoch of the forwarder's own receivers: a second reader of a partition in the same group throws
+/// the first one off.
+pub const EXCLUSIVE: Option<i64> = Some(0);
 
 /// By whose right a hub is read.
 #[derive(Clone)]
@@ -205,7 +215,8 @@ impl Source for EventHubSource {
                     .await
                     .map_err(|error| error::classify(&error, &target))?;
                 let credential = connection.credential().cloned();
-                let opened = stream::open(connection, &partition, &at, prefetch, &target).await;
+                let options = stream::options(&at, prefetch, settings.epoch);
+                let opened = stream::open(connection, &partition, options, &target).await;
                 let ends = credential.and_then(|credential| credential.ends());
                 opened.map_err(|error| match error.kind {
                     SourceErrorKind::Unauthorized
@@ -258,6 +269,7 @@ mod tests {
             transport: SourceTransport::Amqp,
             custom_endpoint: custom_endpoint.map(str::to_owned),
             access: Access::ConnectionString(Secret::new(connection_string)),
+            epoch: EXCLUSIVE,
         }
     }
 

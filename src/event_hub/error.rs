@@ -61,12 +61,8 @@ pub(super) fn classify(error: &EventHubsError, target: &Target) -> SourceError {
         };
         return SourceError::new(kind, format!("{place}: {why}"));
     }
-    let message = format!(
-        "{}{}",
-        one_line(&words),
-        advice(kind, refuser, &words, target)
-    );
-    SourceError::new(kind, message)
+    let advice = advice(kind, refuser, &words, target);
+    SourceError::advised(kind, &one_line(&words), &advice)
 }
 
 /// The same for the end of a receiver whose link had been accepted: it had the permission.
@@ -77,7 +73,7 @@ pub(super) fn classify_end(error: &EventHubsError, target: &Target) -> SourceErr
     }
     let why = signature_ended(target)
         .unwrap_or_else(|| "the link's token has ended; the next link takes another one".into());
-    SourceError::new(kind, format!("{}; {why}", one_line(&words)))
+    SourceError::advised(kind, &one_line(&words), &why)
 }
 
 fn judge(error: &EventHubsError) -> (Verdict, Refuser) {

@@ -22,21 +22,23 @@ use super::{
 
 type Received = Result<ReceivedEventData, SourceError>;
 
+/// What a receiver is attached with.
+pub(super) fn options(at: &OpenAt, prefetch: u32, epoch: Option<i64>) -> OpenReceiverOptions {
+    OpenReceiverOptions {
+        owner_level: epoch,
+        prefetch: Some(prefetch.max(1)),
+        start_position: Some(start(at)),
+        receive_timeout: None,
+    }
+}
+
 /// Attaches a receiver and waits until the service has accepted the link.
 pub(super) async fn open(
     mut connection: Connection,
     partition: &PartitionId,
-    at: &OpenAt,
-    prefetch: u32,
+    options: OpenReceiverOptions,
     target: &Target,
 ) -> Result<PartitionStream, SourceError> {
-    let options = OpenReceiverOptions {
-        // Epoch 0: a second reader of the partition in this group throws the first one off.
-        owner_level: Some(0),
-        prefetch: Some(prefetch.max(1)),
-        start_position: Some(start(at)),
-        receive_timeout: None,
-    };
     let client = connection
         .client()
         .map_err(|error| error::classify(&error, target))?;

@@ -15,6 +15,7 @@ fn filter(sinks: &[CategoriesConfig], rest: Option<usize>) -> Filter {
     Filter {
         sinks: sinks.iter().map(Selection::new).collect(),
         rest,
+        part: None,
     }
 }
 
@@ -124,4 +125,48 @@ fn what_could_be_left_is_known() {
     assert!(!may_leave_some(&[categories(&["*"], &[])]));
     assert!(may_leave_some(&[categories(&["A*"], &["b"]), not_a]));
     assert!(may_leave_some(&[a, categories(&[], &["a*", "b"])]));
+}
+
+#[test]
+fn a_part_is_what_all_would_get_of_it() {
+    let sinks = [
+        categories(&["a"], &[]),
+        categories(&["b"], &[]),
+        categories(&[], &[]),
+    ];
+    let only = |globs: &[&str]| Selection::new(&categories(globs, &[]));
+    let check = |rest, meant: [bool; 3], only, expected: [&[u32]; 3], unrouted| {
+        let routes = filter(&sinks[..2], rest).narrowed(meant[..2].to_vec(), only);
+        let routes = routes.route(&records(), &Origin::any());
+        let expected: Vec<_> = expected[..2].iter().map(|it| Some(it.to_vec())).collect();
+        assert_eq!(places(&routes), expected);
+        let owed: Vec<_> = routes.owed.iter().map(|it| *it as usize).collect();
+        let lengths: Vec<_> = expected.iter().flatten().map(Vec::len).collect();
+        assert_eq!(owed, lengths);
+        assert_eq!(routes.received.records, 5);
+        assert_eq!(routes.received.unrouted, unrouted);
+    };
+    check(None, [true, true, false], None, [&[0, 4], &[1], &[]], 2);
+    check(None, [true, false, false], None, [&[0, 4], &[], &[]], 3);
+    check(None, [true, true, false], only(&["B"]), [&[], &[1], &[]], 4);
+    // What is left over is what no sink of the configuration selects, meant or not.
+    check(
+        Some(1),
+        [false, true, false],
+        None,
+        [&[], &[1, 2, 3], &[]],
+        2,
+    );
+    check(
+        Some(1),
+        [false, true, false],
+        only(&[NO_CATEGORY]),
+        [&[], &[2, 3], &[]],
+        3,
+    );
+    // A sink that wants everything gets what is meant of it.
+    let all = filter(&sinks, None).narrowed(vec![false, false, true], only(&["a"]));
+    let routes = all.route(&records(), &Origin::any());
+    assert_eq!(places(&routes)[2], Some(vec![0, 4]));
+    assert!(all.memory_bytes_max(5) >= 8);
 }

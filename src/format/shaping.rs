@@ -10,7 +10,10 @@ use crate::clock::Clock;
 use crate::config::{OnOld, OnOversize, RecordLimits, SinkConfig};
 use crate::envelope::RecordKind;
 use crate::event_hub::Timestamp;
-use crate::record::{EventTime, RESTAMPED_BYTES_MAX, Record, restamped, write_truncated};
+use crate::record::{
+    EventTime, REPLAYED_BYTES_MAX, RESTAMPED_BYTES_MAX, Record, replayed, restamped,
+    write_truncated,
+};
 
 /// As what the records of one sink leave.
 #[derive(Clone)]
@@ -160,7 +163,9 @@ impl Shaping {
 
     fn untruncated_bytes_max(&self, record: &Record<'_>) -> u64 {
         let may_grow = self.limits.age.is_some() && self.limits.on_old == OnOld::Restamp;
-        record.json_bytes_max() + if may_grow { RESTAMPED_BYTES_MAX } else { 0 }
+        let restamped = if may_grow { RESTAMPED_BYTES_MAX } else { 0 };
+        let replayed = self.limits.replay.map_or(0, |_| REPLAYED_BYTES_MAX);
+        record.json_bytes_max() + restamped + replayed
     }
 
     fn aged<'a>(&self, record: &Record<'a>, now: Timestamp) -> Aged<'a> {
@@ -195,12 +200,15 @@ impl Shaping {
     }
 
     fn plain<'a>(&self, record: &Record<'a>) -> Cow<'a, [u8]> {
-        if record.kind() == RecordKind::Object && !self.unwrap_office365 {
-            return Cow::Borrowed(record.original());
-        }
-        let mut json = Vec::new();
-        self.write_plain(record, &mut json);
-        Cow::Owned(json)
+        let json = if record.kind() == RecordKind::Object && !self.unwrap_office365 {
+            Cow::Borrowed(record.original())
+        } else {
+            let mut json = Vec::new();
+            self.write_plain(record, &mut json);
+            Cow::Owned(json)
+        };
+        let marked = self.limits.replay.and_then(|id| replayed(&json, id));
+        marked.map_or(json, Cow::Owned)
     }
 
     fn write_plain(&self, record: &Record<'_>, out: &mut Vec<u8>) {

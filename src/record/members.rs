@@ -22,6 +22,16 @@ pub(super) fn members(object: &[u8]) -> Option<Vec<Member<'_>>> {
     deserializer.deserialize_map(All).ok()
 }
 
+/// An object with one more member, as its last; `None` when it is no object.
+pub(super) fn with_last(object: &str, member: &str) -> Option<String> {
+    let open = object.trim_ascii_end().strip_suffix('}')?;
+    let comma = match open.trim_ascii() {
+        "{" => "",
+        _ => ",",
+    };
+    Some(format!("{open}{comma}{member}}}"))
+}
+
 struct All;
 
 impl<'a> Visitor<'a> for All {

@@ -10,6 +10,32 @@ use serde_json::value::RawValue;
 use super::scan::scan;
 use super::{Record, value};
 
+/// Why a text is no path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "expected names with dots between them, such as properties.status.errorCode (the first one is no \
+     number, and there are at most {max} of them)",
+    max = Path::SEGMENTS_MAX
+)]
+pub struct BadPath;
+
+/// Names with dots between them; behind the first one, a number is the element of an array.
+impl std::str::FromStr for Path {
+    type Err = BadPath;
+
+    fn from_str(text: &str) -> Result<Self, BadPath> {
+        let segments =
+            text.split('.')
+                .enumerate()
+                .map(|(place, name)| match (place, name, name.parse()) {
+                    (_, "", _) => Err(BadPath),
+                    (1.., _, Ok(index)) => Ok(Segment::Element(index)),
+                    _ => Ok(Segment::Member(name.to_owned())),
+                });
+        Self::new(segments.collect::<Result<_, _>>()?).ok_or(BadPath)
+    }
+}
+
 /// One step of a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Segment {
@@ -44,6 +70,14 @@ impl<'a> Record<'a> {
     /// is exact. The first of several members with one name counts. An object in a string is looked
     /// into as if it stood there itself.
     pub fn at(&self, path: &Path) -> Option<Cow<'a, str>> {
+        match self.raw_at(path)? {
+            Cow::Borrowed(raw) => value::text(raw),
+            Cow::Owned(raw) => value::text(&raw).map(|text| Cow::Owned(text.into_owned())),
+        }
+    }
+
+    /// The JSON text of the value at a path, found as [`Self::at`] does; `None` where nothing is.
+    pub fn raw_at(&self, path: &Path) -> Option<Cow<'a, str>> {
         let object = self.object()?;
         let (first, rest) = path.0.split_first()?;
         let Segment::Member(name) = first else {
@@ -66,15 +100,15 @@ impl<'a> Record<'a> {
 /// Goes on from a raw value. No deeper than [`Path::SEGMENTS_MAX`].
 fn follow<'a>(raw: &'a str, segments: &[Segment]) -> Option<Cow<'a, str>> {
     let Some((first, rest)) = segments.split_first() else {
-        return value::text(raw);
+        return Some(Cow::Borrowed(raw));
     };
     match first {
         Segment::Element(index) => follow(element(raw, *index)?, rest),
         Segment::Member(name) => match value::object(raw)? {
             Cow::Borrowed(object) => follow(member(object, name)?, rest),
             Cow::Owned(object) => {
-                let text = follow(member(&object, name)?, rest)?;
-                Some(Cow::Owned(text.into_owned()))
+                let raw = follow(member(&object, name)?, rest)?;
+                Some(Cow::Owned(raw.into_owned()))
             }
         },
     }
@@ -181,6 +215,27 @@ mod tests {
         let body = r#"{"status":{"value":"Started","localizedValue":"Begonnen"}}"#;
         check(body, &["status"], Some("Started"));
         check(body, &["status", "localizedValue"], Some("Begonnen"));
+    }
+
+    #[test]
+    fn raw_values_are_as_they_stand() {
+        let body = r#"{"a":{"b":[1.50,null,"\u0065"]},"c":"{\"d\":{\"e\":1}}"}"#;
+        for (path, expected) in [
+            ("a.b", Some(r#"[1.50,null,"\u0065"]"#)),
+            ("a.b.0", Some("1.50")),
+            ("a.b.1", Some("null")),
+            ("a.b.2", Some(r#""\u0065""#)),
+            ("c.d", Some(r#"{"e":1}"#)),
+            ("c.x", None),
+        ] {
+            let path = path.parse().unwrap();
+            with(body, |record| {
+                assert_eq!(record.raw_at(&path).as_deref(), expected);
+            });
+        }
+        for wrong in ["", ".", "a.", ".a", "a..b"] {
+            assert_eq!(wrong.parse::<Path>(), Err(BadPath), "{wrong}");
+        }
     }
 
     #[test]

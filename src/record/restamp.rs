@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::members::with_last;
 use super::scan::lookup;
 use super::{EventTime, StableId, TimeSource, json};
 use crate::event_hub::Timestamp;
@@ -49,12 +50,7 @@ pub(crate) fn restamped(
         return Some(replaced.into_bytes());
     }
     let mark = format!("\"{RESTAMPED}\":{{\"time\":{original},\"id\":\"{id}\"}}");
-    let open = replaced.trim_ascii_end().strip_suffix('}')?;
-    let comma = match open.trim_ascii() {
-        "{" => "",
-        _ => ",",
-    };
-    Some(format!("{open}{comma}{mark}}}").into_bytes())
+    with_last(&replaced, &mark).map(String::into_bytes)
 }
 
 /// The object with the present at a path, and what stood there.

@@ -8,6 +8,7 @@ use std::cmp::Reverse;
 
 use super::json::write;
 use super::members::{Member, members};
+use super::replayed::REPLAYED;
 use super::restamp::RESTAMPED;
 use super::{StableId, value};
 
@@ -18,7 +19,7 @@ pub const TRUNCATED: &str = "entra_forwarder_truncated";
 pub const TRUNCATED_BYTES_MIN: u64 = 1024;
 
 /// What tools sort and join records by: it leaves its place last.
-const PRECIOUS: [&str; 10] = [
+const PRECIOUS: [&str; 11] = [
     "time",
     "category",
     "operationName",
@@ -29,6 +30,7 @@ const PRECIOUS: [&str; 10] = [
     "id",
     "creationTime",
     RESTAMPED,
+    REPLAYED,
 ];
 
 /// Writes a JSON object as one of at most `limit` bytes: the same for the same bytes, id and limit.

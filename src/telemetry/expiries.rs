@@ -5,10 +5,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::event_hub::Timestamp;
 
-mod certificate;
-
-pub(crate) use certificate::{der_ends, pem_ends};
-
 /// What kind of credential ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ExpiryKind {

@@ -152,10 +152,11 @@ impl Observer {
         balances: &[ledger::SinkBalance],
         components: &[status::Component],
     ) -> Vec<Sink> {
-        let sinks = self.sinks.iter().zip(balances);
-        sinks
-            .map(|(sink, balance)| of_sink(sink, balance, components))
-            .collect()
+        let sinks = self.sinks.iter().filter_map(|sink| {
+            let balance = balances.get(sink.id.0)?;
+            Some(of_sink(sink, balance, components))
+        });
+        sinks.collect()
     }
 
     fn memory(&self) -> Memory {

@@ -20,6 +20,7 @@ mod elasticsearch;
 mod golden;
 mod limits;
 mod loki;
+mod marks;
 mod otlp;
 mod pages;
 mod presets;

@@ -6,8 +6,15 @@ use crate::world::config;
 
 #[test]
 fn every_configuration_on_a_page_is_right() {
+    for block in blocks() {
+        assert_eq!(config(&block).sinks.len(), 1, "{block}: one sink per block");
+    }
+}
+
+/// Every configuration on a page.
+pub(crate) fn blocks() -> Vec<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/sinks");
-    let mut pages = 0;
+    let mut found = Vec::new();
     for page in std::fs::read_dir(folder).unwrap() {
         let path = page.unwrap().path();
         let text = std::fs::read_to_string(&path).unwrap();
@@ -16,13 +23,11 @@ fn every_configuration_on_a_page_is_right() {
         for block in blocks {
             let block = block.split("```").next().unwrap();
             // What stands in files on a page is here as good as any value.
-            let block = in_place(block);
-            let found = config(&block);
-            assert_eq!(found.sinks.len(), 1, "{path:?}: one sink per block");
+            found.push(in_place(block));
         }
-        pages += 1;
     }
-    assert!(pages > 0);
+    assert!(!found.is_empty());
+    found
 }
 
 /// Secrets from files as values, since the files are not there.

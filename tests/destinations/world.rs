@@ -6,13 +6,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use entra_forwarder::checkpoint::ledger::SinkBalance;
 use entra_forwarder::clock::SystemClock;
-use entra_forwarder::config::{Config, FileText, load};
+use entra_forwarder::config::{Config, FileText, load, load_for_replay};
 use entra_forwarder::deliver::dead_letter::StoredLetter;
 use entra_forwarder::deliver::http::HttpTransport;
 use entra_forwarder::envelope;
 use entra_forwarder::event_hub::{Offset, PartitionId, Position, SequenceNumber, Timestamp};
 use entra_forwarder::format;
-use entra_forwarder::record::{HubName, Origin, Record};
+use entra_forwarder::record::{HubName, Origin, Record, ReplayId};
 
 use crate::sink::Sink;
 
@@ -28,11 +28,17 @@ directory = "/var/lib/entra-forwarder"
 
 /// A configuration of these sinks that is right, and gives no warning.
 pub(crate) fn config(sinks: &str) -> Config {
+    config_for_replay(sinks, None)
+}
+
+/// The same for sinks that mark what they send.
+pub(crate) fn config_for_replay(sinks: &str, replay: Option<ReplayId>) -> Config {
     let file = FileText {
         name: "test".into(),
         text: format!("{BASE}{sinks}"),
     };
-    let loaded = load(Some(file), []).unwrap_or_else(|problems| panic!("{problems}\n{sinks}"));
+    let loaded = load_for_replay(Some(file), [], replay);
+    let loaded = loaded.unwrap_or_else(|problems| panic!("{problems}\n{sinks}"));
     assert_eq!(loaded.warnings, Vec::<String>::new(), "{sinks}");
     loaded.config
 }

@@ -10,6 +10,7 @@
 #[path = "../support/jwt.rs"]
 mod jwt;
 
+mod beside;
 mod bodies;
 mod closing;
 mod endings;

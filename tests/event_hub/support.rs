@@ -4,7 +4,7 @@ use std::sync::{LazyLock, Once};
 use std::time::Duration;
 
 use entra_forwarder::config::Secret;
-use entra_forwarder::event_hub::client::{Access, EventHubSource, Settings, Timeouts};
+use entra_forwarder::event_hub::client::{Access, EXCLUSIVE, EventHubSource, Settings, Timeouts};
 use entra_forwarder::event_hub::runtime::AmqpRuntime;
 use entra_forwarder::event_hub::{
     Body, EventStream, OpenAt, PartitionId, ReceivedEvent, Source, SourceError, SourceErrorKind,
@@ -25,7 +25,10 @@ pub(crate) const TIMEOUTS: Timeouts = Timeouts {
 const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) async fn emulator() -> Emulator {
-    let hub = HubOptions::new(4).group(GROUP);
+    emulator_of(HubOptions::new(4).group(GROUP)).await
+}
+
+pub(crate) async fn emulator_of(hub: HubOptions) -> Emulator {
     let options = Options {
         hubs: vec![(HUB.to_owned(), hub)],
         ..Options::default()
@@ -41,6 +44,7 @@ pub(crate) fn settings(emulator: &Emulator) -> Settings {
         transport: entra_forwarder::config::SourceTransport::Amqp,
         custom_endpoint: None,
         access: Access::ConnectionString(Secret::new(emulator.connection_string(Some(HUB)))),
+        epoch: EXCLUSIVE,
     }
 }
 
@@ -49,15 +53,19 @@ pub(crate) fn source(emulator: &Emulator) -> EventHubSource {
 }
 
 pub(crate) fn source_with(settings: Settings) -> EventHubSource {
+    EventHubSource::new(settings, TIMEOUTS, runtime())
+}
+
+/// One thread for all tests: it outlives each source, as it does in the program.
+pub(crate) fn runtime() -> &'static AmqpRuntime {
     static PROVIDER: Once = Once::new();
     PROVIDER.call_once(|| {
         rustls::crypto::aws_lc_rs::default_provider()
             .install_default()
             .unwrap();
     });
-    // One thread for all tests: it outlives each source, as it does in the program.
     static RUNTIME: LazyLock<AmqpRuntime> = LazyLock::new(|| AmqpRuntime::start().unwrap());
-    EventHubSource::new(settings, TIMEOUTS, &RUNTIME)
+    &RUNTIME
 }
 
 pub(crate) fn partition(id: u32) -> PartitionId {

@@ -71,6 +71,7 @@ fn source_config() -> SourceConfig {
         namespace: "test.servicebus.windows.net".into(),
         event_hub: "hub".into(),
         consumer_group: "group".into(),
+        tools_consumer_group: None,
         custom_endpoint: None,
         transport: SourceTransport::Amqp,
         start: Start::Earliest,

@@ -58,6 +58,7 @@ fn source(setup: &Setup) -> SourceConfig {
         namespace: "simulated.servicebus.windows.net".into(),
         event_hub: "hub".into(),
         consumer_group: "group".into(),
+        tools_consumer_group: None,
         transport: entra_forwarder::config::SourceTransport::Amqp,
         custom_endpoint: None,
         start: if setup.starts_latest {

@@ -211,7 +211,7 @@ fn element(xml: &str, name: &str) -> Option<String> {
 }
 
 /// A query that allows everything in the account.
-fn account_signature() -> String {
+pub(crate) fn account_signature() -> String {
     let end = moment(3600);
     let text = [
         ACCOUNT, "racwdl", "b", "sco", "", &end, "", "", VERSION, "", "",

@@ -37,6 +37,14 @@ impl Bag {
         self.0.len() as u64
     }
 
+    /// All records, repetitions included.
+    pub(crate) fn all(&self) -> impl Iterator<Item = Bytes> {
+        let repeated = |(record, count): (&Bytes, &u64)| {
+            std::iter::repeat_n(record.clone(), usize::try_from(*count).unwrap())
+        };
+        self.0.iter().flat_map(repeated)
+    }
+
     /// Whether every record of `other` is in it as often as there.
     pub(crate) fn contains(&self, other: &Self) -> bool {
         other

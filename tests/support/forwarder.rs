@@ -104,23 +104,28 @@ impl Settings {
         self.values.iter().map(line).collect()
     }
 
-    /// Runs with this configuration in the environment alone.
-    pub(crate) fn start(&self) -> Forwarder {
+    /// This configuration in the environment, with the variables that are no keys.
+    pub(crate) fn environment(&self) -> Vec<(String, String)> {
         let variables = self.values.iter().map(|(key, value)| {
             let name = key.to_ascii_uppercase().replace('.', "__");
             (format!("ENTRA_FORWARDER__{name}"), value.clone())
         });
-        self.run(&[], variables.collect())
+        variables.chain(self.variables.clone()).collect()
+    }
+
+    /// Runs with this configuration in the environment alone.
+    pub(crate) fn start(&self) -> Forwarder {
+        self.run(&[], self.environment())
     }
 
     /// Runs with this configuration in a file.
     pub(crate) fn start_by_file(&self, file: &Path) -> Forwarder {
         std::fs::write(file, self.toml()).unwrap();
-        self.run(&["--config", &file.to_string_lossy()], Vec::new())
+        let file = file.to_string_lossy();
+        self.run(&["--config", &file], self.variables.clone())
     }
 
-    fn run(&self, arguments: &[&str], mut variables: Vec<(String, String)>) -> Forwarder {
-        variables.extend(self.variables.clone());
+    fn run(&self, arguments: &[&str], variables: Vec<(String, String)>) -> Forwarder {
         let own = self.arguments.iter().map(String::as_str);
         let arguments: Vec<_> = ["run"]
             .into_iter()

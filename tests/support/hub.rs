@@ -29,8 +29,13 @@ impl Hub {
     pub(crate) async fn start_with(partitions: u32, mut options: Options) -> Self {
         let hub = HubOptions::new(partitions).group(GROUP);
         options.hubs.push((HUB.to_owned(), hub));
+        Self::of(Emulator::start(options).await.unwrap())
+    }
+
+    /// The hub of an emulator that has it.
+    pub(crate) fn of(emulator: Emulator) -> Self {
         Self {
-            emulator: Emulator::start(options).await.unwrap(),
+            emulator,
             produced: Mutex::default(),
         }
     }

@@ -1,4 +1,4 @@
-//! Where positions are kept, for the commands that look at them.
+//! Where positions and events are kept, for the commands that look at them.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -6,9 +6,11 @@ use std::sync::Arc;
 use super::{Credentials, OutsideError, at};
 use crate::checkpoint::blob::Container;
 use crate::checkpoint::layouts::Place;
-use crate::config::{Config, DeadLettersConfig, Secret, SinkConfig, StoreConfig};
+use crate::config::{Config, DeadLettersConfig, Secret, SinkConfig, SourceConfig, StoreConfig};
 use crate::deliver::dead_letter::DeadLetterArchive;
 use crate::deliver::http::Transport;
+use crate::event_hub::client::{EventHubSource, Settings, Timeouts};
+use crate::event_hub::runtime::AmqpRuntime;
 
 /// Where the store of the configuration keeps its positions.
 ///
@@ -69,6 +71,26 @@ pub fn transport(
 ) -> Result<Arc<dyn Transport>, OutsideError> {
     let credentials = Credentials::make(config, default_client_id)?;
     super::transport(name, sink, &credentials)
+}
+
+/// The hub of a source, read beside its forwarder: in another consumer group and without epoch.
+///
+/// # Errors
+/// When it cannot be as configured.
+pub fn hub_beside(
+    config: &Config,
+    source: (&String, &SourceConfig),
+    consumer_group: &str,
+    default_client_id: Option<&str>,
+    amqp: &AmqpRuntime,
+) -> Result<EventHubSource, OutsideError> {
+    let credentials = Credentials::make(config, default_client_id)?;
+    let settings = Settings {
+        consumer_group: consumer_group.to_owned(),
+        epoch: None,
+        ..super::settings(source, &credentials)?
+    };
+    Ok(EventHubSource::new(settings, Timeouts::default(), amqp))
 }
 
 /// A container by its URL, or a directory by its path. `credential` names one of the configuration.

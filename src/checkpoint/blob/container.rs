@@ -26,9 +26,13 @@ use crate::event_hub::Timestamp;
 use crate::proxy;
 
 mod objects;
+mod problem;
+mod protection;
 mod upload;
 
 pub(crate) use objects::Whole;
+pub use problem::ContainerError;
+use protection::Account;
 pub(crate) use upload::{NotStored, Upload};
 
 /// Bodies up to this size go in one request; an event is never larger.
@@ -38,39 +42,11 @@ const ONE_REQUEST: NonZero<u64> = NonZero::new(256 << 20).unwrap();
 #[derive(Clone)]
 pub struct Container {
     client: Arc<BlobContainerClient>,
+    account: Arc<Account>,
     /// The URL without its query: fit to be shown.
     shown: Arc<str>,
     timeout: Duration,
     page: Option<i32>,
-}
-
-/// Why a container's URL cannot be used. Never says more of the URL than its host and path.
-#[derive(Debug, thiserror::Error)]
-pub enum ContainerError {
-    /// The text is no URL.
-    #[error(
-        "the container URL is not a URL (expected https://<account>.blob.core.windows.net/<container>)"
-    )]
-    NotAUrl,
-    /// It names an account only.
-    #[error(
-        "the container URL {0} names no container (expected https://<account>.blob.core.windows.net/<container>)"
-    )]
-    NoContainer(String),
-    /// There is nothing to authenticate with.
-    #[error("the container URL {0} carries no shared-access signature, and no credential is given")]
-    NoCredential(String),
-    /// There are two things to authenticate with.
-    #[error(
-        "the container URL {0} carries a shared-access signature, and a credential is given: remove one"
-    )]
-    TwoCredentials(String),
-    /// A token must not travel in the clear.
-    #[error("the container URL {0} must begin with https:// when a credential is used")]
-    NotHttps(String),
-    /// The client library refuses it.
-    #[error("no client for the container URL {0}")]
-    Client(String),
 }
 
 /// One blob of a listing.
@@ -88,7 +64,9 @@ pub(crate) struct Listed {
 /// What is known of one blob without reading it.
 pub(crate) struct Head {
     pub(crate) fields: Fields,
-    pub(in crate::checkpoint) etag: ETag,
+    /// Whether the account keeps versions.
+    pub(crate) is_versioned: bool,
+    pub(crate) etag: ETag,
     pub(in crate::checkpoint) modified_at: Timestamp,
 }
 
@@ -139,12 +117,17 @@ impl Container {
                 .ok_or_else(|| ContainerError::Client(shown.clone()))?,
             ..Default::default()
         };
+        let account = Account {
+            url: url.clone(),
+            credential: credential.clone(),
+        };
         let credential = credential.map(|inner| Arc::new(BlobCredential::new(inner)) as _);
         // The error's own text repeats the URL.
         let client = BlobContainerClient::from_url(url, credential, Some(options))
             .map_err(|_| ContainerError::Client(shown.clone()))?;
         Ok(Self {
             client: Arc::new(client),
+            account: Arc::new(account),
             shown: shown.into(),
             timeout,
             page: None,
@@ -232,6 +215,7 @@ impl Container {
             .ok_or_else(|| self.garbled("last-modified time"))?;
         Ok(Some(Head {
             fields: metadata::fields(pairs),
+            is_versioned: header(answer.headers(), "x-ms-version-id").is_some(),
             etag,
             modified_at: modified_at.into(),
         }))

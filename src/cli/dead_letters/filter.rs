@@ -1,7 +1,6 @@
 //! Which dead letters are meant.
 
-use std::time::{Duration, SystemTime};
-
+use super::super::moment::moment;
 use super::category::has_category;
 use crate::deliver::dead_letter::{Facts, StoredLetter};
 use crate::event_hub::Timestamp;
@@ -99,44 +98,9 @@ impl Filter {
     }
 }
 
-/// A moment, or how long ago it was.
-fn moment(text: &str) -> Result<Timestamp, String> {
-    Timestamp::parse_rfc3339(text)
-        .or_else(|| Some(ago(duration(text).ok()?)))
-        .ok_or_else(|| {
-            "expected a time such as 2026-01-31T08:00:00Z, or a duration such as 2h".to_owned()
-        })
-}
-
-/// A duration as the command line has it.
-pub(super) fn duration(text: &str) -> Result<Duration, String> {
-    humantime::parse_duration(text).map_err(|_| "expected a duration such as 30d or 5m".to_owned())
-}
-
-/// The moment so long before now; the first there is, when that would be too early.
-pub(super) fn ago(duration: Duration) -> Timestamp {
-    let now = SystemTime::now();
-    now.checked_sub(duration)
-        .map_or(Timestamp(i64::MIN), Timestamp::from)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn times_are_moments_or_durations() {
-        assert_eq!(
-            moment("2026-01-31T08:00:00Z"),
-            Ok(Timestamp(1_769_846_400_000))
-        );
-        let now = Timestamp::from(SystemTime::now());
-        let hours = now.since(moment("2h").unwrap()).as_secs();
-        assert!((7_199..7_300).contains(&hours), "{hours}");
-        for wrong in ["", "yesterday", "2026-01-31", "-2h"] {
-            assert!(moment(wrong).unwrap_err().contains("expected"), "{wrong}");
-        }
-    }
 
     #[test]
     fn folders_follow_from_source_and_sink() {

@@ -3,7 +3,7 @@
 use serde::de::IgnoredAny;
 
 /// A text on one line, with control characters escaped.
-pub(super) fn printable(text: &str) -> String {
+pub(in crate::cli) fn printable(text: &str) -> String {
     escaped(text, |_| false)
 }
 

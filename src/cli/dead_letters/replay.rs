@@ -10,7 +10,10 @@ use super::super::ConfigFile;
 use super::super::config::print;
 use super::super::exit::Exit;
 use super::super::failure::Failure;
-use super::filter::{Filter, duration};
+use super::super::interrupt::interrupted;
+use super::super::moment::duration;
+use super::super::sinks::known;
+use super::filter::Filter;
 use super::pretty::printable;
 use super::walk::{Object, Walk, Wanted};
 use super::{Session, counted, size};
@@ -64,17 +67,8 @@ pub(super) struct Args {
 
 pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
     let session = Session::open(&args.file)?;
-    if let Some(sink) = args
-        .to
-        .as_ref()
-        .filter(|it| !session.config.sinks.contains_key(*it))
-    {
-        let known: Vec<_> = session.config.sinks.keys().map(String::as_str).collect();
-        let sentence = format!(
-            "--to: there is no sink `{sink}` (there is {})",
-            known.join(", ")
-        );
-        return Err(Failure::new(Exit::Usage, printable(&sentence)));
+    if let Some(sink) = &args.to {
+        known(&session.config, "--to", sink)?;
     }
     let stop = CancellationToken::new();
     let replaying = replay(&session, args, stop.clone());
@@ -82,26 +76,6 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
         biased;
         exit = replaying => exit,
         () = interrupted(stop) => Ok(Exit::Interrupted),
-    }
-}
-
-/// The first signal asks to stop, the second one ends at once: then this returns.
-async fn interrupted(stop: CancellationToken) {
-    use tokio::signal::unix::{SignalKind, signal};
-    let signals = (
-        signal(SignalKind::terminate()),
-        signal(SignalKind::interrupt()),
-    );
-    let (Ok(mut terminate), Ok(mut interrupt)) = signals else {
-        // They end the process as they always do, which loses nothing either.
-        return std::future::pending().await;
-    };
-    for _ in 0..2 {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-        stop.cancel();
     }
 }
 

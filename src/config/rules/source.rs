@@ -152,6 +152,7 @@ fn check_scheme(view: &View<'_>, scheme: &str, problems: &mut Vec<Problem>) {
 /// Checks that no two sources read the same hub with the same group: each would throw the other
 /// off its partitions, and both would write the same checkpoints.
 pub(super) fn check_apart(settings: &Settings, problems: &mut Vec<Problem>) {
+    check_tools_apart(settings, problems);
     let mut known: Vec<(Vec<String>, String)> = Vec::new();
     for name in settings.names_in("sources") {
         let view = View::new(settings, &["sources", &name]);
@@ -173,5 +174,39 @@ pub(super) fn check_apart(settings: &Settings, problems: &mut Vec<Problem>) {
             problems.push(problem);
         }
         known.push((reads, name));
+    }
+}
+
+/// Checks that the commands that look on have a group that nothing is forwarded with: an exclusive
+/// reader and one that is not cannot be in the same.
+fn check_tools_apart(settings: &Settings, problems: &mut Vec<Problem>) {
+    let names = settings.names_in("sources");
+    let views = || {
+        names
+            .iter()
+            .map(|name| View::new(settings, &["sources", name]))
+    };
+    let hub = |view: &View<'_>| {
+        let keys = ["namespace", "event_hub"];
+        keys.map(|key| view.text(key).unwrap_or_default().to_ascii_lowercase())
+    };
+    for view in views() {
+        let Some(group) = view.text("tools_consumer_group") else {
+            continue;
+        };
+        let is_forwarding = |other: &View<'_>| {
+            let with = other.text("consumer_group");
+            hub(other) == hub(&view) && with.is_some_and(|with| with.eq_ignore_ascii_case(&group))
+        };
+        if let Some(other) = views().find(is_forwarding) {
+            let found = format!("{}, the same", other.shown("consumer_group"));
+            let mut problem = view.problem(
+                "tools_consumer_group",
+                found,
+                "a consumer group of its own, in which nothing reads exclusively",
+            );
+            problem.hint = Some("create one on the hub, or leave the key out".to_owned());
+            problems.push(problem);
+        }
     }
 }

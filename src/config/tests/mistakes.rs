@@ -76,6 +76,11 @@ const SENTENCES: &[(&str, &str, &str)] = &[
     ),
     (
         "sources.entra",
+        "tools_consumer_group = \"Forwarder\"",
+        "forwarder.toml line 2: sources.entra.tools_consumer_group is sources.entra.consumer_group, the same, expected a consumer group of its own, in which nothing reads exclusively; create one on the hub, or leave the key out",
+    ),
+    (
+        "sources.entra",
         "credential = \"identify\"",
         "forwarder.toml line 2: sources.entra.credential is \"identify\", expected one of the names in [credentials]: identity; add that credential or name another",
     ),

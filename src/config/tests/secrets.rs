@@ -64,12 +64,13 @@ const SHOWN: [&str; 10] = [
 ];
 
 /// Keys whose right values look like such a mark; they are names that others must be able to read.
-const NAMES: [&str; 5] = [
+const NAMES: [&str; 6] = [
     "sinks.*.request_id_header",
     "sinks.*.auth.header",
     "sources.*.namespace",
     "sources.*.event_hub",
     "sources.*.consumer_group",
+    "sources.*.tools_consumer_group",
 ];
 
 #[test]

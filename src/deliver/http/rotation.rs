@@ -160,7 +160,8 @@ mod tests {
     use crate::config::{OAuth2Config, SinkConfig, SinkConnection, TlsConfig};
     use crate::deliver::http::auth::Auth;
     use crate::deliver::http::tokens::Token;
-    use crate::telemetry::expiries::{Expiries, ExpiryKind, pem_ends};
+    use crate::telemetry::expiries::{Expiries, ExpiryKind};
+    use crate::trust::certificate::Certificate;
 
     fn transport(endpoint: &str, connection: SinkConnection) -> HttpTransport {
         let _installed_before = rustls::crypto::aws_lc_rs::default_provider().install_default();
@@ -207,7 +208,11 @@ mod tests {
         assert_eq!(transport.changes.load(Ordering::Relaxed), 1);
         let ends = |pem: &str| {
             let place = "sinks.main.tls.certificate".to_owned();
-            vec![(ExpiryKind::Certificate, place, pem_ends(pem).unwrap())]
+            vec![(
+                ExpiryKind::Certificate,
+                place,
+                Certificate::of_pem(pem).unwrap().ends,
+            )]
         };
         let expiries = Arc::<Expiries>::default();
         let transport = transport.noting(Arc::clone(&expiries));

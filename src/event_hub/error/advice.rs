@@ -2,7 +2,7 @@
 
 use super::{Refuser, SourceErrorKind, Target};
 
-/// What to do, to be put behind the words.
+/// What to do, or nothing where that is not known.
 pub(super) fn advice(
     kind: SourceErrorKind,
     refuser: Refuser,
@@ -20,19 +20,19 @@ pub(super) fn advice(
             shared_access_advice(words, target)
         }
         (SourceErrorKind::Unauthorized, Refuser::Credential) => {
-            "; no token to show to the event hub: check the source's credential (type, tenant_id, \
+            "no token to show to the event hub: check the source's credential (type, tenant_id, \
              client_id, and its secret or certificate)"
                 .to_owned()
         }
         (SourceErrorKind::Unauthorized, Refuser::Service) => format!(
-            "; give the identity the role 'Azure Event Hubs Data Receiver' on \
+            "give the identity the role 'Azure Event Hubs Data Receiver' on \
              {namespace}/{event_hub} (a new role takes up to 5 minutes)"
         ),
         (SourceErrorKind::NotFound, _) => format!(
-            "; check namespace {namespace}, event hub {event_hub}, consumer group {consumer_group}"
+            "check namespace {namespace}, event hub {event_hub}, consumer group {consumer_group}"
         ),
         (SourceErrorKind::Throttled, Refuser::Service) => {
-            "; the namespace is at its limit: reading goes on more slowly by itself; more \
+            "the namespace is at its limit: reading goes on more slowly by itself; more \
              throughput units help"
                 .to_owned()
         }
@@ -47,12 +47,12 @@ fn shared_access_advice(words: &str, target: &Target) -> String {
         ..
     } = target;
     if let Some(ended) = signature_ended(target) {
-        format!("; {ended}")
+        ended
     } else if is_about_claims(words) {
-        format!("; the shared access policy needs the right Listen on event hub {event_hub}")
+        format!("the shared access policy needs the right Listen on event hub {event_hub}")
     } else {
         format!(
-            "; check the connection string: the policy's name, its key, and that the policy is one \
+            "check the connection string: the policy's name, its key, and that the policy is one \
              of {namespace} or of event hub {event_hub} with the right Listen"
         )
     }

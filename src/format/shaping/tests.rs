@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::*;
 use crate::clock::SystemClock;
 use crate::envelope;
-use crate::record::{Origin, RESTAMPED, TRUNCATED};
+use crate::record::{Origin, REPLAYED, RESTAMPED, TRUNCATED};
 
 const OLD: &str = "2026-01-01T00:00:00Z";
 const HOUR: i64 = 3_600_000;
@@ -178,4 +178,41 @@ fn an_inner_record_has_a_time_of_its_own() {
         out.starts_with("{\"CreationTime\":\"2026-01-02T00:00:00.000Z\","),
         "{out}"
     );
+}
+
+#[test]
+fn a_replayed_record_bears_its_mark_whatever_else_is_done_to_it() {
+    let replay = Some("monday".parse().unwrap());
+    let marked = "\"entra_forwarder_replay\":\"monday\"";
+    let written = |limits: RecordLimits, body: &str| {
+        let shaping = shaping(RecordLimits { replay, ..limits });
+        let (body, origin) = (Bytes::copy_from_slice(body.as_bytes()), Origin::any());
+        let records = envelope::split(&body, 0);
+        let mut out = Vec::new();
+        for piece in records.all() {
+            let record = Record::new(piece, &origin);
+            let start = out.len();
+            shaping.check(&record, now()).unwrap();
+            shaping.write(&record, now(), &mut out);
+            assert!((out.len() - start) as u64 <= shaping.bytes_max(&record));
+        }
+        String::from_utf8(out).unwrap()
+    };
+    let none = RecordLimits::default();
+    assert_eq!(
+        written(none, "{\"n\":1.50}"),
+        format!("{{\"n\":1.50,{marked}}}")
+    );
+    let text = format!("{{\"message\":\"text\",{marked}}}");
+    assert_eq!(written(none, "{\"records\":[\"text\"]}"), text);
+    let old = format!("{{\"time\":\"{OLD}\"}}");
+    let restamped = written(aged(OnOld::Restamp), &old);
+    assert!(
+        restamped.contains(RESTAMPED) && restamped.contains(marked),
+        "{restamped}"
+    );
+    let large = format!("{{\"x\":\"{}\"}}", "x".repeat(4_000));
+    let cut = written(sized(1_500, OnOversize::Truncate), &large);
+    assert!(cut.contains(TRUNCATED) && cut.contains(marked), "{cut}");
+    assert!(cut.len() <= 1_500 && cut.contains(REPLAYED));
 }

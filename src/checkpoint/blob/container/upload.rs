@@ -58,13 +58,19 @@ impl Container {
     /// properties would not do: no shared-access signature of a container allows that
     /// (<https://learn.microsoft.com/en-us/rest/api/storageservices/create-service-sas>).
     pub(crate) async fn may_upload(&self, path: &str) -> Result<(), NotStored> {
+        self.refuses_other_version(path).await.map(drop)
+    }
+
+    /// The same, and whether the condition was looked at: where it was not, there is an empty blob
+    /// of this name now.
+    pub(crate) async fn refuses_other_version(&self, path: &str) -> Result<bool, NotStored> {
         let options = BlobClientUploadOptions {
             if_match: Some(Etag::from(NO_VERSION)),
             ..Default::default()
         };
         match self.put(path, Bytes::new(), options).await {
-            Err(NotStored::Answered { status: 412, .. }) => Ok(()),
-            other => other,
+            Err(NotStored::Answered { status: 412, .. }) => Ok(true),
+            other => other.map(|()| false),
         }
     }
 

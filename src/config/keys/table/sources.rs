@@ -33,6 +33,18 @@ pub(super) static KEYS: &[Key] = &[
         example: "entra-forwarder",
     },
     Key {
+        path: "sources.*.tools_consumer_group",
+        kind: text(TextRule::ConsumerGroup),
+        need: Optional(
+            "`<consumer_group>-tools`; `$Default` when the hub has no such group and no source reads \
+             with it",
+        ),
+        doc: "The consumer group with which `tail`, `estimate` and `replay` read beside a running \
+              forwarder: another one than any that is forwarded with, since those are read \
+              exclusively.",
+        example: "entra-forwarder-tools",
+    },
+    Key {
         path: "sources.*.allow_default_group",
         kind: Kind::Bool,
         need: Default("false"),
