@@ -166,8 +166,9 @@ async fn play(args: &Args, stage: Stage) -> Result<Report, ProducerError> {
     if let Some(failed) = failed {
         report.remark(failed);
     }
-    let ended = app.stop(Duration::from_secs(10)).await;
+    // Before the partitions are given up: the last lines show where each stands.
     heartbeat.stop().await;
+    let ended = app.stop(Duration::from_secs(10)).await;
     if ended != Ended::Settled {
         report.remark(format!(
             "the forwarder did not settle everything: {ended:?}"

@@ -111,6 +111,7 @@ fn own_config(
         "[sources.{SOURCE}]\n\
          connection_string = {connection}\n\
          consumer_group = \"{GROUP}\"\n\
+         retention = \"1day\"\n\
          [sinks.endpoint]\n\
          type = \"http\"\n\
          endpoint = {url}\n\
