@@ -197,7 +197,7 @@ async fn a_protocol_that_is_not_there_is_told_and_records_arrive() {
     let forwarder = forwarder.stop().await;
     let said = forwarder.logged("metrics_push_off");
     assert_eq!(said.len(), 1);
-    let problem = said[0]["problem"].as_str().unwrap();
+    let problem = said[0]["reason"].as_str().unwrap();
     assert!(problem.contains("http/protobuf or grpc"), "{problem}");
     assert_eq!(forwarder.logged(HOUR_WARNING), Vec::<Value>::new());
 }

@@ -24,8 +24,11 @@ const MARK: &str = "MARK";
 const LOG: &str = "trace,entra_forwarder=trace,azure_core=trace,azure_core_amqp=trace,\
                    azure_identity=trace,azure_messaging_eventhubs=trace,fe2o3_amqp=trace,\
                    hyper=trace,hyper_util=trace,reqwest=trace,rustls=trace,h2=trace,tower=trace";
-/// What the listeners are asked for.
+/// What the listener for probes is asked for.
 const PATHS: [&str; 3] = ["/livez", "/readyz", "/startupz"];
+/// What the listener for people is asked for, by whoever has this token.
+const ADMIN_PATHS: [&str; 4] = ["/", "/metrics", "/status.json", "/config"];
+const ADMIN_TOKEN: &str = "MARKADMIN0123456789abcdef";
 
 /// Secrets that hold no text of ours: `client_certificate.rs` looks after them.
 const NOT_HERE: [&str; 2] = [
@@ -180,6 +183,7 @@ fn flowing(scene: &Scene, hostile: &Hostile) -> Settings {
         .argument("--log")
         .argument(LOG)
         .set("shutdown_grace", "2s")
+        .set("admin.token", ADMIN_TOKEN)
         .set("sources.logs.on_undecodable", "skip")
         .set("sinks.lake.type", "azure_blob")
         .set("sinks.lake.batch.age", "100ms")
@@ -300,6 +304,15 @@ async fn asked_and_stopped(mut forwarder: Forwarder) -> Forwarder {
     for path in PATHS {
         let (_, answer) = forwarder.health(path).await;
         assert_clean(&answer);
+    }
+    let line = forwarder.says("admin_listening").await;
+    let address = line["address"].as_str().unwrap();
+    let client = reqwest::Client::new();
+    for path in ADMIN_PATHS {
+        let asked = client.get(format!("http://{address}{path}"));
+        let answer = asked.bearer_auth(ADMIN_TOKEN).send().await.unwrap();
+        assert_eq!(answer.status(), 200, "{path}");
+        assert_clean(&answer.text().await.unwrap());
     }
     forwarder.signal(Signal::TERM);
     forwarder.exit().await;
