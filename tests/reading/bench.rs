@@ -38,6 +38,7 @@ pub(crate) struct Bench {
     pub(crate) hub: Arc<Hub>,
     pub(crate) store: MemoryStore,
     pub(crate) status: Arc<Status>,
+    /// Of the first partition.
     pub(crate) stats: Arc<PartitionStats>,
     pub(crate) delivered: Arc<Mutex<Vec<String>>>,
     pub(crate) policy: ReadPolicy,
@@ -230,6 +231,11 @@ impl Bench {
         let stored = self.store.read(&self.group, &id).await.unwrap().unwrap();
         let checkpoint = stored.checkpoint().unwrap();
         (checkpoint.position.sequence.0, checkpoint.hub_created_at)
+    }
+
+    pub(crate) fn stats_of(&self, partition: usize) -> Arc<PartitionStats> {
+        let id = PartitionId::new(partition.to_string());
+        self.stages.stats.of(&id)
     }
 
     /// How many records were delivered, repetitions included.
