@@ -1,7 +1,7 @@
 //! The admin listener: status page, metrics, live state, configuration.
 //!
 //! It has a thread and a runtime of its own, as the health listener has: whoever looks on holds
-//! nothing up. Who may ask is in [`gate`], what is pushed to pages in [`live`].
+//! nothing up. Who may ask is in `gate`, what is pushed to pages in `live`.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
