@@ -18,6 +18,7 @@ use crate::deliver::dead_letter::counted::CountedDeadLetters;
 use crate::filter::Filter;
 use crate::partition::handoff::{Oddities, Stages};
 use crate::record::{HubName, Slice};
+use crate::telemetry::categories::Categories;
 use crate::telemetry::observer::Observer;
 use crate::telemetry::status::Status;
 
@@ -90,7 +91,7 @@ impl App {
             rng: Arc::clone(&seams.rng),
             clock: Arc::clone(&seams.clock),
             stats: Arc::default(),
-            categories: Arc::default(),
+            categories: Arc::new(Categories::new(named(config))),
             oddities: Oddities::default(),
         })
     }
@@ -105,4 +106,12 @@ impl App {
         self.storing
             .spawn(async move { checkpointer.run(pace).await });
     }
+}
+
+/// Categories that the configuration names to the letter.
+fn named(config: &Config) -> impl Iterator<Item = String> {
+    let sinks = config.sinks.values().map(|sink| &sink.categories);
+    let globs = sinks.flat_map(|it| it.include.iter().chain(&it.exclude));
+    let literal = |glob: &&String| !glob.contains(['*', '?']);
+    globs.filter(literal).cloned()
 }

@@ -125,7 +125,9 @@ impl Stages {
             self.ledgers
                 .open(ledger.0, ledger.1, position, memory, received, routes.owed)?;
         self.oddities.note_unrouted(self, &origin, received);
-        self.categories.note(&records, &origin);
+        // As above; and what is only counted is no reason to give an event up.
+        let note = || self.categories.note(&records, &origin);
+        let _said_by_the_hook = catch_unwind(AssertUnwindSafe(note));
         let body = Arc::new(EventBody::new(records, origin, permit));
         self.distribute(&body, receipts.into_iter().zip(routes.places))
             .await

@@ -22,6 +22,7 @@ pub struct Inquiry {
     sent: AtomicU64,
     answer: tokio::sync::Mutex<Option<Answer>>,
     next_look: Mutex<Instant>,
+    aside: tokio::sync::Mutex<()>,
     /// The last answer for each partition, and when it came.
     known: Mutex<BTreeMap<PartitionId, Known>>,
 }
@@ -49,6 +50,7 @@ impl Inquiry {
             sent: AtomicU64::new(0),
             answer: tokio::sync::Mutex::default(),
             next_look: Mutex::new(Instant::now()),
+            aside: tokio::sync::Mutex::default(),
             known: Mutex::default(),
         }
     }
@@ -108,6 +110,22 @@ impl Inquiry {
         };
         self.all_known().insert(partition.clone(), known);
         Ok(properties)
+    }
+
+    /// As [`Self::look`] for whoever only wants to know: one such question at a time, so that those
+    /// that a reader waits for are behind a single one at most.
+    ///
+    /// # Errors
+    /// As [`Source::partition_properties`].
+    ///
+    /// # Cancel safety
+    /// Safe.
+    pub async fn look_aside(
+        &self,
+        partition: &PartitionId,
+    ) -> Result<PartitionProperties, SourceError> {
+        let _one_at_a_time = self.aside.lock().await;
+        self.look(partition).await
     }
 
     /// The last answer of [`Self::look`] for a partition; asks nobody.

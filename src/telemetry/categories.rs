@@ -1,5 +1,6 @@
 //! What arrives, by the category that records name.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -15,6 +16,27 @@ pub const OTHER: &str = "other";
 const CATEGORIES_MAX: usize = 100;
 /// Bytes of a category's name at most.
 const NAME_BYTES_MAX: usize = 64;
+/// How the names of most categories end
+/// (<https://learn.microsoft.com/entra/identity/monitoring-health/concept-diagnostic-settings-logs-options>).
+const ENDS: [&str; 5] = ["Logs", "Events", "Alerts", "Insights", "Metrics"];
+/// Those of Entra, Intune and the activity log that end otherwise
+/// (<https://learn.microsoft.com/azure/azure-monitor/platform/activity-log-schema>).
+const OTHERS: [&str; 14] = [
+    "RiskyUsers",
+    "RiskyServicePrincipals",
+    "RiskyAgents",
+    "RemoteNetworkHealth",
+    "DeviceComplianceOrg",
+    "Devices",
+    "Administrative",
+    "Security",
+    "ServiceHealth",
+    "ResourceHealth",
+    "Recommendation",
+    "Policy",
+    "Autoscale",
+    "Alert",
+];
 /// Bounds of the lateness, in seconds.
 const LATENESS: [f64; 9] = [
     1.0, 10.0, 60.0, 300.0, 900.0, 3_600.0, 14_400.0, 86_400.0, 604_800.0,
@@ -22,7 +44,10 @@ const LATENESS: [f64; 9] = [
 
 /// The categories of one source.
 #[derive(Debug, Default)]
-pub struct Categories(Mutex<BTreeMap<String, Category>>);
+pub struct Categories {
+    named: Vec<String>,
+    counted: Mutex<BTreeMap<String, Category>>,
+}
 
 /// What is known of one category.
 #[derive(Clone, Debug)]
@@ -33,6 +58,14 @@ pub struct Category {
     pub lateness: Distribution,
     /// When the hub took the last of them in.
     pub last_at: Option<Timestamp>,
+}
+
+impl Category {
+    fn add(&mut self, other: &Self) {
+        self.records += other.records;
+        self.lateness.add(&other.lateness);
+        self.last_at = self.last_at.max(other.last_at);
+    }
 }
 
 impl Default for Category {
@@ -46,34 +79,71 @@ impl Default for Category {
 }
 
 impl Categories {
+    /// Those that may be shown beside the usual ones: what the configuration names to the letter.
+    pub fn new(named: impl IntoIterator<Item = String>) -> Self {
+        Self {
+            named: named.into_iter().collect(),
+            counted: Mutex::default(),
+        }
+    }
+
     /// Counts the records of one event.
     pub fn note(&self, records: &Records, origin: &Origin) {
         let enqueued_at = origin.position.enqueued_at;
-        let mut known = self.lock();
+        // Read before the lock is taken: others wait behind it.
+        let mut found: Vec<(Cow<'_, str>, Category)> = Vec::new();
         for piece in records.all() {
             let mut fields = Record::new(piece, origin).read(&[Field::Category, Field::Time]);
-            let name = fields.category().filter(|name| is_name(name));
-            let name = name.as_deref().unwrap_or(OTHER);
-            let category = match known.contains_key(name) || known.len() >= CATEGORIES_MAX {
-                // Without making a text of each record's name.
-                true => known.get_mut(name),
-                false => Some(known.entry(name.to_owned()).or_default()),
-            };
-            let category = match category {
-                Some(category) => category,
-                None => known.entry(OTHER.to_owned()).or_default(),
+            let name = fields.category().filter(|name| self.may_be_shown(name));
+            let name = name.unwrap_or(Cow::Borrowed(OTHER));
+            let place = found.iter().position(|(known, _)| *known == name);
+            let place = place.unwrap_or_else(|| {
+                found.push((name, Category::default()));
+                found.len() - 1
+            });
+            let Some((_, category)) = found.get_mut(place) else {
+                continue;
             };
             category.records += 1;
-            category.last_at = category.last_at.max(enqueued_at);
+            category.last_at = enqueued_at;
             if let Some((happened, _)) = fields.time()
                 && let Some(enqueued_at) = enqueued_at
             {
-                let late = enqueued_at
-                    .0
-                    .saturating_sub(happened.nanoseconds() / 1_000_000);
+                let happened = happened.nanoseconds() / 1_000_000;
+                let late = enqueued_at.0.saturating_sub(happened);
                 category.lateness.note(late.max(0) as f64 / 1_000.0);
             }
         }
+        let mut known = self.lock();
+        for (name, category) in found {
+            let is_full = known.len() >= CATEGORIES_MAX && !known.contains_key(name.as_ref());
+            let name = if is_full { OTHER } else { name.as_ref() };
+            match known.get_mut(name) {
+                Some(sum) => sum.add(&category),
+                None => {
+                    known.insert(name.to_owned(), category);
+                }
+            }
+        }
+    }
+
+    /// Whether a text may be shown as a category: it comes from a record, and may be anything. The
+    /// categories of Azure are words, most of which end alike.
+    fn may_be_shown(&self, text: &str) -> bool {
+        let is_word =
+            |word: &str| !word.is_empty() && word.chars().all(|c| c.is_ascii_alphabetic());
+        if text.len() > NAME_BYTES_MAX {
+            return false;
+        }
+        let hunting = text.strip_prefix("AdvancedHunting-");
+        let has_usual_end = ENDS.iter().any(|end| text.ends_with(end));
+        hunting.is_some_and(is_word)
+            || has_usual_end && text.chars().all(|c| c.is_ascii_alphanumeric())
+            || OTHERS.iter().any(|known| known.eq_ignore_ascii_case(text))
+            || self
+                .named
+                .iter()
+                .any(|known| known.eq_ignore_ascii_case(text))
     }
 
     /// What was counted, by name.
@@ -82,14 +152,8 @@ impl Categories {
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Category>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.counted.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Whether a text may be shown as a category: it comes from a record, and may be anything.
-fn is_name(text: &str) -> bool {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || " _-./".contains(c);
-    !text.is_empty() && text.len() <= NAME_BYTES_MAX && text.chars().all(is_plain)
 }
 
 #[cfg(test)]
@@ -132,15 +196,28 @@ mod tests {
     }
 
     #[test]
+    fn what_the_configuration_names_is_shown() {
+        let categories = Categories::new(["Contoso audit".to_owned()]);
+        note(
+            &categories,
+            r#"[{"category":"contoso audit"},{"category":"AdvancedHunting-Devices"},{"category":"riskyusers"}]"#,
+        );
+        let read = categories.read();
+        let expected = ["AdvancedHunting-Devices", "contoso audit", "riskyusers"];
+        assert_eq!(read.keys().collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
     fn what_a_sender_names_is_bounded() {
         let categories = Categories::default();
-        let names = (0..200).map(|number| format!("Category{number}"));
-        let odd = ["<script>".to_owned(), "x".repeat(65), "a\nb".to_owned()];
-        for name in names.chain(odd) {
+        let names = (0..200).map(|number| format!("Category{number}Logs"));
+        let odd = ["<script>Logs", "Jane Doe", "Jane", "a\\nLogs"].map(str::to_owned);
+        let long = format!("{}Logs", "x".repeat(65));
+        for name in names.chain(odd).chain([long]) {
             note(&categories, &format!(r#"[{{"category":"{name}"}}]"#));
         }
         let read = categories.read();
         assert_eq!(read.len(), CATEGORIES_MAX + 1);
-        assert_eq!(read[OTHER].records, 103);
+        assert_eq!(read[OTHER].records, 105);
     }
 }

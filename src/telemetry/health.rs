@@ -13,7 +13,6 @@ use axum::routing::get;
 
 use super::server::{self, ServerThread};
 use super::status::Status;
-use crate::clock::{Clock, SystemClock};
 
 /// How often the pipeline's runtime shows that it schedules.
 const PULSE_INTERVAL: Duration = Duration::from_secs(1);
@@ -28,6 +27,8 @@ pub struct Health {
     needed: Vec<String>,
     /// Components that must have been asked: an outage is an answer.
     asked: Vec<String>,
+    began: tokio::time::Instant,
+    /// Milliseconds after that: the time of day may be set.
     pulses: [AtomicI64; 2],
 }
 
@@ -51,8 +52,13 @@ impl Health {
             status,
             needed,
             asked,
-            pulses: [0; 2].map(|_| AtomicI64::new(SystemClock.now().0)),
+            began: tokio::time::Instant::now(),
+            pulses: Default::default(),
         }
+    }
+
+    fn now(&self) -> i64 {
+        i64::try_from(self.began.elapsed().as_millis()).unwrap_or(i64::MAX)
     }
 
     /// Shows for ever that the runtime which polls this future schedules.
@@ -63,7 +69,7 @@ impl Health {
             Pulse::Amqp => amqp,
         };
         loop {
-            last.store(SystemClock.now().0, Ordering::Relaxed);
+            last.store(self.now(), Ordering::Relaxed);
             tokio::time::sleep(PULSE_INTERVAL).await;
         }
     }
@@ -82,7 +88,7 @@ impl Health {
             .iter()
             .map(|it| it.load(Ordering::Relaxed))
             .min();
-        let silence = SystemClock.now().0 - oldest.unwrap_or_default();
+        let silence = self.now() - oldest.unwrap_or_default();
         let bound = i64::try_from(PULSE_LOST.as_millis()).unwrap_or(i64::MAX);
         if silence < bound {
             Ok(())

@@ -41,6 +41,14 @@ impl Distribution {
         }
     }
 
+    /// Adds the values of another one with the same bounds.
+    pub fn add(&mut self, other: &Self) {
+        for (sum, count) in self.counts.iter_mut().zip(&other.counts) {
+            *sum += count;
+        }
+        self.sum += other.sum;
+    }
+
     /// How many values there are.
     pub fn count(&self) -> u64 {
         self.counts.iter().sum()

@@ -142,7 +142,8 @@ pub struct Partition {
     pub checkpointed: Option<i64>,
     /// Events that the hub has and that are not settled.
     pub lag_events: Option<u64>,
-    /// Age of the oldest of them; 0 when there is none.
+    /// Age of the oldest of them, at least; 0 when there is none. While the hub does not answer, the
+    /// time for which it has not.
     pub lag_seconds: Option<f64>,
     /// Events that are read and not settled.
     pub open_events: u64,
@@ -247,7 +248,7 @@ pub struct Sink {
     pub state: SinkState,
     /// Why it does not accept; `None` when it does.
     pub reason: Option<String>,
-    /// How long it has been in that state.
+    /// How long it has accepted, or has not accepted for whatever reason.
     pub since_seconds: Option<f64>,
     /// What became of the records that it wants.
     pub balance: SinkBalance,

@@ -1,9 +1,15 @@
 //! Whether everything arrives, in one sentence.
 
 use super::snapshot::{SinkState, Snapshot, Verdict};
+use crate::event_hub::Timestamp;
 
 /// Share of a source's retention from which waiting is dangerous.
 pub const RETENTION_ALARM: f64 = 0.5;
+
+/// Age of the oldest unsettled event from which it is late, whatever the retention.
+const LATE_SECONDS: f64 = 30.0 * 60.0;
+/// For how long dead letters are news.
+const NEWS_MS: i64 = 60 * 60 * 1_000;
 
 /// Before it is known.
 pub(super) fn unknown() -> Verdict {
@@ -57,6 +63,16 @@ fn well(snapshot: &Snapshot) -> String {
     }
 }
 
+/// Dead letters of the last hour, as far as they are remembered one by one.
+fn recently_dead(snapshot: &Snapshot) -> usize {
+    let Some(now) = Timestamp::parse_rfc3339(&snapshot.at) else {
+        return 0;
+    };
+    let letters = snapshot.recent_dead_letters.iter();
+    let seen = letters.filter_map(|it| Timestamp::parse_rfc3339(&it.first_seen));
+    seen.filter(|seen| now.0 - seen.0 < NEWS_MS).count()
+}
+
 /// The most important first.
 fn reasons(snapshot: &Snapshot) -> Vec<String> {
     let mut reasons = Vec::new();
@@ -72,7 +88,25 @@ fn reasons(snapshot: &Snapshot) -> Vec<String> {
             used * 100.0
         ));
     }
-    let mut components: Vec<_> = snapshot.components.iter().collect();
+    if snapshot.oldest_unsettled_seconds >= LATE_SECONDS {
+        let minutes = snapshot.oldest_unsettled_seconds / 60.0;
+        reasons.push(format!(
+            "the oldest unsettled event is {minutes:.0} min old"
+        ));
+    }
+    let dead = recently_dead(snapshot);
+    if dead > 0 {
+        reasons.push(format!(
+            "{dead} records or more became dead letters within the last hour"
+        ));
+    }
+    let holds = |name: &str| {
+        let mut credentials = snapshot.credentials.iter();
+        credentials.any(|it| it.seconds_left > 0.0 && name == format!("signature of {}", it.place))
+    };
+    let components = snapshot.components.iter();
+    // One that ends soon keeps nothing from arriving yet.
+    let mut components: Vec<_> = components.filter(|it| !holds(&it.name)).collect();
     components.sort_by_key(|it| !it.is_failing);
     for component in components {
         if let Some(reason) = &component.reason {
@@ -90,7 +124,9 @@ fn reasons(snapshot: &Snapshot) -> Vec<String> {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::telemetry::snapshot::{Balance, Component, Memory, Process};
+    use crate::telemetry::snapshot::{
+        Balance, Component, Credential, Memory, Process, RecentDeadLetter,
+    };
 
     fn component(name: &str, reason: Option<&str>, is_failing: bool) -> Component {
         Component {
@@ -164,5 +200,45 @@ pub(super) mod tests {
         assert_eq!(verdict.reasons.len(), 2);
         assert!(verdict.reasons[0].contains("balance is off by -3"));
         assert!(verdict.reasons[1].contains("50 %"));
+    }
+
+    #[test]
+    fn what_is_late_and_what_was_given_up_is_told_and_what_ends_soon_is_not() {
+        let mut late = snapshot(Vec::new());
+        late.oldest_unsettled_seconds = 1_799.0;
+        assert!(of(&late).is_well);
+        late.oldest_unsettled_seconds = 7_200.0;
+        assert!(of(&late).sentence.contains("120 min old"));
+
+        let mut dead = snapshot(Vec::new());
+        let letter = |first_seen: &str| RecentDeadLetter {
+            first_seen: first_seen.to_owned(),
+            source: "entra".to_owned(),
+            sink: None,
+            reason: "refused".to_owned(),
+            partition: "0".to_owned(),
+            sequence: 1,
+            index: None,
+        };
+        dead.at = "2026-11-21T12:00:00.000Z".to_owned();
+        dead.recent_dead_letters = vec![letter("2026-11-21T10:59:00.000Z")];
+        assert!(of(&dead).is_well);
+        dead.recent_dead_letters
+            .push(letter("2026-11-21T11:30:00.000Z"));
+        assert!(of(&dead).sentence.contains("1 records or more became dead"));
+
+        let place = "checkpoints.container_url";
+        let ends = format!("signature of {place}");
+        let mut signed = snapshot(vec![component(&ends, Some("it ends"), false)]);
+        assert!(!of(&signed).is_well);
+        signed.credentials = vec![Credential {
+            place: place.to_owned(),
+            kind: "signature".to_owned(),
+            ends_at: String::new(),
+            seconds_left: 60.0,
+        }];
+        assert!(of(&signed).is_well);
+        signed.credentials[0].seconds_left = -1.0;
+        assert!(!of(&signed).is_well);
     }
 }

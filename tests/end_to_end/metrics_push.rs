@@ -218,7 +218,7 @@ async fn hostile_categories_are_bounded() {
         &"x".repeat(10_000),
         "\u{1f600}",
     ];
-    let names = (0..300).map(|number| format!("Category{number}"));
+    let names = (0..300).map(|number| format!("Category{number}Logs"));
     let names = odd.iter().map(|it| (*it).to_owned()).chain(names);
     let records: Vec<_> = names
         .map(|it| format!("{{\"category\":\"{it}\"}}"))

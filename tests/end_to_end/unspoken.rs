@@ -151,7 +151,7 @@ async fn scene() -> Scene {
 
 fn payload(scene: &Scene) {
     for body in [
-        r#"{"records":[{"MARKKEY":"MARKVALUE","category":"<MARKCATEGORY>","time":"MARKTIME",
+        r#"{"records":[{"MARKKEY":"MARKVALUE","category":"MARKCATEGORY","time":"MARKTIME",
             "id":"MARKID","tenantId":"MARKTENANT","operationName":"MARKOPERATION"}]}"#,
         // One that can be repaired, and some that cannot.
         r#"{"records":[{"a":"MARKVALUE",}]}"#,

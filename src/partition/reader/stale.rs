@@ -108,6 +108,7 @@ impl Reader {
         position: Position,
         created_at: Timestamp,
     ) -> ControlFlow<ReaderEnd> {
+        self.stats.begins_anew(&position);
         let id = self.given.ledger.0;
         let ledgers = &self.given.stages.ledgers;
         let generation = ledgers.start(id, None);

@@ -126,6 +126,7 @@ impl Reader {
         }
         self.confirm_gap(self.last.sequence.next(), position.sequence.next());
         self.known_time = position.enqueued_at.or(self.known_time);
+        self.stats.begins(&position);
         self.last = position;
         self.is_last_received = false;
         self.went_on();

@@ -19,7 +19,7 @@ pub(super) static FAMILIES: &[Family] = &[
         kind: Kind::Gauge,
         unit: Unit::Seconds,
         labels: &["sink"],
-        help: "How long the sink has been in that state.",
+        help: "How long the sink has accepted, or has not for whatever reason.",
         normal: "Long while it accepts.",
         points: |it| each(it, |it| it.since_seconds),
     },

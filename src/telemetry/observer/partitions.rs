@@ -1,5 +1,7 @@
 //! Where the partitions of one source stand.
 
+use std::time::Duration;
+
 use super::{Observed, load};
 use crate::checkpoint::ledgers::Standing;
 use crate::event_hub::{PartitionId, Timestamp};
@@ -8,6 +10,10 @@ use crate::partition::reader::component;
 use crate::partition::stats::PartitionStats;
 use crate::telemetry::snapshot::Partition;
 use crate::telemetry::status;
+
+/// How long an answer of the hub tells where it stands: some times longer than it is from one
+/// question to the next.
+const KNOWN_FOR: Duration = Duration::from_secs(90);
 
 /// All partitions that this process owns or has owned, by number.
 pub(super) fn of(
@@ -78,24 +84,32 @@ fn owned(
 ) -> Partition {
     let number = |position: &crate::event_hub::Position| position.sequence.0;
     let settled = standing.watermark.as_ref().map(number);
-    let received = stats.received();
-    let received_number = received.as_ref().map(number).max(settled);
-    let of_hub = hub.map(|it| it.properties.last_sequence.0);
+    let received = stats.received().as_ref().map(number).max(settled);
+    let told_at = hub.map(|it| it.at);
+    let fresh = hub.filter(|it| it.at.elapsed() <= KNOWN_FOR);
+    let of_hub = fresh.map(|it| it.properties.last_sequence.0);
     // Answers of the hub are seconds old.
-    let last_enqueued = of_hub.map(|of_hub| of_hub.max(received_number.unwrap_or(of_hub)));
+    let last_enqueued = of_hub.map(|of_hub| of_hub.max(received.unwrap_or(of_hub)));
     let lag_events = last_enqueued.zip(settled).map(|(last, settled)| {
         let lag = last.saturating_sub(settled);
         u64::try_from(lag).unwrap_or(0)
     });
-    let lag_seconds = lag_events.map(|lag| match lag {
-        0 => 0.0,
-        _ => oldest_age(standing, stats, hub, now),
-    });
+    let lag_seconds = match lag_events {
+        Some(0) => Some(0.0),
+        Some(_) => Some(oldest_age(standing, stats, now).unwrap_or(0.0)),
+        None => {
+            // Nobody knows what has come since the hub last answered, or brought an event.
+            let heard_at = told_at.max(stats.received_at());
+            let unheard = heard_at.map(|at| at.elapsed().as_secs_f64());
+            let known = oldest_age(standing, stats, now);
+            known.into_iter().chain(unheard).reduce(f64::max)
+        }
+    };
     Partition {
         is_owned: true,
         reason,
         last_enqueued,
-        received: received_number,
+        received,
         settled,
         checkpointed: standing.checkpointed.map(|it| it.0),
         lag_events,
@@ -107,20 +121,14 @@ fn owned(
     }
 }
 
-/// Age of the first event that is not settled. Of one that is not read yet, the age is not known:
-/// then it is that of the last one that the hub has, or the time for which the hub has told of
-/// it, which is the least that it can be.
-fn oldest_age(
-    standing: &Standing,
-    stats: &PartitionStats,
-    hub: Option<&Known>,
-    now: Timestamp,
-) -> f64 {
+/// Age of the first event that is not settled; `None` when none is known. Of one that is not read
+/// yet, the age of another one behind it is told, which is the least that it can be.
+fn oldest_age(standing: &Standing, stats: &PartitionStats, now: Timestamp) -> Option<f64> {
     let age = |moment: Timestamp| now.since(moment).as_secs_f64();
     if let Some(read) = standing.oldest.as_ref().and_then(|it| it.enqueued_at) {
-        return age(read);
+        return Some(age(read));
     }
-    let last = hub.and_then(|it| it.properties.last_enqueued_at);
-    let unread = stats.unread_for().as_secs_f64();
-    last.map_or(0.0, age).max(unread)
+    let unread = stats.unread()?;
+    let known_for = unread.known_since.elapsed().as_secs_f64();
+    Some(unread.enqueued_at.map_or(0.0, age).max(known_for))
 }

@@ -19,6 +19,9 @@ pub(super) const CERTIFICATE: &str = "OTEL_EXPORTER_OTLP_CERTIFICATE";
 /// Path of a gRPC call (`collector/metrics/v1/metrics_service.proto`).
 const GRPC_PATH: &str = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export";
 
+/// Pushing more often than that would be work for nobody.
+const INTERVAL_MIN: Duration = Duration::from_secs(1);
+
 /// How requests are carried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Protocol {
@@ -104,7 +107,7 @@ impl Settings {
             },
             interval: match variable("OTEL_METRIC_EXPORT_INTERVAL") {
                 None => Duration::from_secs(60),
-                Some(text) => milliseconds("OTEL_METRIC_EXPORT_INTERVAL", &text)?,
+                Some(text) => milliseconds("OTEL_METRIC_EXPORT_INTERVAL", &text)?.max(INTERVAL_MIN),
             },
             attributes: attributes(variable),
             connection: connection(variable, protocol)?,
@@ -185,8 +188,10 @@ fn headers(variable: &Variables<'_>) -> Result<HeaderMap, String> {
     let Some((name, text)) = of_metrics(variable, "HEADERS") else {
         return Ok(headers);
     };
-    for (key, value) in pairs(&text) {
-        let wrong = || format!("{name} holds a header that cannot be sent: check {key:?}");
+    for (place, (key, value)) in pairs(&text).enumerate() {
+        // Not its name: what is before the first `=` may be a secret that is written otherwise.
+        let place = place + 1;
+        let wrong = || format!("{name}: header {place} cannot be sent: write it as name=value");
         let known = HeaderName::try_from(key).map_err(|_| wrong())?;
         let mut value = HeaderValue::try_from(value).map_err(|_| wrong())?;
         value.set_sensitive(true);

@@ -118,7 +118,12 @@ fn mistakes_are_one_sentence_without_secrets() {
         (
             "OTEL_EXPORTER_OTLP_HEADERS",
             "x-key=secret%0A",
-            "OTEL_EXPORTER_OTLP_HEADERS holds a header that cannot be sent: check \"x-key\"",
+            "OTEL_EXPORTER_OTLP_HEADERS: header 1 cannot be sent: write it as name=value",
+        ),
+        (
+            "OTEL_EXPORTER_OTLP_HEADERS",
+            "a=b,Authorization: Basic c2VjcmV0OnBhc3N3b3Jk==",
+            "OTEL_EXPORTER_OTLP_HEADERS: header 2 cannot be sent: write it as name=value",
         ),
         (
             "OTEL_EXPORTER_OTLP_COMPRESSION",
