@@ -12,14 +12,14 @@ use super::{App, Ended, Seams};
 use crate::checkpoint::checkpointer::{Checkpointer, Holding};
 use crate::checkpoint::ledgers::Ledgers;
 use crate::checkpoint::{Checkpoint, CheckpointStore, Condition, ETag, GroupKey, StoreError};
-use crate::config::{Config, OnStaleCheckpoint, SourceConfig};
+use crate::config::{Config, SourceConfig};
 use crate::event_hub::{PartitionId, Position, SequenceNumber, Source};
 use crate::filter::Filter;
 use crate::partition::handoff::{ReadStats, Stages};
 use crate::partition::inquiry::Inquiry;
 use crate::partition::lease::Lease;
 use crate::partition::prefetch::Prefetch;
-use crate::partition::reader::{Assignment, ReadLimits, ReadPolicy, Reader, ReaderEnd};
+use crate::partition::reader::{Assignment, OnStale, ReadLimits, ReadPolicy, Reader, ReaderEnd};
 use crate::partition::resume::{self, Resume, ResumeAt, TakeOverError};
 use crate::telemetry::status::Status;
 use crate::tools::{Bounded, ToolsHub, Window};
@@ -228,7 +228,8 @@ impl Replaying {
         let share = Arc::new(self.app.observer.budget.share());
         let ended = CancellationToken::new();
         let hub = Arc::clone(&plan.hub.source);
-        let source: Arc<dyn Source> = Arc::new(Bounded::new(hub, last, ended.clone()));
+        let stats = stages.stats.of(&partition);
+        let source: Arc<dyn Source> = Arc::new(Bounded::new(hub, last, stats, ended.clone()));
         let stop = self.app.stop_reading.child_token();
         let reader = Reader::new(Assignment {
             inquiry: Arc::new(Inquiry::new(Arc::clone(&source))),
@@ -244,7 +245,7 @@ impl Replaying {
             },
             policy: ReadPolicy {
                 on_undecodable: config.on_undecodable,
-                on_stale_checkpoint: OnStaleCheckpoint::Fail,
+                on_stale: OnStale::End,
                 stale_margin: config.stale_margin,
                 stall_timeout: config.stall_timeout,
             },

@@ -215,6 +215,16 @@ enum Cut {
     Ended(ReplayError),
 }
 
+impl Cut {
+    /// Whether the same command goes on where this run ended.
+    fn goes_on(&self) -> bool {
+        match self {
+            Self::Signal | Self::Timeout(_) | Self::Ended(ReplayError::Stopped) => true,
+            Self::Ended(error) => *error == ReplayError::Stalled,
+        }
+    }
+}
+
 /// Waits for the end, and says how far it is.
 async fn watch(
     replaying: &mut Replaying,

@@ -107,10 +107,13 @@ impl Report {
         }
         let sinks = || self.meant().map(|(_, sink)| sink);
         let left: u64 = sinks().map(|it| it.in_flight + it.abandoned).sum();
-        if self.cut.is_some() {
+        if let Some(cut) = &self.cut {
+            let advice = match cut.goes_on() {
+                true => ": the same command goes on from here",
+                false => "",
+            };
             sentences.push(format!(
-                "incomplete ({left} records were read and not delivered): the same command goes on \
-                 from here"
+                "incomplete ({left} records were read and not delivered){advice}"
             ));
         } else if !self.is_stored {
             sentences.push(
