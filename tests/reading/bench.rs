@@ -20,7 +20,9 @@ use entra_forwarder::partition::handoff::{Oddities, ReadStats, Stages};
 use entra_forwarder::partition::inquiry::Inquiry;
 use entra_forwarder::partition::lease::Lease;
 use entra_forwarder::partition::prefetch::Prefetch;
-use entra_forwarder::partition::reader::{Assignment, OnStale, ReadLimits, ReadPolicy, Reader, ReaderEnd};
+use entra_forwarder::partition::reader::{
+    Assignment, OnStale, ReadLimits, ReadPolicy, Reader, ReaderEnd,
+};
 use entra_forwarder::partition::resume::{Resume, ResumeAt};
 use entra_forwarder::partition::stats::PartitionStats;
 use entra_forwarder::record::HubName;

@@ -10,7 +10,9 @@ use crate::budget::Share;
 use crate::checkpoint::checkpointer::Holding;
 use crate::partition::lease::Lease;
 use crate::partition::prefetch::Prefetch;
-use crate::partition::reader::{Assignment, OnStale, ReadLimits, ReadPolicy, Reader, ReaderEnd, component};
+use crate::partition::reader::{
+    Assignment, OnStale, ReadLimits, ReadPolicy, Reader, ReaderEnd, component,
+};
 
 impl Run {
     /// Starts the reader of a partition.
