@@ -155,7 +155,7 @@ async fn what_is_refused_becomes_a_dead_letter_and_is_counted() {
     // Other filters are another replay.
     let mended = scene
         .settings()
-        .set("sinks.main.categories.exclude", "[\"Other\"]");
+        .set("sinks.main.exclude_categories", "[\"Other\"]");
     let out = told(&mended, &arguments).await.done();
     let balance = "sink main: 40 wanted = 40 delivered + 0 dead letters + 0 left";
     assert!(out.contains(balance), "{out}");
