@@ -126,8 +126,9 @@ pub enum Command {
     /// Positions of its own are kept in the checkpoint store: the same command again goes on where
     /// it ended.
     ///
-    /// Exit code 0 when everything was delivered, 1 when something is missing, became a dead letter,
-    /// or is left.
+    /// Exit code 0 when everything that was left was delivered, or nothing was left; 1 when of that
+    /// something is missing, became a dead letter, or is left. What earlier runs of the same replay
+    /// lost is not counted.
     Replay(replay::Args),
     /// Print a script with which a shell completes command lines.
     Completions(completions::Args),

@@ -12,17 +12,17 @@ use super::{App, Ended, Seams};
 use crate::checkpoint::checkpointer::{Checkpointer, Holding};
 use crate::checkpoint::ledgers::Ledgers;
 use crate::checkpoint::{Checkpoint, CheckpointStore, Condition, ETag, GroupKey, StoreError};
-use crate::config::{Config, OnStaleCheckpoint, SourceConfig};
+use crate::config::{Config, SourceConfig};
 use crate::event_hub::{PartitionId, Position, SequenceNumber, Source};
 use crate::filter::Filter;
 use crate::partition::handoff::{ReadStats, Stages};
 use crate::partition::inquiry::Inquiry;
 use crate::partition::lease::Lease;
 use crate::partition::prefetch::Prefetch;
-use crate::partition::reader::{Assignment, ReadLimits, ReadPolicy, Reader, ReaderEnd};
+use crate::partition::reader::{Assignment, OnStale, ReadLimits, ReadPolicy, Reader, ReaderEnd};
 use crate::partition::resume::{self, Resume, ResumeAt, TakeOverError};
 use crate::telemetry::status::Status;
-use crate::tools::{Bounded, ToolsHub, Window};
+use crate::tools::{Bounded, Gone, ToolsHub, Window};
 
 /// Longer than any replay.
 const FOR_EVER: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
@@ -52,6 +52,8 @@ pub struct Begun {
     /// Where.
     resume: Resume,
     etag: ETag,
+    /// Whether an earlier run has begun it.
+    pub is_resumed: bool,
 }
 
 impl Begun {
@@ -59,6 +61,18 @@ impl Begun {
     pub fn done(&self) -> Option<SequenceNumber> {
         let position = self.resume.position()?;
         (position.sequence >= self.window.first).then_some(position.sequence)
+    }
+
+    /// What the hub does not hold any more of what is left, and no reader will count: one that goes
+    /// on meets the gap itself.
+    pub fn gone(&self) -> Gone {
+        if self.is_resumed && self.left() > 0 {
+            return Gone::Nothing;
+        }
+        let position = self.resume.position().filter(|_| self.is_resumed);
+        position.map_or(self.window.gone, |position| {
+            gone_behind(position.sequence, &self.window)
+        })
     }
 
     /// How many events an earlier run is done with.
@@ -75,6 +89,19 @@ impl Begun {
             ..self.window.clone()
         };
         rest.events().unwrap_or_default()
+    }
+}
+
+/// What is gone of a window behind an event that an earlier run is done with.
+fn gone_behind(done: SequenceNumber, window: &Window) -> Gone {
+    let last = window.last.unwrap_or(window.first);
+    let left = window.first.min(last.next()).0 - done.next().0;
+    match (window.gone, u64::try_from(left).unwrap_or(0)) {
+        (Gone::Nothing, _) | (_, 0) => Gone::Nothing,
+        (Gone::Events(events), left) => Gone::Events(events.min(left)),
+        // With the end, the time is lost at which it was.
+        (perhaps @ Gone::Perhaps(_), _) if last < window.first => perhaps,
+        (Gone::Perhaps(_), left) => Gone::Events(left),
     }
 }
 
@@ -108,7 +135,8 @@ pub struct Replaying {
 }
 
 /// Makes a window's position this process's own: claims it, so that a run of the same replay that
-/// still lives notices, and takes over what is stored or stores the beginning.
+/// still lives notices, and takes over what is stored or stores the beginning. `None` when there is
+/// neither: nothing was begun, and the window has no events.
 ///
 /// # Errors
 /// When hub or store do not answer, or what is stored is of another hub.
@@ -117,7 +145,7 @@ pub async fn begin(
     seams: &Seams,
     checkpointer: &Checkpointer,
     window: Window,
-) -> Result<Begun, BeginError> {
+) -> Result<Option<Begun>, BeginError> {
     let store = seams.store.as_ref();
     let partition = window.partition.clone();
     claim(plan, store, &partition).await?;
@@ -125,8 +153,10 @@ pub async fn begin(
     let created_at = hub.properties.created_at;
     let taken =
         resume::take_over(checkpointer, &hub.inquiry, group, &partition, created_at).await?;
+    let is_resumed = taken.is_some();
     let (resume, etag) = match taken {
         Some((resume, etag)) => (resume, etag),
+        None if window.events() == Some(0) => return Ok(None),
         None => {
             let position = Position {
                 sequence: window.first.previous(),
@@ -148,11 +178,12 @@ pub async fn begin(
     if let ResumeAt::Stale(_, stale) = &resume.at {
         return Err(BeginError::OtherHub(stale.to_string()));
     }
-    Ok(Begun {
+    Ok(Some(Begun {
         window,
         resume,
         etag,
-    })
+        is_resumed,
+    }))
 }
 
 /// Claims a partition of the replay's own group, whoever has it.
@@ -228,7 +259,8 @@ impl Replaying {
         let share = Arc::new(self.app.observer.budget.share());
         let ended = CancellationToken::new();
         let hub = Arc::clone(&plan.hub.source);
-        let source: Arc<dyn Source> = Arc::new(Bounded::new(hub, last, ended.clone()));
+        let stats = stages.stats.of(&partition);
+        let source: Arc<dyn Source> = Arc::new(Bounded::new(hub, last, stats, ended.clone()));
         let stop = self.app.stop_reading.child_token();
         let reader = Reader::new(Assignment {
             inquiry: Arc::new(Inquiry::new(Arc::clone(&source))),
@@ -244,7 +276,7 @@ impl Replaying {
             },
             policy: ReadPolicy {
                 on_undecodable: config.on_undecodable,
-                on_stale_checkpoint: OnStaleCheckpoint::Fail,
+                on_stale: OnStale::End,
                 stale_margin: config.stale_margin,
                 stall_timeout: config.stall_timeout,
             },
@@ -328,4 +360,37 @@ pub enum ReplayError {
     /// A stage broke.
     #[error("bug: a stage has ended, see the log")]
     Bug,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_earlier_run_has_done_is_not_gone() {
+        let check = |done, (first, last), gone, expected| {
+            let window = Window {
+                partition: PartitionId::new("0"),
+                first: SequenceNumber(first),
+                last: Some(SequenceNumber(last)),
+                gone,
+                not_yet: 0,
+            };
+            let found = gone_behind(SequenceNumber(done), &window);
+            assert_eq!(found, expected, "{done} {window:?}");
+        };
+        // From 10 to 20.
+        check(12, (10, 20), Gone::Nothing, Gone::Nothing);
+        check(12, (15, 20), Gone::Events(5), Gone::Events(2));
+        check(14, (15, 20), Gone::Events(5), Gone::Nothing);
+        check(18, (15, 20), Gone::Events(5), Gone::Nothing);
+        check(12, (50, 20), Gone::Events(11), Gone::Events(8));
+        check(20, (50, 20), Gone::Events(11), Gone::Nothing);
+        // From some time on.
+        let perhaps = |first| Gone::Perhaps(SequenceNumber(first));
+        check(12, (15, 20), perhaps(15), Gone::Events(2));
+        check(16, (15, 20), perhaps(15), Gone::Nothing);
+        // The number before the first that is retained is all that is known of the end.
+        check(12, (50, 49), perhaps(50), perhaps(50));
+    }
 }

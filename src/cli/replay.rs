@@ -20,7 +20,7 @@ use crate::app::replaying::{Begun, Plan, ReplayError, Replaying, begin};
 use crate::app::{App, Ended, Seams};
 use crate::record::ReplayId;
 use crate::telemetry::status::Status;
-use crate::tools::{ToolsHub, Window};
+use crate::tools::{Gone, ToolsHub, Window};
 
 mod prepare;
 mod report;
@@ -116,23 +116,27 @@ async fn with_hub(
         () = stop.cancelled() => return Ok(Exit::No),
         windows = found => windows?,
     };
-    let gone = gone(&windows).map(|gone| {
-        format!(
-            "sources.{}: the hub does not hold the whole window any more: {gone}",
-            prepared.source
-        )
-    });
     print(&report::plan(prepared, args, &windows));
     let events: u64 = windows.iter().filter_map(Window::events).sum();
-    if events == 0 || args.dry_run {
-        let exit = match gone {
-            Some(gone) => Failure::new(Exit::No, gone).report(),
-            None => Exit::Done,
-        };
-        return Ok(exit);
+    // Of a window that is gone, an earlier run may be done with all.
+    let is_nothing = |window: &Window| window.events() == Some(0) && window.gone == Gone::Nothing;
+    if windows.iter().all(is_nothing) || args.dry_run {
+        let sentences = absent(&prepared.source, &windows);
+        let exit = Exit::No;
+        return Ok(match sentences.is_empty() {
+            true => Exit::Done,
+            false => Failure { exit, sentences }.report(),
+        });
     }
-    if !args.yes && !confirmed().await? {
-        return Ok(Exit::No);
+    if events > 0 && !args.yes {
+        let confirmed = tokio::select! {
+            biased;
+            () = stop.cancelled() => false,
+            answer = confirmed() => answer?,
+        };
+        if !confirmed {
+            return Ok(Exit::No);
+        }
     }
     let config = prepared.marked(args)?;
     let client_id = session.client_id.as_deref();
@@ -154,9 +158,22 @@ async fn with_hub(
         }
     };
     hubs.close().await;
-    let mut report = ended?;
-    report.gone = gone;
-    Ok(report.tell())
+    Ok(ended?.tell())
+}
+
+/// What of the windows is not there any more, and what not yet: a sentence each.
+fn absent(source: &str, windows: &[Window]) -> Vec<String> {
+    let gone = gone(windows).map(|gone| {
+        format!("sources.{source}: the hub does not hold the whole window any more: {gone}")
+    });
+    let not_yet = windows.iter().filter(|it| it.not_yet > 0);
+    let not_yet = not_yet.map(|it| format!("{} of partition {}", it.not_yet, it.partition));
+    let not_yet: Vec<_> = not_yet.collect();
+    let not_yet = (!not_yet.is_empty()).then(|| {
+        let not_yet = not_yet.join(", ");
+        format!("sources.{source}: events of the window are not there yet: {not_yet}")
+    });
+    gone.into_iter().chain(not_yet).collect()
 }
 
 /// Delivers what is left of the windows.
@@ -170,10 +187,20 @@ async fn deliver(
     let status = Arc::new(Status::default());
     let mut replaying = App::start_for_replay(plan, seams, Arc::clone(&status));
     let mut begun: Vec<Begun> = Vec::new();
-    for window in windows.into_iter().filter(|it| it.events() != Some(0)) {
+    // What of them is gone that no earlier run is done with.
+    let mut looked_at = Vec::new();
+    for mut window in windows {
+        if window.events() == Some(0) && window.gone == Gone::Nothing {
+            looked_at.push(window);
+            continue;
+        }
         let checkpointer = Arc::clone(replaying.checkpointer());
-        match begin(plan, seams, &checkpointer, window).await {
-            Ok(one) => begun.push(one),
+        match begin(plan, seams, &checkpointer, window.clone()).await {
+            Ok(one) => {
+                window.gone = one.as_ref().map_or(window.gone, Begun::gone);
+                looked_at.push(window);
+                begun.extend(one);
+            }
             Err(error) => {
                 replaying.stop(GRACE_MIN).await;
                 return Err(Failure::from(error));
@@ -182,8 +209,11 @@ async fn deliver(
     }
     let mut report = Report::new(plan);
     report.done_before = begun.iter().map(Begun::done_events).sum();
+    report.is_resumed = begun.iter().any(|it| it.is_resumed);
+    report.absent = absent(plan.source.0, &looked_at);
     let left: u64 = begun.iter().map(Begun::left).sum();
-    if report.done_before > 0 {
+    report.is_nothing_left = left == 0;
+    if report.done_before > 0 && left > 0 {
         let done = report.done_before;
         eprintln!("goes on where an earlier run ended: {done} events are done, {left} are left");
     }
@@ -213,6 +243,16 @@ enum Cut {
     Timeout(Vec<String>),
     /// It cannot go on.
     Ended(ReplayError),
+}
+
+impl Cut {
+    /// Whether the same command goes on where this run ended.
+    fn goes_on(&self) -> bool {
+        match self {
+            Self::Signal | Self::Timeout(_) | Self::Ended(ReplayError::Stopped) => true,
+            Self::Ended(error) => *error == ReplayError::Stalled,
+        }
+    }
 }
 
 /// Waits for the end, and says how far it is.

@@ -43,11 +43,20 @@ pub struct ReadPolicy {
     /// What happens to a message that the decoder refuses again and again.
     pub on_undecodable: OnUndecodable,
     /// What happens when a position does not belong to the hub that is there.
-    pub on_stale_checkpoint: OnStaleCheckpoint,
+    pub on_stale: OnStale,
     /// How far before the time of such a position reading goes on.
     pub stale_margin: Duration,
     /// How long events may be there, be wanted, and not come.
     pub stall_timeout: Duration,
+}
+
+/// What a reader does when a position does not belong to the hub that is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnStale {
+    /// As `on_stale_checkpoint` says.
+    Configured(OnStaleCheckpoint),
+    /// It ends at once: nobody is to choose another position.
+    End,
 }
 
 /// What a reader is given.
@@ -110,8 +119,8 @@ pub enum ReaderEnd {
     Stopped,
     /// Its generation ended, or its ledger broke.
     GenerationEnded,
-    /// The position does not belong to the hub, and the configuration says to wait for somebody who
-    /// sets another one: read the checkpoint again.
+    /// The position does not belong to the hub, and no other one is to be found: either somebody is
+    /// to set one, and the checkpoint is to be read again, or it was to end here.
     Stale,
     /// The partition has events, and several receivers brought none: another replica should try.
     /// The status of the partition still says that it fails.

@@ -1,6 +1,10 @@
 //! A hub that ends where a window does, for a reader that never ends by itself.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use async_trait::async_trait;
 use tokio::time::Instant;
@@ -10,23 +14,55 @@ use crate::event_hub::{
     EventStream, HubProperties, OpenAt, PartitionId, PartitionProperties, ReceivedEvent,
     SequenceNumber, Source, SourceError,
 };
+use crate::partition::stats::PartitionStats;
 
 /// One partition of a hub, up to an event.
 pub struct Bounded {
     source: Arc<dyn Source>,
+    end: Arc<End>,
+}
+
+/// Where it ends.
+struct End {
     last: SequenceNumber,
-    ended: CancellationToken,
+    stats: Arc<PartitionStats>,
+    reached: CancellationToken,
+}
+
+impl End {
+    /// Nothing more will come. What the reader has not received by now is counted as missing.
+    fn reach(&self) {
+        if self.reached.is_cancelled() {
+            return;
+        }
+        let received = self.stats.received();
+        let received = received.map_or(self.last, |position| position.sequence);
+        let missing = u64::try_from(self.last.0.saturating_sub(received.0)).unwrap_or(0);
+        if missing > 0 {
+            self.stats.count(|it| &it.gaps);
+            self.stats.missing.fetch_add(missing, Ordering::Relaxed);
+        }
+        self.reached.cancel();
+    }
 }
 
 impl Bounded {
-    /// Up to the event `last`. `ended` is cancelled when whoever reads asks for more behind it: what
-    /// came before was handed on by then.
-    pub fn new(source: Arc<dyn Source>, last: SequenceNumber, ended: CancellationToken) -> Self {
-        Self {
-            source,
+    /// Up to the event `last`. `ended` is cancelled when nothing more of that will come: whoever
+    /// reads asks for more behind it, or retention has taken the rest. What came before was handed
+    /// on by then; what of the window has not, counts as missing in `stats`, those of the reader.
+    pub fn new(
+        source: Arc<dyn Source>,
+        last: SequenceNumber,
+        stats: Arc<PartitionStats>,
+        ended: CancellationToken,
+    ) -> Self {
+        let reached = ended;
+        let end = Arc::new(End {
             last,
-            ended,
-        }
+            stats,
+            reached,
+        });
+        Self { source, end }
     }
 }
 
@@ -41,11 +77,11 @@ impl Source for Bounded {
         partition: &PartitionId,
     ) -> Result<PartitionProperties, SourceError> {
         let mut properties = self.source.partition_properties(partition).await?;
-        if properties.first_readable() > self.last {
+        if properties.first_readable() > self.end.last {
             // The rest has expired: nothing of it will come.
-            self.ended.cancel();
+            self.end.reach();
         }
-        properties.last_sequence = properties.last_sequence.min(self.last);
+        properties.last_sequence = properties.last_sequence.min(self.end.last);
         Ok(properties)
     }
 
@@ -58,18 +94,16 @@ impl Source for Bounded {
         let stream = self.source.open(partition, at, prefetch).await?;
         Ok(Box::new(BoundedStream {
             stream,
-            last: self.last,
             is_over: false,
-            ended: self.ended.clone(),
+            end: Arc::clone(&self.end),
         }))
     }
 }
 
 struct BoundedStream {
     stream: Box<dyn EventStream>,
-    last: SequenceNumber,
     is_over: bool,
-    ended: CancellationToken,
+    end: Arc<End>,
 }
 
 #[async_trait]
@@ -77,12 +111,12 @@ impl EventStream for BoundedStream {
     async fn next(&mut self) -> Result<ReceivedEvent, SourceError> {
         if !self.is_over {
             let event = self.stream.next().await?;
-            self.is_over = event.position.sequence >= self.last;
-            if event.position.sequence <= self.last {
+            self.is_over = event.position.sequence >= self.end.last;
+            if event.position.sequence <= self.end.last {
                 return Ok(event);
             }
         }
-        self.ended.cancel();
+        self.end.reach();
         std::future::pending().await
     }
 

@@ -52,6 +52,8 @@ pub struct Window {
     pub last: Option<SequenceNumber>,
     /// What is missing of it.
     pub gone: Gone,
+    /// How many numbers at its end the hub has not reached yet.
+    pub not_yet: u64,
 }
 
 impl Window {
@@ -125,7 +127,19 @@ async fn find(
         first,
         last,
         gone: gone(from, first, last, &properties),
+        not_yet: not_yet(begin, until, properties.last_sequence),
     })
+}
+
+/// How many numbers from `begin` on are meant that lie behind the end of the partition.
+fn not_yet(begin: SequenceNumber, until: Until, end: SequenceNumber) -> u64 {
+    match until {
+        Until::Sequence(last) => {
+            let next = begin.max(end.next());
+            u64::try_from(last.0.saturating_sub(next.0).saturating_add(1)).unwrap_or(0)
+        }
+        Until::Never | Until::End | Until::Time(_) => 0,
+    }
 }
 
 fn gone(
@@ -184,12 +198,29 @@ mod tests {
     }
 
     #[test]
+    fn what_the_hub_has_not_reached_is_known() {
+        let check = |begin, until, end, expected| {
+            let found = not_yet(SequenceNumber(begin), until, SequenceNumber(end));
+            assert_eq!(found, expected, "{begin} {until:?} {end}");
+        };
+        let to = |last| Until::Sequence(SequenceNumber(last));
+        check(10, to(20), 20, 0);
+        check(10, to(20), 99, 0);
+        check(10, to(20), 19, 1);
+        check(10, to(20), 4, 11);
+        check(10, to(20), -1, 11);
+        check(10, Until::End, 4, 0);
+        check(10, Until::Time(Timestamp(5)), 4, 0);
+    }
+
+    #[test]
     fn a_window_counts_its_events() {
         let window = |first, last: Option<i64>| Window {
             partition: PartitionId::new("0"),
             first: SequenceNumber(first),
             last: last.map(SequenceNumber),
             gone: Gone::Nothing,
+            not_yet: 0,
         };
         assert_eq!(window(3, Some(5)).events(), Some(3));
         assert_eq!(window(0, Some(-1)).events(), Some(0));

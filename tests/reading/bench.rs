@@ -20,7 +20,9 @@ use entra_forwarder::partition::handoff::{Oddities, ReadStats, Stages};
 use entra_forwarder::partition::inquiry::Inquiry;
 use entra_forwarder::partition::lease::Lease;
 use entra_forwarder::partition::prefetch::Prefetch;
-use entra_forwarder::partition::reader::{Assignment, ReadLimits, ReadPolicy, Reader, ReaderEnd};
+use entra_forwarder::partition::reader::{
+    Assignment, OnStale, ReadLimits, ReadPolicy, Reader, ReaderEnd,
+};
 use entra_forwarder::partition::resume::{Resume, ResumeAt};
 use entra_forwarder::partition::stats::PartitionStats;
 use entra_forwarder::record::HubName;
@@ -109,7 +111,7 @@ impl Bench {
             delivered,
             policy: ReadPolicy {
                 on_undecodable: OnUndecodable::Stall,
-                on_stale_checkpoint: OnStaleCheckpoint::Time,
+                on_stale: OnStale::Configured(OnStaleCheckpoint::Time),
                 stale_margin: MARGIN,
                 stall_timeout: Duration::from_secs(60),
             },

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use entra_forwarder::config::OnStaleCheckpoint;
 use entra_forwarder::event_hub::{Offset, Position, SequenceNumber, SourceErrorKind, Timestamp};
-use entra_forwarder::partition::reader::ReaderEnd;
+use entra_forwarder::partition::reader::{OnStale, ReaderEnd};
 use entra_forwarder::partition::resume::{ResumeAt, Stale};
 
 use crate::bench::{Bench, MARGIN, load};
@@ -162,7 +162,7 @@ async fn earliest_and_latest_do_as_they_say() {
         (OnStaleCheckpoint::Latest, 1),
     ] {
         let (hub, mut bench) = aged(7).await;
-        bench.policy.on_stale_checkpoint = policy;
+        bench.policy.on_stale = OnStale::Configured(policy);
         let stale = Stale::Refused("it is".into());
         let reader = bench.read(0, ResumeAt::Stale(None, stale)).await;
         bench.wait(2).await;
@@ -176,7 +176,7 @@ async fn earliest_and_latest_do_as_they_say() {
 #[tokio::test(start_paused = true)]
 async fn fail_says_what_to_do_and_comes_back_after_a_minute() {
     let (hub, mut bench) = aged(7).await;
-    bench.policy.on_stale_checkpoint = OnStaleCheckpoint::Fail;
+    bench.policy.on_stale = OnStale::Configured(OnStaleCheckpoint::Fail);
     let mut reader = bench.read(0, behind(&hub, 6)).await;
     bench.wait(2).await;
     hub.recreate(3);
@@ -188,6 +188,23 @@ async fn fail_says_what_to_do_and_comes_back_after_a_minute() {
     assert!(reasons[0].contains(command), "{reasons:?}");
     bench.wait(15).await;
     assert_eq!(reader.end().await, ReaderEnd::Stale);
+    assert_eq!((bench.delivered(), bench.stored(0).await), (0, before));
+    bench.end([reader]).await;
+}
+
+/// Nobody is to set a position of a replay.
+#[tokio::test(start_paused = true)]
+async fn end_ends_at_once_and_asks_for_no_position() {
+    let (hub, mut bench) = aged(7).await;
+    bench.policy.on_stale = OnStale::End;
+    let mut reader = bench.read(0, behind(&hub, 6)).await;
+    bench.wait(2).await;
+    hub.recreate(3);
+    let before = bench.stored(0).await;
+    // A position for a person to choose would be waited for by the minute.
+    let ended = tokio::time::timeout(Duration::from_secs(20), reader.end()).await;
+    assert_eq!(ended, Ok(ReaderEnd::Stale));
+    assert!(bench.failing().is_empty(), "{:?}", bench.failing());
     assert_eq!((bench.delivered(), bench.stored(0).await), (0, before));
     bench.end([reader]).await;
 }

@@ -219,6 +219,7 @@ mod tests {
             first: SequenceNumber(first),
             last: Some(SequenceNumber(last)),
             gone: Gone::Nothing,
+            not_yet: 0,
         };
         let mut found = vec![window(5, 4), window(0, 99_999), window(10, 20)];
         newest(&mut found);

@@ -52,15 +52,20 @@ impl Prepared {
             .sources
             .get(&source)
             .ok_or_else(|| Failure::new(Exit::Internal, "a source lost its configuration"))?;
-        // What another window, sink or category would make another replay of: no position of that
-        // one may count for this one.
+        // What another window, sink, filter, mark or category would make another replay of: no
+        // position of that one may count for this one.
         let mut partitions = args.meant.partition.clone();
         let mut categories = args.meant.category.clone();
         partitions.sort();
         categories.sort();
+        let filters: Vec<_> = config
+            .sinks
+            .iter()
+            .map(|(name, sink)| (name, &sink.categories))
+            .collect();
         let told = format!(
-            "{}\n{}\n{names:?}\n{categories:?}\n{partitions:?}",
-            args.from, args.to
+            "{}\n{}\n{names:?}\n{categories:?}\n{partitions:?}\n{filters:?}\n{:?}\n{}",
+            args.from, args.to, config.unrouted, args.no_mark
         );
         let digest = format!("{:016x}", xxh3_64(told.as_bytes()));
         let (id, key) = match args.id {

@@ -14,19 +14,27 @@ use crate::cli::table::{Table, or_dash};
 use crate::partition::handoff::ReadStats;
 use crate::tools::Window;
 
+/// Of a replay that goes on.
+const NOT_COUNTED: &str = "dead letters and missing events of earlier runs are not counted here\n";
+
 /// What it will do.
 pub(super) fn plan(prepared: &Prepared, args: &Args, windows: &[Window]) -> String {
-    let mut table = Table::uncut(&["PARTITION", "FIRST", "LAST", "EVENTS"]);
+    let mut table = Table::uncut(&["PARTITION", "FIRST", "LAST", "EVENTS", "NOT THERE YET"]);
     let mut events = 0;
     for window in windows {
         let count = window.events().unwrap_or_default();
         events += count;
         let of_some = |number: Option<i64>| or_dash(number.filter(|_| count > 0));
+        let not_yet = match window.not_yet {
+            0 => "-".to_owned(),
+            count => count.to_string(),
+        };
         table.row(vec![
             window.partition.to_string(),
             of_some(Some(window.first.0)),
             of_some(window.last.map(|last| last.0)),
             count.to_string(),
+            not_yet,
         ]);
     }
     let categories = match args.meant.category.as_slice() {
@@ -63,8 +71,12 @@ pub(super) struct Report {
     pub(super) done_before: u64,
     pub(super) is_stored: bool,
     pub(super) cut: Option<Cut>,
-    /// What the hub did not hold any more.
-    pub(super) gone: Option<String>,
+    /// What the hub did not hold any more, or not yet: a sentence each.
+    pub(super) absent: Vec<String>,
+    /// Whether an earlier run has begun it.
+    pub(super) is_resumed: bool,
+    /// Whether there was nothing to do.
+    pub(super) is_nothing_left: bool,
 }
 
 impl Report {
@@ -78,7 +90,9 @@ impl Report {
             done_before: 0,
             is_stored: true,
             cut: None,
-            gone: None,
+            absent: Vec::new(),
+            is_resumed: false,
+            is_nothing_left: false,
         }
     }
 
@@ -107,10 +121,13 @@ impl Report {
         }
         let sinks = || self.meant().map(|(_, sink)| sink);
         let left: u64 = sinks().map(|it| it.in_flight + it.abandoned).sum();
-        if self.cut.is_some() {
+        if let Some(cut) = &self.cut {
+            let advice = match cut.goes_on() {
+                true => ": the same command goes on from here",
+                false => "",
+            };
             sentences.push(format!(
-                "incomplete ({left} records were read and not delivered): the same command goes on \
-                 from here"
+                "incomplete ({left} records were read and not delivered){advice}"
             ));
         } else if !self.is_stored {
             sentences.push(
@@ -130,7 +147,7 @@ impl Report {
                 "{missing} events of the window were gone when they were to be read"
             ));
         }
-        sentences.extend(self.gone.clone());
+        sentences.extend(self.absent.iter().cloned());
         if self.balance.error() != 0 {
             sentences.push("bug: the books do not balance".to_owned());
             exit = Exit::Internal;
@@ -153,11 +170,24 @@ impl Report {
             unrouted,
             ..
         } = self.balance;
+        if self.is_resumed && self.is_nothing_left {
+            let state = match self.absent.is_empty() {
+                true => "this replay is complete already",
+                false => "nothing is left that could be read",
+            };
+            let done = self.done_before;
+            return format!(
+                "done by earlier runs: {done} events\n{state}: nothing was delivered now; to \
+                 deliver again give it another --id\n{NOT_COUNTED}"
+            );
+        }
         let matched = self.balance.wanted();
         let mut text = format!("read: {events} events, {} records\n", records + self.buried);
-        if self.done_before > 0 {
+        if self.is_resumed {
             let done = self.done_before;
-            text.push_str(&format!("done by earlier runs: {done} events\n"));
+            text.push_str(&format!(
+                "done by earlier runs: {done} events\n{NOT_COUNTED}"
+            ));
         }
         text.push_str(&format!(
             "matched: {matched} records; not meant, or selected by no sink that is: {unrouted}\n"

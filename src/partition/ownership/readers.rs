@@ -10,7 +10,9 @@ use crate::budget::Share;
 use crate::checkpoint::checkpointer::Holding;
 use crate::partition::lease::Lease;
 use crate::partition::prefetch::Prefetch;
-use crate::partition::reader::{Assignment, ReadLimits, ReadPolicy, Reader, ReaderEnd, component};
+use crate::partition::reader::{
+    Assignment, OnStale, ReadLimits, ReadPolicy, Reader, ReaderEnd, component,
+};
 
 impl Run {
     /// Starts the reader of a partition.
@@ -104,7 +106,7 @@ impl Run {
         let config = &self.owner.config;
         ReadPolicy {
             on_undecodable: config.on_undecodable,
-            on_stale_checkpoint: config.on_stale_checkpoint,
+            on_stale: OnStale::Configured(config.on_stale_checkpoint),
             stale_margin: config.stale_margin,
             stall_timeout: config.stall_timeout,
         }

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::search::Search;
-use super::{Reader, ReaderEnd};
+use super::{OnStale, Reader, ReaderEnd};
 use crate::config::{OnStaleCheckpoint, Start};
 use crate::event_hub::{Offset, Position, SourceError, SourceErrorKind, Timestamp};
 use crate::partition::resume::Stale;
@@ -24,8 +24,15 @@ impl Reader {
         }
     }
 
-    /// Applies `on_stale_checkpoint`. No receiver may be open.
+    /// Does what the policy says. No receiver may be open.
     pub(super) async fn begin_anew(&mut self, stale: Stale) -> ControlFlow<ReaderEnd> {
+        let policy = match self.given.policy.on_stale {
+            OnStale::Configured(policy) => policy,
+            OnStale::End => {
+                self.tell(&stale);
+                return Break(ReaderEnd::Stale);
+            }
+        };
         let reason = format!(
             "its position does not belong to the hub that is there: {stale}; what was read is \
              delivered first"
@@ -40,7 +47,7 @@ impl Reader {
             return self.restart(self.last.clone(), created_at).await;
         }
         self.tell(&stale);
-        let start = match self.given.policy.on_stale_checkpoint {
+        let start = match policy {
             OnStaleCheckpoint::Fail => return Break(self.fail(&stale).await),
             OnStaleCheckpoint::Earliest => Start::Earliest,
             OnStaleCheckpoint::Latest => Start::Latest,

@@ -90,6 +90,8 @@ impl Reader {
             )
             .await;
         if buried.is_ok() {
+            // It is dealt with: it counts neither as unread nor as missing.
+            self.stats.begins(&position);
             self.last = position;
             self.is_last_received = false;
         }

@@ -84,6 +84,12 @@ async fn what_retention_has_taken_is_told() {
     ];
     let none = told(&settings, &arguments).await;
     none.refused(1, &["10 events of the window before that are gone"]);
+    let count = scene.endpoint.taken().total();
+    // What an earlier run is done with may expire.
+    scene.hub.emulator.trim_before(HUB, 1, 45).unwrap();
+    let again = replay("10", "39").await.done();
+    assert!(again.contains("complete already"), "{again}");
+    assert_eq!(scene.endpoint.taken().total(), count);
     // An estimate says so, too.
     let estimated = told(&settings, &["estimate"]).await.done();
     assert!(

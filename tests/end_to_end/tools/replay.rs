@@ -59,6 +59,8 @@ async fn killed_half_way_it_goes_on_and_nothing_is_lost() {
     let count = scene.endpoint.arrivals().len();
     let out = told(&settings, &arguments).await.done();
     assert!(out.contains("done by earlier runs: 800 events"), "{out}");
+    assert!(out.contains("complete already"), "{out}");
+    assert!(!out.contains("read: "), "{out}");
     assert_eq!(scene.endpoint.arrivals().len(), count);
     // Another id, another replay.
     let other = [&arguments[..5], &["--id", "tuesday", "--yes"]].concat();
@@ -78,7 +80,7 @@ async fn only_what_is_meant_goes_where_it_is_meant_to() {
         );
     }
     let settings = scene.settings().sink("other", &other.url());
-    let base = ["replay", "--from", "3", "--to", "20"];
+    let base = ["replay", "--from", "3", "--to", "20", "--partition", "0"];
     let dry = told(&settings, &[&base[..], &["--dry-run"]].concat()).await;
     assert!(dry.done().contains("18 events"));
     let some = [
@@ -119,15 +121,66 @@ async fn what_is_refused_becomes_a_dead_letter_and_is_counted() {
             .append(0, format!("{{\"records\":[{{\"{what}\":{number}}}]}}"));
     }
     scene.endpoint.behave(Reply::Refuse("BAD", 400));
-    let arguments = ["replay", "--from", "0", "--to", "39", "--yes"];
-    let told = told(&scene.settings(), &arguments).await;
+    let arguments = [
+        "replay",
+        "--from",
+        "0",
+        "--to",
+        "39",
+        "--partition",
+        "0",
+        "--yes",
+    ];
+    let first = told(&scene.settings(), &arguments).await;
     let balance = "sink main: 40 wanted = 39 delivered + 1 dead letters + 0 left";
-    assert!(told.out.contains(balance), "{}", told.out);
-    told.refused(1, &["1 records were refused", "dead-letters list"]);
+    assert!(first.out.contains(balance), "{}", first.out);
+    first.refused(1, &["1 records were refused", "dead-letters list"]);
     let letters = scene.dead_letters();
     assert_eq!(letters.len(), 1);
     // As it came: without the mark.
     assert_eq!(letters[0].1, b"{\"BAD\":17}");
+    // A second run has nothing to do, and claims nothing of what the first one failed.
+    scene.endpoint.behave(Reply::Status(200));
+    let count = scene.endpoint.count();
+    let out = told(&scene.settings(), &arguments).await.done();
+    for words in [
+        "complete already: nothing was delivered now",
+        "another --id",
+        "dead letters and missing events of earlier runs are not counted",
+    ] {
+        assert!(out.contains(words), "{words}: {out}");
+    }
+    assert!(!out.contains("sink main"), "{out}");
+    assert_eq!(scene.endpoint.count(), count);
+    // Other filters are another replay.
+    let mended = scene
+        .settings()
+        .set("sinks.main.exclude_categories", "[\"Other\"]");
+    let out = told(&mended, &arguments).await.done();
+    let balance = "sink main: 40 wanted = 40 delivered + 0 dead letters + 0 left";
+    assert!(out.contains(balance), "{out}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_not_there_yet_is_told_and_delivered_by_a_later_run() {
+    let scene = scene().await;
+    scene.produce(20, 1);
+    let arguments = ["replay", "--from", "0", "--to", "29", "--id", "a"];
+    let yes = [&arguments[..], &["--yes"]].concat();
+    let dry = [&arguments[..], &["--dry-run"]].concat();
+    let words = ["not there yet: 10 of partition 0, 10 of partition 1"];
+    let settings = scene.settings();
+    told(&settings, &dry).await.refused(1, &words);
+    assert_eq!(scene.endpoint.count(), 0);
+    told(&settings, &yes).await.refused(1, &words);
+    assert_eq!(scene.endpoint.accepted().total(), 40);
+    // Again too early: nothing to do, and not complete.
+    let early = told(&settings, &yes).await;
+    assert!(!early.out.contains("complete already"), "{}", early.out);
+    early.refused(1, &words);
+    scene.produce(10, 1);
+    told(&settings, &yes).await.done();
+    assert_eq!(scene.endpoint.accepted().total(), 60);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
