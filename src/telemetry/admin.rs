@@ -21,7 +21,7 @@ use super::group::picture::Groups;
 use super::group::watch::Seen;
 use super::metrics;
 use super::observer::Observer;
-use super::server::{self, ServerThread};
+use super::server::{self, Manners, ServerThread};
 use super::snapshot::Snapshot;
 use crate::config::{AdminConfig, Secret};
 use gate::Gate;
@@ -35,6 +35,11 @@ mod page;
 
 /// Time between two tries to get an address that is in use.
 const BIND_INTERVAL: Duration = Duration::from_secs(10);
+/// Browsers keep their connections.
+const MANNERS: Manners = Manners {
+    head_timeout: Duration::from_secs(10),
+    keep_alive: true,
+};
 /// Where the answer of `/status.json` is.
 pub const STATUS_PATH: &str = "/status.json";
 /// Where the log level is changed.
@@ -83,7 +88,11 @@ impl AdminServer {
             tell.send_replace(Some(address));
             let live = Arc::new(Live::new(admin.observer.clone(), admin.seen.clone()));
             let app = routes(admin, Arc::clone(&live), token);
-            tokio::join!(server::serve(listener, app), live.publish(), live.sample());
+            tokio::join!(
+                server::serve(listener, app, MANNERS),
+                live.publish(),
+                live.sample()
+            );
         })?;
         Ok(Some(Self { thread, bound }))
     }
