@@ -7,7 +7,7 @@ use std::path::Path;
 use bytes::Bytes;
 
 use super::finding::{Cause, Log, Point};
-use super::store::{PROBES, Scratch, access, probe_id, report};
+use super::store::{PROBES, Scratch, access, probe_id, remove_abandoned, report};
 use super::token::Claims;
 use crate::app::outside::parts::{BlobPart, Parts};
 use crate::config::{Config, DeadLettersConfig, StoreConfig};
@@ -46,10 +46,23 @@ pub(crate) async fn look(log: &Log, config: &Config, parts: &Parts, is_beside: b
                 return;
             };
             match access::reach(log, config, part, "dead_letters.container_url").await {
-                Ok(claims) => container(log, part, claims.as_ref()).await,
+                Ok(claims) => {
+                    container(log, part, claims.as_ref()).await;
+                    clean(part).await;
+                }
                 Err(failed) => log.skipped(&CALLS, failed),
             }
         }
+    }
+}
+
+/// Removes what interrupted checks have left behind. What cannot be listed or removed stays.
+async fn clean(part: &BlobPart) {
+    let is_allowed = !access::may_not_delete(part);
+    if is_allowed
+        && let Ok((probes, _)) = part.container.page(&format!("{PROBES}/"), None, 100).await
+    {
+        remove_abandoned(part, &probes).await;
     }
 }
 

@@ -20,10 +20,14 @@ mod conditions;
 mod folder;
 mod protection;
 
+pub(crate) use blob::remove_abandoned;
 pub(crate) use folder::{Problem, Scratch};
 
 /// What the names of everything that the check writes begin with: nobody else's do.
 pub(crate) const PROBES: &str = "entra-forwarder-check";
+
+/// Age from which a probe is nobody's any more: no check takes as long.
+const ABANDONED: Duration = Duration::from_secs(60 * 60);
 
 /// The points behind those of the way there.
 const CALLS: [Point; 6] = [

@@ -79,20 +79,21 @@ impl Client {
     /// What the process looks like.
     ///
     /// # Errors
-    /// One sentence, when it does not answer, or not with that.
-    pub(super) async fn status(&self) -> Result<Answer, String> {
+    /// When it does not answer, refuses, or answers something else.
+    pub(super) async fn status(&self) -> Result<Answer, Failure> {
         let body = self.ask(Method::GET, STATUS_PATH, None).await?;
         serde_json::from_slice(&body).map_err(|_| {
             let url = self.url();
-            format!("what answers at {url} is no entra-forwarder of this version")
+            let sentence = format!("what answers at {url} is no entra-forwarder of this version");
+            Failure::new(Exit::Unavailable, sentence)
         })
     }
 
     /// Changes what the process logs, for this many seconds.
     ///
     /// # Errors
-    /// One sentence, when it does not answer or refuses.
-    pub(super) async fn set_log_level(&self, filter: &str, seconds: u64) -> Result<(), String> {
+    /// When it does not answer or refuses.
+    pub(super) async fn set_log_level(&self, filter: &str, seconds: u64) -> Result<(), Failure> {
         let wanted = serde_json::json!({"filter": filter, "seconds": seconds}).to_string();
         let answer = self.ask(Method::PUT, LOG_LEVEL_PATH, Some(wanted)).await;
         answer.map(|_| ())
@@ -104,9 +105,10 @@ impl Client {
         method: Method,
         path: &str,
         json: Option<String>,
-    ) -> Result<Vec<u8>, String> {
+    ) -> Result<Vec<u8>, Failure> {
         let url = self.url();
-        let address = self.url.join(path).map_err(|error| error.to_string())?;
+        let address = self.url.join(path);
+        let address = address.map_err(|error| Failure::new(Exit::Usage, error.to_string()))?;
         let mut request = self.http.request(method, address);
         if let Some(token) = &self.token {
             request = request.bearer_auth(token.expose());
@@ -124,34 +126,45 @@ impl Client {
             } else {
                 "the connection broke"
             };
-            format!("the replica at {url} does not answer: {why}")
+            let sentence = format!("the replica at {url} does not answer: {why}");
+            Failure::new(Exit::Unavailable, sentence)
         };
         let mut answer = request.send().await.map_err(silent)?;
         let status = answer.status();
         let mut body = Vec::new();
         while let Some(piece) = answer.chunk().await.map_err(silent)? {
             if body.len() + piece.len() > ANSWER_MAX {
-                return Err(format!("the answer of {url} is too large"));
+                let sentence = format!("the answer of {url} is too large");
+                return Err(Failure::new(Exit::Unavailable, sentence));
             }
             body.extend_from_slice(&piece);
         }
-        match status {
-            StatusCode::UNAUTHORIZED => Err(format!(
-                "the replica at {url} refuses the token: set admin.token or --token-file"
-            )),
-            _ if status.is_success() => Ok(body),
-            _ => {
-                let text: String = String::from_utf8_lossy(&body)
-                    .chars()
-                    .take(SHOWN_MAX)
-                    .filter(|c| !c.is_control())
-                    .collect();
-                Err(format!(
-                    "the replica at {url} answers {}: {text}",
-                    status.as_u16()
-                ))
-            }
+        if status.is_success() {
+            return Ok(body);
         }
+        let sentence = if status == StatusCode::UNAUTHORIZED {
+            format!("the replica at {url} refuses the token: set admin.token or --token-file")
+        } else {
+            let text: String = String::from_utf8_lossy(&body)
+                .chars()
+                .take(SHOWN_MAX)
+                .filter(|c| !c.is_control())
+                .collect();
+            format!("the replica at {url} answers {}: {text}", status.as_u16())
+        };
+        Err(Failure::new(meaning(status), sentence))
+    }
+}
+
+/// What a refusal means for a command.
+fn meaning(status: StatusCode) -> Exit {
+    match status {
+        StatusCode::UNPROCESSABLE_ENTITY => Exit::Usage,
+        // No token, a wrong one, or asked for by a name that needs one.
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::MISDIRECTED_REQUEST => {
+            Exit::NotPermitted
+        }
+        _ => Exit::Unavailable,
     }
 }
 

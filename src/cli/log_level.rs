@@ -42,8 +42,7 @@ async fn change(args: &Args) -> Result<String, Failure> {
         let sentence = "admin.listen is \"off\": name another listener with --admin";
         return Err(Failure::new(Exit::Usage, sentence));
     };
-    let set = client.set_log_level(&args.filter, args.lasts.as_secs());
-    set.await
-        .map_err(|problem| Failure::new(Exit::Unavailable, problem))?;
+    let seconds = args.lasts.as_secs();
+    client.set_log_level(&args.filter, seconds).await?;
     Ok(client.url().to_owned())
 }

@@ -52,6 +52,9 @@ struct Found {
     /// Whether anything could be asked at all.
     #[serde(skip)]
     is_reached: bool,
+    /// Whether the replica refuses to tell.
+    #[serde(skip)]
+    is_refused: bool,
 }
 
 /// Asks and prints.
@@ -65,9 +68,10 @@ pub(super) async fn run(args: Args) -> Exit {
                 },
                 false => print(&text::of(&found, std::io::stdout().is_terminal())),
             };
-            match (printed, found.is_reached, found.is_well) {
-                (Exit::Done, false, _) => Exit::Unavailable,
-                (Exit::Done, true, false) => Exit::No,
+            match printed {
+                Exit::Done if found.is_refused => Exit::NotPermitted,
+                Exit::Done if !found.is_reached => Exit::Unavailable,
+                Exit::Done if !found.is_well => Exit::No,
                 _ => printed,
             }
         }
@@ -86,6 +90,8 @@ async fn ask(args: &Args) -> Result<Found, Failure> {
     };
     let (replica, (mut group, mut group_problem, store_answered)) =
         tokio::join!(replica, ask_group(&loaded.config));
+    let refusal = replica.as_ref().and_then(|it| it.as_ref().err());
+    let is_refused = refusal.is_some_and(|it| it.exit == Exit::NotPermitted);
     let (replica, replica_problem) = match replica {
         Some(Ok(answer)) => {
             // The memory of the replica is its own to tell of.
@@ -94,7 +100,7 @@ async fn ask(args: &Args) -> Result<Found, Failure> {
             }
             (Some(answer.snapshot), None)
         }
-        Some(Err(problem)) => (None, Some(problem)),
+        Some(Err(failure)) => (None, Some(failure.sentences.join("; "))),
         None => (None, None),
     };
     let own = replica.as_ref().map(|it| it.verdict.is_well);
@@ -105,6 +111,7 @@ async fn ask(args: &Args) -> Result<Found, Failure> {
     Ok(Found {
         is_well,
         is_reached: replica.is_some() || store_answered,
+        is_refused,
         replica,
         replica_problem,
         group,

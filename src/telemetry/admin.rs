@@ -21,7 +21,7 @@ use super::group::picture::Groups;
 use super::group::watch::Seen;
 use super::metrics;
 use super::observer::Observer;
-use super::server::{self, ServerThread};
+use super::server::{self, Manners, ServerThread};
 use super::snapshot::Snapshot;
 use crate::config::{AdminConfig, Secret};
 use gate::Gate;
@@ -35,6 +35,13 @@ mod page;
 
 /// Time between two tries to get an address that is in use.
 const BIND_INTERVAL: Duration = Duration::from_secs(10);
+/// Browsers keep their connections.
+const MANNERS: Manners = Manners {
+    head_timeout: Duration::from_secs(10),
+    keep_alive: true,
+};
+/// How long `/status.json` waits for a look at the groups.
+const LOOK_PATIENCE: Duration = Duration::from_secs(3);
 /// Where the answer of `/status.json` is.
 pub const STATUS_PATH: &str = "/status.json";
 /// Where the log level is changed.
@@ -47,6 +54,8 @@ pub struct Answer {
     pub snapshot: Snapshot,
     /// All replicas, as hub and store tell of them; `None` until they have been asked once.
     pub group: Option<Groups>,
+    /// How old that look at hub and store is.
+    pub group_age_seconds: Option<f64>,
 }
 
 /// What there is to be seen.
@@ -83,7 +92,11 @@ impl AdminServer {
             tell.send_replace(Some(address));
             let live = Arc::new(Live::new(admin.observer.clone(), admin.seen.clone()));
             let app = routes(admin, Arc::clone(&live), token);
-            tokio::join!(server::serve(listener, app), live.publish(), live.sample());
+            tokio::join!(
+                server::serve(listener, app, MANNERS),
+                live.publish(),
+                live.sample()
+            );
         })?;
         Ok(Some(Self { thread, bound }))
     }
@@ -148,9 +161,12 @@ fn routes(admin: Admin, live: Arc<Live>, token: Option<Secret>) -> Router {
 }
 
 async fn status(State(admin): State<Arc<Admin>>) -> Json<Answer> {
-    let group = admin.seen.want().map(Arc::unwrap_or_clone);
-    let snapshot = admin.observer.snapshot();
-    Json(Answer { snapshot, group })
+    let look = admin.seen.wait(LOOK_PATIENCE).await;
+    Json(Answer {
+        snapshot: admin.observer.snapshot(),
+        group_age_seconds: look.as_ref().map(|it| it.age().as_secs_f64()),
+        group: look.map(|it| Arc::unwrap_or_clone(it.groups)),
+    })
 }
 
 async fn exposition(State(admin): State<Arc<Admin>>, headers: HeaderMap) -> Response {

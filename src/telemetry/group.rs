@@ -263,8 +263,11 @@ impl Row {
                 "stands at offset {offset}; its number is not stored"
             ));
         }
+        // Before the first event is the same place in every hub.
+        let is_before_first = self.sequence().is_some_and(|it| it < SequenceNumber(0));
         if let (Some(hub), Some(created_at)) = (hub, stored.hub_created_at)
             && hub.created_at != created_at
+            && !is_before_first
         {
             self.notes.push(format!(
                 "the checkpoint is one of another hub (made {created_at}; this one {})",
@@ -285,3 +288,6 @@ impl Row {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,13 +11,18 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::get;
 
-use super::server::{self, ServerThread};
+use super::server::{self, Manners, ServerThread};
 use super::status::Status;
 
 /// How often the pipeline's runtime shows that it schedules.
 const PULSE_INTERVAL: Duration = Duration::from_secs(1);
 /// Silence of the pipeline's runtime from which a restart is the cure.
 const PULSE_LOST: Duration = Duration::from_secs(120);
+/// Everybody may ask this listener: a probe sends one request, at once.
+const MANNERS: Manners = Manners {
+    head_timeout: Duration::from_secs(1),
+    keep_alive: false,
+};
 
 /// What the probes look at.
 #[derive(Debug)]
@@ -152,7 +157,7 @@ impl HealthServer {
         let address = socket.local_addr()?;
         let thread = ServerThread::start("health", async {
             match tokio::net::TcpListener::from_std(socket) {
-                Ok(listener) => server::serve(listener, routes(health)).await,
+                Ok(listener) => server::serve(listener, routes(health), MANNERS).await,
                 Err(error) => tracing::error!(
                     event = "health_listener_failed",
                     %error,

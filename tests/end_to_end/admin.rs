@@ -288,14 +288,30 @@ async fn status_tells_of_replica_and_group() {
         (said["filter"].as_str(), said["lasts_seconds"].as_u64()),
         (Some("debug"), Some(60))
     );
-    told(&settings, &["log-level", "loud"])
-        .await
-        .refused(69, &["no log filter"]);
+    for (arguments, code, words) in [
+        (["log-level", "loud"].as_slice(), 2, "no log filter"),
+        (
+            &["log-level", "debug", "--for", "1000days"],
+            2,
+            "answers 422",
+        ),
+    ] {
+        told(&settings, arguments).await.refused(code, &[words]);
+    }
 
     // Another listener, and another token.
     let url = format!("http://{listen}");
     let wrong = told(&settings, &["status", "--admin", &url]).await;
-    assert_eq!(wrong.code, Some(1));
+    assert_eq!(wrong.code, Some(77));
+    let arguments = ["log-level", "debug", "--admin", &url];
+    told(&settings, &arguments)
+        .await
+        .refused(77, &["refuses the token"]);
+    let nobody = format!("http://{}", ports::unused());
+    let arguments = ["log-level", "debug", "--admin", &nobody];
+    told(&settings, &arguments)
+        .await
+        .refused(69, &["nothing listens there"]);
     assert!(wrong.out.contains("refuses the token"), "{}", wrong.out);
     let file = scene.folder.path().join("token");
     std::fs::write(&file, format!("{TOKEN}\n")).unwrap();
@@ -303,6 +319,29 @@ async fn status_tells_of_replica_and_group() {
     let arguments = ["status", "--admin", &url, "--token-file", &file];
     eventually("the checkpoints", || scene.is_stored()).await;
     assert!(told(&settings, &arguments).await.done().contains("adds up"));
+    forwarder.stop().await;
+}
+
+/// The memory of the replica is its own to tell of: also the first time that it is asked.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn status_with_a_store_in_memory_is_well_from_the_first_time_on() {
+    let scene = Scene::set(2).await;
+    let settings = scene
+        .settings()
+        .set("checkpoints.store", "memory")
+        .set("admin.listen", &ports::unused().to_string());
+    let forwarder = settings.start();
+    let address = address(&forwarder).await;
+    scene.produce(3, 2);
+    scene.everything_arrives().await;
+    let text = told(&settings, &["status"]).await.done();
+    assert!(
+        text.contains("all 2 partitions have a live owner"),
+        "{text}"
+    );
+    let (_, _, status) = ask(address, "GET /status.json", "").await;
+    let status: Value = serde_json::from_str(&status).unwrap();
+    assert!(status["group_age_seconds"].is_number(), "{status}");
     forwarder.stop().await;
 }
 

@@ -1,14 +1,13 @@
 //! A container: what the program does to blobs, done to some of its own.
 
 use super::conditions;
-use super::{BlobPart, Claims, Log, PROBES, Point, access, probe_id, protection, report};
+use super::{
+    ABANDONED, BlobPart, Claims, Log, PROBES, Point, access, probe_id, protection, report,
+};
 use crate::check::finding::Cause;
 use crate::checkpoint::StoreError;
 use crate::checkpoint::blob::BlobStore;
-use crate::checkpoint::blob::container::NotStored;
-
-/// Age from which a probe blob is nobody's any more.
-const ABANDONED: std::time::Duration = std::time::Duration::from_secs(60 * 60);
+use crate::checkpoint::blob::container::{Listed, NotStored};
 
 /// What behind the listing is not looked at when it fails.
 const BEHIND: [Point; 5] = [
@@ -38,13 +37,7 @@ pub(super) async fn look(log: &Log, part: &BlobPart, claims: Option<&Claims>) ->
         protection::look(log, part, None).await;
         return true;
     }
-    // Of checks that were interrupted; another one may be under way.
-    for blob in left_behind.iter().filter(|blob| blob.age > ABANDONED) {
-        let removed = container.delete(&blob.name, &blob.etag).await;
-        removed.unwrap_or_else(
-            |error| tracing::debug!(event = "old_probe_stays", %error, "an old probe stays"),
-        );
-    }
+    remove_abandoned(part, &left_behind).await;
     let id = probe_id();
     let group = conditions::group(&id);
     let store = BlobStore::new(container.clone());
@@ -53,6 +46,16 @@ pub(super) async fn look(log: &Log, part: &BlobPart, claims: Option<&Claims>) ->
     let is_versioned = clean(log, part, &prefix, missing()).await;
     protection::look(log, part, Some((&prefix, is_versioned))).await;
     true
+}
+
+/// Removes probes of checks that were interrupted; another one may be under way.
+pub(crate) async fn remove_abandoned(part: &BlobPart, probes: &[Listed]) {
+    for blob in probes.iter().filter(|blob| blob.age > ABANDONED) {
+        let removed = part.container.delete(&blob.name, &blob.etag).await;
+        removed.unwrap_or_else(
+            |error| tracing::debug!(event = "old_probe_stays", %error, "an old probe stays"),
+        );
+    }
 }
 
 /// Removes the blobs below this prefix; gives whether the account keeps versions of them.

@@ -121,3 +121,32 @@ async fn a_loop_that_stands_still_is_no_life() {
     turn.goes_on();
     assert_eq!(health.live(), Ok(()));
 }
+
+/// Whoever can reach the port can hold connections open; the platform must not end the process for
+/// that.
+#[test]
+fn silent_connections_do_not_keep_the_probes_from_answering() {
+    const SILENT: usize = 300;
+    /// Well below what a platform gives a probe before it counts as failed several times.
+    const BOUND: Duration = Duration::from_secs(5);
+    let health = Arc::new(Health::new(Arc::default(), Vec::new(), Vec::new()));
+    let listen = "127.0.0.1:0".parse().unwrap();
+    let server = HealthServer::start(listen, health).unwrap();
+    for begun in ["", "GET /livez HTTP/1.1\r\nHo"] {
+        for _ in 0..3 {
+            let open = || {
+                let mut stream = TcpStream::connect_timeout(&server.address, BOUND).unwrap();
+                // It may be closed already, which is as well.
+                let _sent = stream.write_all(begun.as_bytes());
+                stream
+            };
+            let silent: Vec<_> = (0..SILENT).map(|_| open()).collect();
+            let asked = std::time::Instant::now();
+            let answer = ask(server.address, "/livez");
+            assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+            assert!(asked.elapsed() < BOUND, "{:?}", asked.elapsed());
+            drop(silent);
+        }
+    }
+    server.stop();
+}
