@@ -279,7 +279,30 @@ async fn status_tells_of_replica_and_group() {
     scene.endpoint.behave(crate::endpoint::Reply::Status(200));
     scene.everything_arrives().await;
 
-    // What it logs can be changed meanwhile.
+    // Another token, and another file with it.
+    let url = format!("http://{listen}");
+    let wrong = told(&settings, &["status", "--admin", &url]).await;
+    assert_eq!(wrong.code, Some(77));
+    assert!(wrong.out.contains("refuses the token"), "{}", wrong.out);
+    let file = scene.folder.path().join("token");
+    std::fs::write(&file, format!("{TOKEN}\n")).unwrap();
+    let file = file.to_string_lossy();
+    let arguments = ["status", "--admin", &url, "--token-file", &file];
+    eventually("the checkpoints", || scene.is_stored()).await;
+    assert!(told(&settings, &arguments).await.done().contains("adds up"));
+    forwarder.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_log_level_is_changed_by_whoever_may() {
+    let scene = Scene::set(1).await;
+    let listen = ports::unused();
+    let settings = scene
+        .settings()
+        .set("admin.listen", &listen.to_string())
+        .set("admin.token", TOKEN);
+    let forwarder = settings.start();
+    address(&forwarder).await;
     told(&settings, &["log-level", "debug", "--for", "1m"])
         .await
         .done();
@@ -301,8 +324,6 @@ async fn status_tells_of_replica_and_group() {
 
     // Another listener, and another token.
     let url = format!("http://{listen}");
-    let wrong = told(&settings, &["status", "--admin", &url]).await;
-    assert_eq!(wrong.code, Some(77));
     let arguments = ["log-level", "debug", "--admin", &url];
     told(&settings, &arguments)
         .await
@@ -312,13 +333,6 @@ async fn status_tells_of_replica_and_group() {
     told(&settings, &arguments)
         .await
         .refused(69, &["nothing listens there"]);
-    assert!(wrong.out.contains("refuses the token"), "{}", wrong.out);
-    let file = scene.folder.path().join("token");
-    std::fs::write(&file, format!("{TOKEN}\n")).unwrap();
-    let file = file.to_string_lossy();
-    let arguments = ["status", "--admin", &url, "--token-file", &file];
-    eventually("the checkpoints", || scene.is_stored()).await;
-    assert!(told(&settings, &arguments).await.done().contains("adds up"));
     forwarder.stop().await;
 }
 
