@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use crate::eventually::{PATIENCE, eventually};
-use crate::forwarder::Forwarder;
+use crate::forwarder::{Forwarder, Settings};
 use crate::hub::Hub;
 use crate::ports;
 use crate::scene::Scene;
@@ -234,6 +234,30 @@ async fn an_address_in_use_stops_no_forwarding() {
     forwarder.stop().await;
 }
 
+/// Each refusal has an exit code that tells what to do.
+async fn log_level_is_refused(settings: &Settings, listen: SocketAddr) {
+    for (arguments, code, words) in [
+        (["log-level", "loud"].as_slice(), 2, "no log filter"),
+        (
+            &["log-level", "debug", "--for", "1000days"],
+            2,
+            "answers 422",
+        ),
+    ] {
+        told(settings, arguments).await.refused(code, &[words]);
+    }
+    let url = format!("http://{listen}");
+    let arguments = ["log-level", "debug", "--admin", &url];
+    told(settings, &arguments)
+        .await
+        .refused(77, &["refuses the token"]);
+    let nobody = format!("http://{}", ports::unused());
+    let arguments = ["log-level", "debug", "--admin", &nobody];
+    told(settings, &arguments)
+        .await
+        .refused(69, &["nothing listens there"]);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn status_tells_of_replica_and_group() {
     let scene = Scene::set(2).await;
@@ -311,16 +335,7 @@ async fn the_log_level_is_changed_by_whoever_may() {
         (said["filter"].as_str(), said["lasts_seconds"].as_u64()),
         (Some("debug"), Some(60))
     );
-    for (arguments, code, words) in [
-        (["log-level", "loud"].as_slice(), 2, "no log filter"),
-        (
-            &["log-level", "debug", "--for", "1000days"],
-            2,
-            "answers 422",
-        ),
-    ] {
-        told(&settings, arguments).await.refused(code, &[words]);
-    }
+    log_level_is_refused(&settings, listen).await;
 
     // Another listener, and another token.
     let url = format!("http://{listen}");
