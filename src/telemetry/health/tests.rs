@@ -43,7 +43,7 @@ async fn the_three_paths_say_what_they_mean() {
     status.is_well("source entra");
     status.fails("partition 0", "stalls");
     assert_eq!(get(address, "/readyz").await.1, "partition 0: stalls\n");
-    health.pulses[1].store(0, Ordering::Relaxed);
+    health.pulses[1].store(-i64::from(u32::MAX), Ordering::Relaxed);
     assert_eq!(get(address, "/livez").await.0, 503);
     assert_eq!(get(address, "/other").await.0, 404);
     tokio::task::spawn_blocking(|| server.stop()).await.unwrap();
@@ -111,6 +111,10 @@ fn load_does_not_keep_the_probes_from_answering() {
 async fn a_loop_that_stands_still_is_no_life() {
     let status = Arc::<Status>::default();
     let health = Health::new(Arc::clone(&status), Vec::new(), Vec::new());
+    // The runtimes are well.
+    for pulse in &health.pulses {
+        pulse.store(i64::MAX / 2, Ordering::Relaxed);
+    }
     let turn = status.turns().watch("the checkpointer".to_owned());
     status.waits("source entra", "away");
     advance(Duration::from_secs(599)).await;
