@@ -22,8 +22,9 @@ use entra_forwarder::event_hub::{
     EventStream, HubProperties, OpenAt, PartitionId, PartitionProperties, Source, SourceError,
     SourceErrorKind,
 };
-use entra_forwarder::telemetry::health::Health;
+use entra_forwarder::telemetry::health::{Health, Pulse};
 use entra_forwarder::telemetry::status::Status;
+use tokio::task::JoinSet;
 
 use super::hub::Hub;
 use super::journal::Journal;
@@ -234,6 +235,12 @@ async fn lives(manner: u8, is_there_at_first: bool) {
     };
     let status = Arc::<Status>::default();
     let health = Health::new(Arc::clone(&status), Vec::new(), Vec::new());
+    let health = Arc::new(health);
+    let mut pulses = JoinSet::new();
+    for of in [Pulse::Pipeline, Pulse::Amqp] {
+        let health = Arc::clone(&health);
+        pulses.spawn(async move { health.pulse(of).await });
+    }
     let app = App::start(&config(), seams, "reader", status);
     tokio::time::sleep(Duration::from_secs(60)).await;
     way.0.store(manner, Ordering::Relaxed);
